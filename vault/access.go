@@ -32,7 +32,7 @@ const (
 	actReadPatient   act = "patient.read"
 	actPatientPhotos act = "patient.photos"
 
-	actIntakeKeys act = "intake.read"
+	actIntakeRead act = "intake.read"
 	actAccept     act = "capture.accept"
 	actMyCaptures act = "capture.mine"
 	actProcess    act = "capture.process"
@@ -64,32 +64,22 @@ const (
 	actAttached       act = "chart.attached"
 	actDeliveryFailed act = "chart.failed"
 
-	actReadAudit   act = "audit.read"
-	actVerifyLog   act = "audit.verify"
-	actExportLog   act = "audit.export"
-	actCheckpoint  act = "audit.checkpoint"
-	actIntegrity   act = "integrity.refused"
-	actClaimJob    act = "job.claim"
-	actRenewJob    act = "job.renew"
-	actFailJob     act = "job.fail"
-	actDeadJobs    act = "job.list"
-	actRetryJob    act = "job.retry"
-	actSweep       act = "vault.sweep"
-	actReadHealth  act = "vault.health"
-	actDeleteBlobs act = "blob.delete"
+	actAuditRead       act = "audit.read"
+	actAuditVerify     act = "audit.verify"
+	actAuditExport     act = "audit.export"
+	actAuditCheckpoint act = "audit.checkpoint"
+	actIntegrity       act = "integrity.refused"
+	actJobClaim        act = "job.claim"
+	actJobRenew        act = "job.renew"
+	actJobFail         act = "job.fail"
+	actJobList         act = "job.list"
+	actJobRetry        act = "job.retry"
+	actSweep           act = "sweep"
+	actReadHealth      act = "vault.health"
+	actDeleteBlobs     act = "blob.delete"
 )
 
-// object is what an act is about. decide fills Patient from Photo. at is when the thing happened, if that is not now:
-// a clinician may still send what they took while they belonged to the care team.
-type object struct {
-	Kind    string // person, patient, photo, attachment, session, job, log
-	ID      string
-	Patient PatientID
-	Photo   PhotoID
-	Person  PersonID
-	at      int64
-}
-
+// The objects of most acts.
 func onPhoto(id PhotoID) object     { return object{Kind: "photo", ID: string(id), Photo: id} }
 func onPatient(id PatientID) object { return object{Kind: "patient", ID: string(id), Patient: id} }
 func onPerson(id PersonID) object   { return object{Kind: "person", ID: string(id), Person: id} }
@@ -132,7 +122,7 @@ var rights = map[act][]grant{
 	actReadPatient:   {{RoleClinician, careTeam}, {RoleRecords, hasApproved}, {RolePrivacy, knownPatient}},
 	actPatientPhotos: {{RoleClinician, careTeam}},
 
-	actIntakeKeys: {{RoleClinician, anything}},
+	actIntakeRead: {{toAnyone, anything}, {toOperator, anything}},
 	actAccept:     {{RoleClinician, careTeamThen}},
 	actMyCaptures: {{RoleClinician, oneself}},
 	actProcess:    {{toJob, anything}},
@@ -164,19 +154,19 @@ var rights = map[act][]grant{
 	actAttached:       {{toJob, anything}},
 	actDeliveryFailed: {{toJob, anything}},
 
-	actReadAudit:   {{RolePrivacy, anything}},
-	actVerifyLog:   {{RolePrivacy, anything}, {toOperator, anything}},
-	actExportLog:   {{RolePrivacy, anything}, {toOperator, anything}},
-	actCheckpoint:  {{toJob, anything}, {toOperator, anything}},
-	actIntegrity:   {{toAnyone, anything}, {toJob, anything}, {toOperator, anything}},
-	actClaimJob:    {{toJob, anything}},
-	actRenewJob:    {{toJob, anything}},
-	actFailJob:     {{toJob, anything}},
-	actDeadJobs:    {{RoleAdmin, anything}, {toOperator, anything}},
-	actRetryJob:    {{RoleAdmin, anything}, {toOperator, anything}},
-	actSweep:       {{toJob, anything}, {toOperator, anything}},
-	actReadHealth:  {{RoleAdmin, anything}, {toOperator, anything}},
-	actDeleteBlobs: {{toJob, anything}},
+	actAuditRead:       {{RolePrivacy, anything}},
+	actAuditVerify:     {{RolePrivacy, anything}, {toOperator, anything}},
+	actAuditExport:     {{RolePrivacy, anything}, {toOperator, anything}},
+	actAuditCheckpoint: {{toJob, anything}, {toOperator, anything}},
+	actIntegrity:       {{toAnyone, anything}, {toJob, anything}, {toOperator, anything}},
+	actJobClaim:        {{toJob, anything}},
+	actJobRenew:        {{toJob, anything}},
+	actJobFail:         {{toJob, anything}},
+	actJobList:         {{RoleAdmin, anything}, {toOperator, anything}},
+	actJobRetry:        {{RoleAdmin, anything}, {toOperator, anything}},
+	actSweep:           {{toJob, anything}, {toOperator, anything}},
+	actReadHealth:      {{RoleAdmin, anything}, {toOperator, anything}},
+	actDeleteBlobs:     {{toJob, anything}},
 }
 
 // decide is the one place where access is decided. It reads the session, the person's roles, the care team and the
