@@ -1,0 +1,216 @@
+package imaging
+
+// The checker's own walk over entropy-coded data (T.81 F.2.2). It rebuilds no coefficient: it only follows the
+// codes to see that the scan holds exactly the blocks of the frame, that its padding is ones, that its restart
+// markers count, and that each symbol a table defines occurs, so that nothing can ride along.
+
+// codeTable is a Huffman table as a list of codes by length (T.81 annex C).
+type codeTable struct {
+	first  [17]int32 // first code of each length
+	count  [17]int32
+	offset [17]int32 // where the symbols of each length start
+	symbol []byte
+	fast   [256]uint16 // by the next 8 bits: length << 8 | index of the symbol, 0 when longer
+	used   [256]bool   // by index
+}
+
+// checkHuffman reads Huffman tables (T.81 B.2.4.2).
+func (g *grammar) checkHuffman(b []byte) error {
+	for len(b) > 0 {
+		if len(b) < 17 {
+			return refuse("code table")
+		}
+		class, id := b[0]>>4, b[0]&15
+		if class > 1 || id > 3 || g.huff[4*class+id] != nil {
+			return refuse("code table")
+		}
+		t := &codeTable{}
+		code, total := int32(0), int32(0)
+		for l := 1; l <= 16; l++ {
+			n := int32(b[l])
+			t.first[l], t.count[l], t.offset[l] = code, n, total
+			code, total = (code+n)<<1, total+n
+			if code > 2<<l {
+				return refuse("code table with too many codes")
+			}
+		}
+		if total == 0 || total > 256 || len(b) < 17+int(total) {
+			return refuse("code table")
+		}
+		t.symbol = b[17 : 17+total]
+		if err := t.prepare(class == 0); err != nil {
+			return err
+		}
+		g.huff[4*class+id] = t
+		b = b[17+total:]
+	}
+	return nil
+}
+
+// prepare checks the symbols, which must be ones that 8-bit pictures use and each at most once (T.81 F.1.2),
+// and fills the fast table.
+func (t *codeTable) prepare(dc bool) error {
+	var seen [256]bool
+	for _, s := range t.symbol {
+		size, run := s&15, s>>4
+		if seen[s] || (dc && s > 11) || (!dc && (size > 10 || (size == 0 && run != 0 && run != 15))) {
+			return refuse("code table symbol")
+		}
+		seen[s] = true
+	}
+	for l := int32(1); l <= 8; l++ {
+		for i := range t.count[l] {
+			base := (t.first[l] + i) << (8 - l)
+			for j := range int32(1) << (8 - l) {
+				t.fast[base+j] = uint16(l)<<8 | uint16(t.offset[l]+i)
+			}
+		}
+	}
+	return nil
+}
+
+// bits reads a scan. A stuffed zero after 0xff is dropped, any other marker ends the bits (T.81 F.2.2.5).
+type bits struct {
+	data  []byte
+	at    int
+	acc   uint64
+	n     uint // valid low bits of acc
+	ended bool
+}
+
+// fill tops up to at least 32 bits, as far as there are any.
+func (b *bits) fill() {
+	for b.n <= 48 && !b.ended {
+		if b.at >= len(b.data) {
+			b.ended = true
+			return
+		}
+		c := b.data[b.at]
+		if c == 0xff {
+			if b.at+1 >= len(b.data) || b.data[b.at+1] != 0 {
+				b.ended = true
+				return
+			}
+			b.at++
+		}
+		b.at++
+		b.acc = b.acc<<8 | uint64(c)
+		b.n += 8
+	}
+}
+
+// symbol reads one code and then skips as many bits as size says. It reports false at the end or on a bad code.
+func (b *bits) symbol(t *codeTable, dc bool) (byte, bool) {
+	if b.n < 32 {
+		b.fill()
+	}
+	index, length := int32(-1), uint(0)
+	if b.n >= 8 {
+		if f := t.fast[byte(b.acc>>(b.n-8))]; f != 0 {
+			index, length = int32(f&255), uint(f>>8)
+		}
+	}
+	for l := uint(1); index < 0 && l <= 16; l++ {
+		if l > b.n {
+			return 0, false
+		}
+		code := int32(b.acc >> (b.n - l) & (1<<l - 1))
+		if code-t.first[l] < t.count[l] && code >= t.first[l] {
+			index, length = t.offset[l]+code-t.first[l], l
+		}
+	}
+	if index < 0 {
+		return 0, false
+	}
+	s := t.symbol[index]
+	t.used[index] = true
+	size := uint(s & 15)
+	if dc {
+		size = uint(s)
+	}
+	if length+size > b.n {
+		return 0, false
+	}
+	b.n -= length + size
+	return s, true
+}
+
+// block follows one block: a DC difference, then runs and values up to 63 or an end of block.
+func (b *bits) block(c *frameComponent) bool {
+	if _, ok := b.symbol(c.dc, true); !ok {
+		return false
+	}
+	for k := 1; k < 64; {
+		s, ok := b.symbol(c.ac, false)
+		if !ok {
+			return false
+		}
+		if s == 0 {
+			return true
+		}
+		k += int(s>>4) + 1
+		if k > 64 {
+			return false
+		}
+	}
+	return true
+}
+
+// align ends an interval: fewer than 8 bits may be left, all ones (T.81 F.1.2.3).
+func (b *bits) align() bool {
+	b.fill()
+	ok := b.n < 8 && b.acc&(1<<b.n-1) == 1<<b.n-1
+	b.n, b.acc, b.ended = 0, 0, false
+	return ok
+}
+
+// scanData follows the only scan from the end of its header.
+func (g *grammar) scanData() error {
+	blocks, units := g.units()
+	b := &bits{data: g.data, at: g.at}
+	for n, next := 0, byte(0); n < units; n++ {
+		if g.restart > 0 && n > 0 && n%g.restart == 0 {
+			if !b.align() || b.at+2 > len(b.data) || b.data[b.at] != 0xff || b.data[b.at+1] != markRST0+next {
+				return refuse("restart marker")
+			}
+			b.at, next = b.at+2, (next+1)&7
+		}
+		for i := range g.comps {
+			for range blocks[i] {
+				if !b.block(&g.comps[i]) {
+					return refuse("picture data")
+				}
+			}
+		}
+	}
+	if !b.align() {
+		return refuse("bits after the picture data")
+	}
+	g.at = b.at
+	for _, t := range g.huff {
+		if t == nil {
+			continue
+		}
+		for i := range t.symbol {
+			if !t.used[i] {
+				return refuse("a code that does not occur")
+			}
+		}
+	}
+	return nil
+}
+
+// units counts the blocks of each component in a unit of the scan, and the units (T.81 A.2).
+func (g *grammar) units() (blocks [3]int, units int) {
+	if len(g.comps) == 1 {
+		blocks[0] = 1
+		return blocks, ((g.pic.width + 7) / 8) * ((g.pic.height + 7) / 8)
+	}
+	hmax, vmax := 1, 1
+	for i, c := range g.comps {
+		blocks[i] = int(c.h) * int(c.v)
+		hmax, vmax = max(hmax, int(c.h)), max(vmax, int(c.v))
+	}
+	w, h := 8*hmax, 8*vmax
+	return blocks, ((g.pic.width + w - 1) / w) * ((g.pic.height + h - 1) / h)
+}

@@ -1,0 +1,134 @@
+//go:build !js
+
+package imaging
+
+import (
+	"io"
+	"time"
+)
+
+// ChildMain is the whole life of a reading process: it reads the head of one request from in, limits itself,
+// reads the picture, answers on out, and gives the exit status. It opens no file and no connection. Anything
+// that goes wrong with the picture is an answer; a status other than 0 means there was none.
+func ChildMain(in io.Reader, out io.Writer) int {
+	var req request
+	if err := readHead(in, &req); err != nil {
+		return 3
+	}
+	if err := limitSelf(req.MemoryBytes, req.CPUSeconds); err != nil {
+		return 4
+	}
+	data, err := readPicture(in, req.Limits.orDefault().MaxBytes*answerFactor)
+	var answer []byte
+	if err != nil {
+		resp := &response{}
+		resp.fail(err)
+		answer, err = appendFrame(resp)
+	} else {
+		answer, err = serve(req, data)
+	}
+	if err != nil {
+		return 5
+	}
+	if _, err := out.Write(answer); err != nil {
+		return 6
+	}
+	return 0
+}
+
+// serve answers one request with one frame.
+func serve(req request, data []byte) ([]byte, error) {
+	resp, err := handle(req, data)
+	if err != nil {
+		resp = &response{}
+		resp.fail(err)
+	}
+	return appendFrame(resp, resp.pictures...)
+}
+
+// handle does what is asked.
+func handle(req request, data []byte) (resp *response, err error) {
+	defer rescue(&err)
+	resp = &response{}
+	if req.Op == opRead {
+		return resp, resp.read(data, req.Limits)
+	}
+	// All but a first reading are of pictures that this package has made.
+	s, err := newStill(data)
+	if err != nil {
+		return nil, err
+	}
+	switch req.Op {
+	case opRedact:
+		return resp, resp.redact(s, req.Regions)
+	case opCover:
+		return resp, resp.renditions(s, req.Regions)
+	case opChart:
+		jpeg, _, _, err := Baseline(s)
+		resp.pictures = [][]byte{jpeg}
+		return resp, err
+	}
+	return nil, refuse("question")
+}
+
+// read makes the original, looks for faces, and makes both sizes of it, open and covered. One decoding serves
+// the detector and the open renditions.
+func (r *response) read(data []byte, lim Limits) error {
+	s, err := Read(data, lim)
+	if err != nil {
+		return err
+	}
+	r.Facts, r.Removed, r.Converted = s.facts, s.removed, s.converted
+	r.pictures = [][]byte{s.data}
+	img, err := decodeFor(s, SizeDisplay, nil)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	if r.Regions, err = detectScaled(img, s); err != nil {
+		return err
+	}
+	r.Millis, r.Detectors = time.Since(start).Milliseconds(), Detectors()
+	for _, size := range []Size{SizeThumb, SizeDisplay} {
+		small, err := renderImage(img, s, size)
+		if err != nil {
+			return err
+		}
+		r.pictures = append(r.pictures, small.data)
+	}
+	if len(r.Regions) == 0 {
+		r.pictures = append(r.pictures, r.pictures[1], r.pictures[2])
+		return nil
+	}
+	return r.renditions(s, r.Regions)
+}
+
+// redact covers regions, makes both sizes of the result, and looks at it again. The parent proves it.
+func (r *response) redact(s *Still, regions []Region) error {
+	covered, masked, err := redact(s, regions)
+	if err != nil {
+		return err
+	}
+	r.Masked, r.pictures = masked, [][]byte{covered.data}
+	if err := r.renditions(covered, nil); err != nil {
+		return err
+	}
+	r.Regions, err = Detect(covered)
+	return err
+}
+
+// renditions adds the thumbnail and display size of s with regions covered.
+func (r *response) renditions(s *Still, cover []Region) error {
+	img, err := decodeFor(s, SizeDisplay, cover)
+	if err != nil {
+		return err
+	}
+	for _, size := range []Size{SizeThumb, SizeDisplay} {
+		small, err := renderImage(img, s, size)
+		if err != nil {
+			return err
+		}
+		r.pictures = append(r.pictures, small.data)
+	}
+	return nil
+}
