@@ -1,0 +1,88 @@
+// @ts-check
+// Small helpers over the document. Text goes in by textContent, structure by
+// <template>; there is no other way in.
+
+/**
+ * The element with this id; a page without it is a programmer's mistake.
+ * @template {Element} T
+ * @param {string} id
+ * @param {{ new (): T }} type
+ * @returns {T}
+ */
+export function need(id, type) {
+  const node = document.getElementById(id);
+  if (!(node instanceof type)) throw new Error(`page has no ${type.name} #${id}`);
+  return node;
+}
+
+/**
+ * @param {string} id of a <template> with one element
+ * @returns {HTMLElement} a fresh copy
+ */
+export function stamp(id) {
+  const copy = need(id, HTMLTemplateElement).content.cloneNode(true);
+  const first = /** @type {DocumentFragment} */ (copy).firstElementChild;
+  if (!(first instanceof HTMLElement)) throw new Error(`template #${id} is empty`);
+  return first;
+}
+
+/**
+ * Puts text into the parts of a stamped copy: { name: 'text' } fills every [data-fill="name"].
+ * @param {ParentNode} root
+ * @param {Record<string, string>} texts
+ */
+export function fill(root, texts) {
+  for (const [name, text] of Object.entries(texts)) {
+    for (const node of root.querySelectorAll(`[data-fill="${name}"]`)) node.textContent = text;
+  }
+}
+
+/**
+ * Shows or hides.
+ * @param {Element | null} node
+ * @param {boolean} visible
+ */
+export function show(node, visible) {
+  if (node instanceof HTMLElement || node instanceof SVGElement) node.toggleAttribute('hidden', !visible);
+}
+
+/** Says something to a screen reader, politely. @param {string} text */
+export function say(text) {
+  const node = document.getElementById('status');
+  if (node) node.textContent = text;
+}
+
+/** Says something to a screen reader at once. @param {string} text */
+export function alarm(text) {
+  const node = document.getElementById('alert');
+  if (node) node.textContent = text;
+}
+
+/**
+ * The sentence of an error for a person.
+ * @param {unknown} err
+ * @returns {string}
+ */
+export function sentence(err) {
+  return err instanceof Error && err.message ? err.message : 'Something went wrong. Please try again.';
+}
+
+/**
+ * Runs an act of a button: disabled meanwhile, an error is shown in `errors`.
+ * @param {HTMLButtonElement} button
+ * @param {Element | null} errors
+ * @param {() => Promise<void>} act
+ */
+export async function busy(button, errors, act) {
+  if (button.disabled) return;
+  button.disabled = true;
+  if (errors) errors.textContent = '';
+  try {
+    await act();
+  } catch (err) {
+    if (errors) errors.textContent = sentence(err);
+    else alarm(sentence(err));
+  } finally {
+    button.disabled = false;
+  }
+}

@@ -1,0 +1,35 @@
+// @ts-check
+// Moments for people. The server writes UTC; here they become local.
+
+/** @type {Intl.DateTimeFormatOptions} */
+const style = { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' };
+
+/**
+ * @param {string | null | undefined} iso RFC 3339
+ * @param {string} [zone] IANA name; the reader's own when absent
+ * @returns {string}
+ */
+export function localTime(iso, zone) {
+  if (!iso) return 'not yet';
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return 'not yet';
+  return new Intl.DateTimeFormat('en-GB', { ...style, timeZone: zone }).format(at);
+}
+
+/**
+ * Minutes and seconds that are left, never negative.
+ * @param {number} ms
+ * @returns {string} for example "9:05"
+ */
+export function leftOver(ms) {
+  const seconds = Math.max(0, Math.ceil(ms / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+/** @param {ParentNode} root */
+export function localTimes(root) {
+  for (const node of root.querySelectorAll('time[datetime]')) {
+    const iso = node.getAttribute('datetime');
+    if (iso) node.textContent = localTime(iso);
+  }
+}

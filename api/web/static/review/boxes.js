@@ -1,0 +1,134 @@
+// @ts-check
+// The regions of the photo under review and the selection among them. Pure;
+// every act gives a new state, so that History can keep the old ones.
+
+import { proper, same } from './geometry.js';
+
+/** @typedef {import('./geometry.js').Box} Box */
+/** @typedef {import('./geometry.js').Size} Size */
+/** @typedef {'face' | 'tattoo' | 'text' | 'drawn'} Kind */
+/**
+ * @typedef {object} Region
+ * @property {string} key of this page alone
+ * @property {string} id the vault's, empty for one drawn here
+ * @property {Kind} kind
+ * @property {Box} box
+ * @property {number} score of the detector; 0 for a person's
+ * @property {string} source the detector, or "person"
+ * @property {boolean} touched moved, resized or drawn here
+ */
+/** @typedef {{ regions: Region[], selected: string }} State selected is a key, or empty */
+
+/** @type {Kind[]} */
+export const kinds = ['face', 'tattoo', 'text', 'drawn'];
+
+/** What a kind is called. @type {Record<Kind, string>} */
+export const kindNames = { face: 'Face', tattoo: 'Tattoo', text: 'Text', drawn: 'Other' };
+
+/**
+ * The regions of a photo as the vault sent them; what a reviewer removed before is not drawn again.
+ * @param {any[] | null | undefined} sent
+ * @param {Size} size
+ * @returns {State}
+ */
+export function fromWire(sent, size) {
+  const regions = (sent ?? []).filter((r) => r && r.fate !== 'removed').map((r, i) => {
+    const at = r.box ?? r;
+    /** @type {Region} */
+    const region = {
+      key: `r${i}`,
+      id: String(r.id ?? ''),
+      kind: kinds.includes(r.kind) ? r.kind : 'drawn',
+      box: proper({ x0: Number(at.x0), y0: Number(at.y0), x1: Number(at.x1), y1: Number(at.y1) }, size),
+      score: Number(r.score) || 0,
+      source: String(r.source ?? ''),
+      touched: false,
+    };
+    return region;
+  });
+  return { regions, selected: '' };
+}
+
+/**
+ * What the vault is asked to cover.
+ * @param {State} state
+ */
+export function toWire(state) {
+  return state.regions.map((r) => (r.id ? { id: r.id, kind: r.kind, ...r.box } : { kind: r.kind, ...r.box }));
+}
+
+/** @param {State} state @returns {Region | undefined} */
+export const chosen = (state) => state.regions.find((r) => r.key === state.selected);
+
+/** @param {State} state @param {string} key @returns {State} */
+export function select(state, key) {
+  return state.selected === key ? state : { ...state, selected: key };
+}
+
+/**
+ * The next or the previous region, round and round.
+ * @param {State} state @param {1 | -1} step @returns {State}
+ */
+export function step(state, step) {
+  const n = state.regions.length;
+  if (n === 0) return state;
+  const at = state.regions.findIndex((r) => r.key === state.selected);
+  const next = at < 0 ? (step > 0 ? 0 : n - 1) : (at + step + n) % n;
+  return select(state, state.regions[next].key);
+}
+
+/**
+ * Adds a region a person drew and selects it.
+ * @param {State} state @param {Box} box @param {Size} size @returns {State}
+ */
+export function add(state, box, size) {
+  const used = state.regions.map((r) => Number(r.key.slice(1)));
+  const key = `r${Math.max(-1, ...used) + 1}`;
+  /** @type {Region} */
+  const region = { key, id: '', kind: 'drawn', box: proper(box, size), score: 0, source: 'person', touched: true };
+  return { regions: [...state.regions, region], selected: key };
+}
+
+/**
+ * Removes a region; its neighbour is selected, so that removing can go on.
+ * @param {State} state @param {string} key @returns {State}
+ */
+export function remove(state, key) {
+  const at = state.regions.findIndex((r) => r.key === key);
+  if (at < 0) return state;
+  const regions = state.regions.filter((r) => r.key !== key);
+  return { regions, selected: regions[Math.min(at, regions.length - 1)]?.key ?? '' };
+}
+
+/** @param {State} state @param {string} key @param {Box} box @returns {State} */
+export function place(state, key, box) {
+  return change(state, key, (r) => (same(r.box, box) ? r : { ...r, box, touched: true }));
+}
+
+/** @param {State} state @param {string} key @param {Kind} kind @returns {State} */
+export function call(state, key, kind) {
+  return change(state, key, (r) => (r.kind === kind ? r : { ...r, kind }));
+}
+
+/** @param {State} state @param {string} key @param {(r: Region) => Region} fn @returns {State} */
+function change(state, key, fn) {
+  let other = false;
+  const regions = state.regions.map((r) => {
+    if (r.key !== key) return r;
+    const now = fn(r);
+    other = other || now !== r;
+    return now;
+  });
+  return other ? { ...state, regions } : state;
+}
+
+/**
+ * One line about a region, for the list and for a screen reader.
+ * @param {Region} r
+ */
+export function about(r) {
+  if (r.source === 'person' || !r.id) return 'drawn by you';
+  const by = `proposed by ${r.source.split(' ')[0] || 'a detector'}`;
+  const score = r.score > 0 ? `, score ${r.score >= 10 ? Math.round(r.score) : r.score.toFixed(2)}` : '';
+  return by + score + (r.touched ? ', changed by you' : '');
+}
