@@ -1,0 +1,125 @@
+package vault
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// A checkpoint is a signed statement of the log's size and root: a note
+// (golang.org/x/mod/sumdb/note) whose text is that of C2SP tlog-checkpoint:
+// origin, size in decimal, root in base64, each on a line of its own.
+
+const (
+	maxNote        = 4 << 10
+	checkpointEach = 256 // checkpoints read at a time
+)
+
+// signer signs notes with the log key. note.NewSigner would want the private
+// key as text.
+type signer struct {
+	name string
+	hash uint32
+	key  ed25519.PrivateKey
+}
+
+func (s signer) Name() string                    { return s.name }
+func (s signer) KeyHash() uint32                 { return s.hash }
+func (s signer) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(s.key, msg), nil }
+
+// verifierKey is the log's public key as text, under the origin's name.
+func verifierKey(origin string, pub ed25519.PublicKey) (string, error) {
+	key, err := note.NewEd25519VerifierKey(origin, pub)
+	if err != nil {
+		return "", fmt.Errorf("naming log key: %w", err)
+	}
+	return key, nil
+}
+
+// signCheckpoint signs the log at that size.
+func (k *keyring) signCheckpoint(origin string, tree tlog.Tree) (string, error) {
+	vkey, err := verifierKey(origin, k.log.public())
+	if err != nil {
+		return "", err
+	}
+	verifier, err := note.NewVerifier(vkey)
+	if err != nil {
+		return "", fmt.Errorf("naming log key: %w", err)
+	}
+	text := origin + "\n" + strconv.FormatInt(tree.N, 10) + "\n" + tree.Hash.String() + "\n"
+	signed, err := note.Sign(&note.Note{Text: text}, signer{origin, verifier.KeyHash(), k.log.private})
+	if err != nil {
+		return "", fmt.Errorf("signing checkpoint: %w", err)
+	}
+	return string(signed), nil
+}
+
+// openCheckpoint checks a note against the verifier and returns what it states.
+func openCheckpoint(text string, verifier note.Verifier) (tlog.Tree, error) {
+	if len(text) > maxNote {
+		return tlog.Tree{}, errors.New("checkpoint is longer than 4 KiB")
+	}
+	n, err := note.Open([]byte(text), note.VerifierList(verifier))
+	if err != nil {
+		return tlog.Tree{}, errors.New("checkpoint is not signed by the log's key")
+	}
+	lines := strings.Split(n.Text, "\n")
+	if len(lines) != 4 || lines[0] != verifier.Name() || lines[3] != "" {
+		return tlog.Tree{}, errors.New("checkpoint does not have the form of one")
+	}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil || size < 1 || strconv.FormatInt(size, 10) != lines[1] {
+		return tlog.Tree{}, errors.New("checkpoint does not state a size")
+	}
+	root, err := tlog.ParseHash(lines[2])
+	if err != nil {
+		return tlog.Tree{}, errors.New("checkpoint does not state a root")
+	}
+	return tlog.Tree{N: size, Hash: root}, nil
+}
+
+// Checkpoint signs the log as it stands and keeps the note. Without a new event
+// since the last one it does nothing. What a checkpoint covers can no longer be
+// changed unnoticed by whoever holds a copy of it.
+func (v *Vault) Checkpoint(ctx context.Context, a Actor) error {
+	return v.quietly(ctx, a, actAuditCheckpoint, object{Kind: "log"}, func(t *tx) error {
+		_, err := t.checkpoint(ctx)
+		return err
+	})
+}
+
+// checkpoint signs the present head inside a transaction and returns its size.
+func (t *tx) checkpoint(ctx context.Context) (int64, error) {
+	var size, last int64
+	err := t.QueryRowContext(ctx,
+		`SELECT size, (SELECT COALESCE(MAX(size), 0) FROM checkpoints) FROM audit_head WHERE id = 1`).Scan(&size, &last)
+	if err != nil {
+		return 0, fmt.Errorf("reading log size: %w", err)
+	}
+	if size < last {
+		return 0, fmt.Errorf("the log is shorter than its last checkpoint: %w", ErrIntegrity)
+	}
+	if size == last {
+		return size, nil
+	}
+	root, err := tlog.TreeHash(size, hashReader(ctx, t))
+	if err != nil {
+		return 0, fmt.Errorf("hashing log: %w", err)
+	}
+	text, err := t.v.keys.signCheckpoint(t.v.cfg.LogOrigin, tlog.Tree{N: size, Hash: root})
+	if err != nil {
+		return 0, err
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO checkpoints (size, at, note) VALUES ($1, $2, $3) ON CONFLICT (size) DO NOTHING`,
+		size, t.now, text)
+	if err != nil {
+		return 0, fmt.Errorf("writing checkpoint: %w", err)
+	}
+	return size, nil
+}

@@ -1,0 +1,184 @@
+package vault
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	tries         = 6                // of a transaction that loses races
+	recordTimeout = 10 * time.Second // for the event of a call whose caller is gone
+)
+
+// object is what an act is about. decide fills in Patient from the rows.
+type object struct {
+	Kind, ID string
+	Patient  PatientID
+	Photo    PhotoID
+	Person   PersonID
+	at       int64 // when it happened, if not now: unix milliseconds
+}
+
+// tx is the one transaction of an act. What runs inside touches the database
+// only: it may run a second time after a lost race.
+type tx struct {
+	*sql.Tx
+	v     *Vault
+	now   int64 // unix milliseconds, the same for every row of the act
+	entry logEntry
+}
+
+// detail adds a fact to the act's event: IDs, counts and fixed words only.
+func (t *tx) detail(k, value string) {
+	if t.entry.Detail == nil {
+		t.entry.Detail = map[string]string{}
+	}
+	t.entry.Detail[k] = value
+}
+
+// purpose notes in the act's event what the actor gave as the reason's kind.
+func (t *tx) purpose(p string) { t.entry.Purpose = p }
+
+// patient sets whose pseudonym the act's event carries.
+func (t *tx) patient(ctx context.Context, id PatientID) error {
+	var pseudonym string
+	err := t.QueryRowContext(ctx, `SELECT pseudonym FROM patients WHERE id = $1`, string(id)).Scan(&pseudonym)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("reading pseudonym: %w", err)
+	}
+	t.entry.Patient = pseudonym
+	return nil
+}
+
+// nextSeq is the position that the next event of the log will get: that of the
+// act's own event, when no further event is added with t.event.
+func (t *tx) nextSeq(ctx context.Context) (int64, error) {
+	var size int64
+	if err := t.QueryRowContext(ctx, `SELECT size FROM audit_head WHERE id = 1`).Scan(&size); err != nil {
+		return 0, fmt.Errorf("reading log size: %w", err)
+	}
+	return size + 1, nil
+}
+
+// do runs one act: decide, fn, event, commit. A refusal and a failure leave
+// their event too, and where that event cannot be kept the answer is that the
+// vault is unavailable. fn may run more than once.
+func (v *Vault) do(ctx context.Context, a Actor, what act, on object, fn func(t *tx) error) error {
+	return v.act(ctx, a, what, on, fn, true)
+}
+
+// quietly is do for the machinery's own steps (leases), which leave an event
+// only when they are refused or fail; the act done under the lease has its own.
+func (v *Vault) quietly(ctx context.Context, a Actor, what act, on object, fn func(t *tx) error) error {
+	return v.act(ctx, a, what, on, fn, false)
+}
+
+func (v *Vault) act(ctx context.Context, a Actor, what act, on object, fn func(t *tx) error, logged bool) error {
+	if a.kind == "" {
+		return ErrUnauthenticated
+	}
+	var entry logEntry
+	err := v.retry(ctx, logged, func(t *tx) error {
+		t.entry = newEntry(a, what, on)
+		defer func() { entry = t.entry }()
+		if err := v.decideInto(ctx, t, a, what, on); err != nil {
+			return err
+		}
+		if err := fn(t); err != nil {
+			return err
+		}
+		t.entry.Outcome = outcomeOK
+		if !logged {
+			return nil
+		}
+		return t.event(ctx, t.entry)
+	})
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, ErrUnavailable) {
+		return err // there is nowhere to write
+	}
+	if entry.Outcome != outcomeRefused {
+		entry.Outcome = outcomeFailed
+	}
+	entry.fact("error", sentinelName(err))
+	if recErr := v.record(ctx, entry); recErr != nil {
+		v.cfg.Log.Error("audit event not written", "act", string(what), "error", recErr)
+		return fmt.Errorf("writing the audit event: %w", ErrUnavailable)
+	}
+	return err
+}
+
+// decideInto asks the one function that decides and notes its answer in the
+// entry of the act.
+func (v *Vault) decideInto(ctx context.Context, t *tx, a Actor, what act, on object) error {
+	actingAs, err := v.decide(ctx, t, a, what, &on)
+	t.entry.ActingAs = actingAs
+	if on.Patient != "" && t.entry.Patient == "" {
+		if pErr := t.patient(ctx, on.Patient); pErr != nil && !errors.Is(pErr, ErrNotFound) {
+			return pErr
+		}
+	}
+	if on.Photo != "" {
+		t.entry.Photo = shape(string(on.Photo))
+	}
+	if err != nil && (errors.Is(err, ErrDenied) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnauthenticated)) {
+		t.entry.Outcome = outcomeRefused
+	}
+	return err
+}
+
+// record writes one event in a transaction of its own, also when the caller
+// has gone away meanwhile.
+func (v *Vault) record(ctx context.Context, e logEntry) error {
+	return v.retryDetached(ctx, func(ctx context.Context, t *tx) error { return t.event(ctx, e) })
+}
+
+// retryDetached is retry for what must be written although the caller has gone.
+func (v *Vault) retryDetached(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	return v.retry(ctx, true, func(t *tx) error { return fn(ctx, t) })
+}
+
+// retry runs fn in a transaction and commits, again when it loses a race.
+func (v *Vault) retry(ctx context.Context, logged bool, fn func(t *tx) error) error {
+	release, err := v.takeWriter(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	for n := 1; ; n++ {
+		err := v.once(ctx, logged, fn)
+		if err == nil || !transient(err) || n == tries {
+			return dbError(err)
+		}
+		select {
+		case <-time.After(time.Duration(n*n) * 5 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (v *Vault) once(ctx context.Context, logged bool, fn func(t *tx) error) error {
+	t, err := v.begin(ctx, logged)
+	if err != nil {
+		return fmt.Errorf("beginning transaction: %w", err)
+	}
+	if err := fn(t); err != nil {
+		t.rollback()
+		return err
+	}
+	if err := t.Commit(); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+// Package vault keeps clinical photos and decides who may do what with them.
+//
+// It guards pictures of patients from four sorts of people: the thief of a
+// device or a disk, the person who runs the object store, the colleague who is
+// not treating the patient, and the insider who would rather leave no trace.
+//
+// Every act goes the same way. The caller names an Actor; one function (decide)
+// looks up that actor's rights as they are now; bytes are sealed and durable in
+// the store before a row speaks of them; then one transaction changes the rows
+// and appends the audit event to a Merkle log; only then comes the answer. A
+// refusal or a read is in the log before anything is returned. No event, no
+// answer.
+//
+// Keys are layered: a root key (KMS) wraps a key for each patient, which wraps
+// a key for each rendition, which seals the bytes in the store, bound to
+// tenant, patient, photo, rendition and version. The store therefore learns
+// nothing and can change nothing without being caught. Captures arrive sealed
+// to the intake key and are kept unopened until a worker has read them.
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/clinivault/clinivault/imaging"
+)
+
+// Defaults of Config.
+const (
+	DefaultMaxCapture  = 33 << 20 // a 32 MiB picture and its seal
+	DefaultClaimFor    = 10 * time.Minute
+	DefaultSessionIdle = 30 * time.Minute
+	DefaultSessionMax  = 12 * time.Hour
+	DefaultTenant      = "main"
+)
+
+// Config is what Open needs. Driver, DSN, Blobs and KMS are required.
+type Config struct {
+	// Driver is "sqlite" (the embedded default) or "postgres".
+	Driver string
+	// DSN is the path of the SQLite file, or a PostgreSQL connection string.
+	DSN string
+	// Blobs holds sealed objects; it is not trusted.
+	Blobs Blobs
+	// KMS holds the root key.
+	KMS KMS
+	// Imaging reads, masks and scales pictures in limited children. Nil is
+	// allowed for operator commands, which touch no picture.
+	Imaging *imaging.Pool
+	// Tenant is bound into every sealed object; default "main".
+	Tenant string
+	// LogOrigin names the audit log in its checkpoints; no spaces, no plus
+	// sign; default "clinivault/" and the tenant.
+	LogOrigin string
+	// ChartTargets are the receivers of chart attachments: "fhir", "dicom".
+	ChartTargets []string
+	// MaxCapture bounds a sealed capture, in bytes; default 33 MiB.
+	MaxCapture int64
+	// ClaimFor is how long a reviewer holds a claimed photo; default 10 min.
+	ClaimFor time.Duration
+	// SessionIdle and SessionMax end sessions; defaults 30 min and 12 h.
+	SessionIdle, SessionMax time.Duration
+	// Beside marks a short command of the operator that may run next to the
+	// server on the same SQLite file: it takes no process lock.
+	Beside bool
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+	// Log takes operational messages, never patient data; default discards.
+	Log *slog.Logger
+}
+
+// Vault is an open vault. It is safe for use by many goroutines, and on
+// PostgreSQL by many processes.
+type Vault struct {
+	cfg    Config
+	db     *sql.DB
+	lock   *os.File      // flock beside the SQLite file; nil otherwise
+	writer chan struct{} // one act at a time on SQLite; nil on PostgreSQL
+	keys   *keyring
+
+	integrityRefused atomic.Int64
+}
+
+var (
+	tenantShape = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+	originShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9./_-]{0,127}$`)
+)
+
+func (c *Config) setDefaults() error {
+	if c.Blobs == nil || c.KMS == nil {
+		return errors.New("a vault needs a blob store and a key service")
+	}
+	if c.Tenant == "" {
+		c.Tenant = DefaultTenant
+	}
+	if !tenantShape.MatchString(c.Tenant) {
+		return errors.New("tenant must be 1 to 32 lower-case letters, digits or hyphens")
+	}
+	if c.LogOrigin == "" {
+		c.LogOrigin = "clinivault/" + c.Tenant
+	}
+	if !originShape.MatchString(c.LogOrigin) {
+		return errors.New("log origin must be letters, digits, dot, slash, underscore or hyphen")
+	}
+	for _, t := range c.ChartTargets {
+		if t != "fhir" && t != "dicom" {
+			return errors.New(`chart targets are "fhir" and "dicom"`)
+		}
+	}
+	if c.MaxCapture <= 0 {
+		c.MaxCapture = DefaultMaxCapture
+	}
+	if c.ClaimFor <= 0 {
+		c.ClaimFor = DefaultClaimFor
+	}
+	if c.SessionIdle <= 0 {
+		c.SessionIdle = DefaultSessionIdle
+	}
+	if c.SessionMax <= 0 {
+		c.SessionMax = DefaultSessionMax
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// Open opens the vault on a migrated database, and makes the vault's own key
+// pairs when the database is new. It refuses a schema that is older or newer
+// than this program, a second process on the same SQLite file (unless Beside),
+// and a root key that does not open what the database holds.
+func Open(ctx context.Context, cfg Config) (*Vault, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	v := &Vault{cfg: cfg}
+	if err := v.open(ctx); err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
+	return v, nil
+}
+
+func (v *Vault) open(ctx context.Context) error {
+	var err error
+	if v.cfg.Driver == driverSQLite {
+		v.writer = make(chan struct{}, 1)
+		if !v.cfg.Beside {
+			if v.lock, err = lockBeside(v.cfg.DSN); err != nil {
+				return err
+			}
+		}
+	}
+	if v.db, err = openDB(v.cfg.Driver, v.cfg.DSN); err != nil {
+		return err
+	}
+	if err := checkSchema(ctx, v.cfg.Driver, v.db); err != nil {
+		return err
+	}
+	if v.keys, err = v.openKeys(ctx); err != nil {
+		return fmt.Errorf("opening the vault's keys: %w", err)
+	}
+	return nil
+}
+
+// Close lets go of the database and of the process lock. Callers have finished
+// their calls before.
+func (v *Vault) Close() error {
+	var errs []error
+	if v.db != nil {
+		errs = append(errs, v.db.Close())
+	}
+	if v.lock != nil {
+		errs = append(errs, v.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// now is the present in unix milliseconds, the unit of every column of time.
+func (v *Vault) now() int64 { return v.cfg.Now().UnixMilli() }
+
+// newID is a fresh ID: 26 characters, 130 random bits.
+func newID() string { return rand.Text() }
+
+// The two kinds of name in the store. Sweep finds orphans by them.
+const (
+	blobIntake = "intake" // sealed captures, until they are processed
+	blobObject = "object" // sealed renditions
+)
+
+// blobName is a fresh name for an object of that kind. It carries the hour it
+// was made, by which Sweep tells an orphan from a write under way, and nothing
+// about the patient or the photo.
+func (v *Vault) blobName(kind string) string {
+	hour := v.cfg.Now().UTC().Format(blobHour)
+	return kind + "/" + hour + "/" + strings.ToLower(rand.Text())
+}
