@@ -1,0 +1,59 @@
+package chart
+
+import (
+	"crypto/sha256"
+	"strings"
+	"time"
+)
+
+// entry is one photo on its way into one chart: all that the writers know.
+type entry struct {
+	Attachment string // the vault's ID; every identifier at a receiver follows from it
+	Photo      string
+	Patient    patient
+	Encounter  string // the vault's ID, or empty
+	Author     person // who took the photo
+	Reviewer   person // who released it
+	TakenAt    time.Time
+	ApprovedAt time.Time
+	Site       site
+	Laterality string // empty, left, right, midline or bilateral
+	Picture    []byte // the redacted rendition: a clean JPEG
+	Width      int    // upright pixels
+	Height     int
+}
+
+type patient struct {
+	ID           string // the vault's
+	RecordNumber string
+	Name         string // as the hospital writes it
+	BirthDate    string // 2006-01-02, or empty when unknown
+}
+
+type person struct {
+	ID   string
+	Name string
+}
+
+type site struct {
+	Label  string
+	SNOMED string // SNOMED CT concept ID
+}
+
+func (e *entry) digest() [sha256.Size]byte { return sha256.Sum256(e.Picture) }
+
+// place is the body site in words: "Forearm, left".
+func (e *entry) place() string {
+	if e.Laterality == "" {
+		return e.Site.Label
+	}
+	return e.Site.Label + ", " + e.Laterality
+}
+
+// title is what a person sees in the chart's list. It names no one.
+func (e *entry) title() string {
+	if e.place() == "" {
+		return "Clinical photograph"
+	}
+	return "Clinical photograph: " + strings.ToLower(e.place()[:1]) + e.place()[1:]
+}
