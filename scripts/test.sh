@@ -5,6 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 scripts/tools.sh deb npm go
+rm -rf .cache/bin/*.building.*
 scripts/tools.sh minio &
 minio=$!
 trap 'kill $minio 2>/dev/null || :' EXIT

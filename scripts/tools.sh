@@ -50,9 +50,10 @@ go_tool() {
   want="$bin/$1-${2##*@}"
   if [ ! -x "$want" ]; then
     say "building $1 ${2##*@} (the first time takes minutes)"
-    tmp=$(mktemp -d "$bin/tmp.XXXXXX")
-    GOBIN=$tmp GOFLAGS= nice -n 10 go install "$2"
+    tmp=$(mktemp -d "$bin/$1.building.XXXXXX") # tests that need it wait while this is there
+    GOBIN=$tmp nice -n 10 go install "$2" || { rm -rf "$tmp"; exit 1; }
     mv "$tmp/$1" "$want"
+    ln -sf "$(basename "$want")" "$bin/$1"
     rm -rf "$tmp"
   fi
   ln -sf "$(basename "$want")" "$bin/$1"

@@ -40,6 +40,7 @@ func withBucket(c vault.MinIOConfig) vault.MinIOConfig {
 }
 
 func startMinIO(dir string) (vault.MinIOConfig, func(), error) {
+	awaitBuild("minio")
 	minio, err := Tool("minio")
 	if err != nil {
 		return vault.MinIOConfig{}, nil, err

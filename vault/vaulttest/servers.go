@@ -109,6 +109,16 @@ func Tool(name string, places ...string) (string, error) {
 	return "", fmt.Errorf("%s: %w", name, errMissing)
 }
 
+// awaitBuild waits while scripts/tools.sh is building a program: MinIO takes
+// minutes the first time, beside the tests that do not need it.
+func awaitBuild(name string) {
+	for deadline := time.Now().Add(25 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Second) {
+		if building, _ := filepath.Glob(filepath.Join(Root(), ".cache", "bin", name+".building.*")); len(building) == 0 {
+			return
+		}
+	}
+}
+
 // RequireTool is Tool for tests: it skips loudly, or fails where the tools are
 // required.
 func RequireTool(t testing.TB, name string) string {

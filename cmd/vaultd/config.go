@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/clinivault/clinivault/api/chart"
+)
+
+// Config is the one file vaultd reads: JSON, unknown fields refused. Paths that
+// are not absolute are relative to the file's folder. Secrets are never in it:
+// it names the files that hold them, each of which holds one secret and nothing
+// else but white space around it.
+type Config struct {
+	// Listen is the address of HTTP(S), host:port. Plain HTTP is served on
+	// loopback only; any other address needs TLS. Default 127.0.0.1:8440.
+	Listen string `json:"listen"`
+	// Data is the folder of the embedded database, the directory store, the key
+	// file and the local CA. Required.
+	Data string `json:"data"`
+	// Hosts are the host names (with port where it is not the default one) that
+	// requests may name, besides Listen itself.
+	Hosts []string `json:"hosts"`
+	// TLS holds the certificate. Without it, and away from loopback, a local CA
+	// is made in Data and its fingerprint and QR code are printed.
+	TLS *TLSConfig `json:"tls"`
+	// Database: without it SQLite in Data.
+	Database *DatabaseConfig `json:"database"`
+	// MinIO is the object store; without it a directory in Data.
+	MinIO *MinIOConfig `json:"minio"`
+	// RootKeyFile holds the root key, mode 0600; default Data/root.key, made on
+	// the first start. Whoever loses it loses every photo: keep a copy apart.
+	RootKeyFile string `json:"root_key_file"`
+	// Tenant is bound into every sealed object and cannot change later; default "main".
+	Tenant string `json:"tenant"`
+	// Chart are the receivers of approved photos.
+	Chart ChartConfig `json:"chart"`
+	// Worker false makes `serve` leave processing and delivery to `vaultd work`
+	// on other nodes; default true.
+	Worker *bool `json:"worker"`
+	// ClaimMinutes is how long a reviewer holds a photo; default 10.
+	ClaimMinutes int `json:"claim_minutes"`
+	// SessionIdleMinutes and SessionMaxHours end sessions; defaults 30 and 12.
+	SessionIdleMinutes int `json:"session_idle_minutes"`
+	SessionMaxHours    int `json:"session_max_hours"`
+	// LogFormat is "text" (default) or "json".
+	LogFormat string `json:"log_format"`
+}
+
+// TLSConfig names the certificate chain and its key, PEM.
+type TLSConfig struct {
+	CertFile string `json:"cert_file"`
+	KeyFile  string `json:"key_file"`
+}
+
+// DatabaseConfig names the file that holds PostgreSQL's connection string.
+type DatabaseConfig struct {
+	DSNFile string `json:"postgres_dsn_file"`
+}
+
+// MinIOConfig is where the object store is and which files hold its keys.
+type MinIOConfig struct {
+	Endpoint      string `json:"endpoint"` // host:port
+	Bucket        string `json:"bucket"`
+	AccessKeyFile string `json:"access_key_file"`
+	SecretKeyFile string `json:"secret_key_file"`
+	CAFile        string `json:"ca_file"` // PEM; default the system's
+}
+
+// ChartConfig lists the receivers; each is optional.
+type ChartConfig struct {
+	FHIR  *chart.FHIRConfig  `json:"fhir"`
+	DICOM *chart.DICOMConfig `json:"dicom"`
+}
+
+const defaultListen = "127.0.0.1:8440"
+
+// loadConfig reads and checks a configuration file.
+func loadConfig(path string) (*Config, error) {
+	if path == "" {
+		return nil, errors.New("name the configuration file with --config FILE; `vaultd help` shows a small one")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	return parseConfig(text, dir)
+}
+
+func parseConfig(text []byte, dir string) (*Config, error) {
+	var c Config
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&c); err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the configuration holds more than one JSON value")
+	}
+	if c.Listen == "" {
+		c.Listen = defaultListen
+	}
+	if c.Data == "" {
+		return nil, errors.New(`the configuration needs "data", the folder that holds the vault`)
+	}
+	c.resolve(dir)
+	return &c, c.check()
+}
+
+// resolve makes the file names absolute.
+func (c *Config) resolve(dir string) {
+	paths := []*string{&c.Data, &c.RootKeyFile}
+	if c.TLS != nil {
+		paths = append(paths, &c.TLS.CertFile, &c.TLS.KeyFile)
+	}
+	if c.Database != nil {
+		paths = append(paths, &c.Database.DSNFile)
+	}
+	if c.MinIO != nil {
+		paths = append(paths, &c.MinIO.AccessKeyFile, &c.MinIO.SecretKeyFile, &c.MinIO.CAFile)
+	}
+	if c.Chart.FHIR != nil {
+		paths = append(paths, &c.Chart.FHIR.TokenFile, &c.Chart.FHIR.CAFile)
+	}
+	if c.Chart.DICOM != nil {
+		paths = append(paths, &c.Chart.DICOM.PasswordFile, &c.Chart.DICOM.CAFile)
+	}
+	for _, p := range paths {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	if c.RootKeyFile == "" {
+		c.RootKeyFile = filepath.Join(c.Data, "root.key")
+	}
+}
+
+func (c *Config) check() error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return errors.New(`"listen" must be host:port, such as 127.0.0.1:8440`)
+	}
+	if c.TLS != nil && (c.TLS.CertFile == "" || c.TLS.KeyFile == "") {
+		return errors.New(`"tls" needs both "cert_file" and "key_file"`)
+	}
+	if c.Database != nil && c.Database.DSNFile == "" {
+		return errors.New(`"database" needs "postgres_dsn_file"; leave "database" out for SQLite`)
+	}
+	if m := c.MinIO; m != nil && (m.Endpoint == "" || m.Bucket == "" || m.AccessKeyFile == "" || m.SecretKeyFile == "") {
+		return errors.New(`"minio" needs "endpoint", "bucket", "access_key_file" and "secret_key_file"`)
+	}
+	if c.ClaimMinutes < 0 || c.SessionIdleMinutes < 0 || c.SessionMaxHours < 0 {
+		return errors.New("times in the configuration must not be negative")
+	}
+	switch c.LogFormat {
+	case "", "text", "json":
+		return nil
+	}
+	return errors.New(`"log_format" must be "text" or "json"`)
+}
+
+// works reports whether serve also runs the worker.
+func (c *Config) works() bool { return c.Worker == nil || *c.Worker }
+
+// loopback reports whether Listen is an address of this machine alone.
+func (c *Config) loopback() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// secure reports whether HTTP runs over TLS.
+func (c *Config) secure() bool { return c.TLS != nil || !c.loopback() }
+
+func (c *Config) claimFor() time.Duration { return time.Duration(c.ClaimMinutes) * time.Minute }
+func (c *Config) sessionIdle() time.Duration {
+	return time.Duration(c.SessionIdleMinutes) * time.Minute
+}
+func (c *Config) sessionMax() time.Duration { return time.Duration(c.SessionMaxHours) * time.Hour }
+
+// readSecret returns the one secret a file holds.
+func readSecret(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("reading a secret: %w", err)
+	}
+	secret := strings.TrimSpace(string(text))
+	if secret == "" {
+		return "", fmt.Errorf("the secret file %s is empty", path)
+	}
+	return secret, nil
+}

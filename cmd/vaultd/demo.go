@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/clinivault/clinivault/vault"
+)
+
+// demoCommand serves with made-up people and patients. The accounts' passwords
+// are random, made at the first start, and kept beside the demo's data so that
+// the next start can show them again. It is for trying out: such a file does
+// not belong near real patients.
+func demoCommand(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	addr := flags.String("addr", "", "address to serve on, default "+defaultListen)
+	data := flags.String("data", filepath.Join(".data", "demo"), "folder of the demo's data")
+	config := flags.String("config", "", "a configuration file to start from")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	c, err := demoConfig(*config, *addr, *data)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, c, out, func(base string, p *parts) error {
+		accounts, err := demoAccounts(ctx, p.vault, filepath.Join(c.Data, "demo-accounts.json"))
+		if err != nil {
+			return fmt.Errorf("making the demo accounts: %w", err)
+		}
+		return welcome(out, base, accounts, len(p.deliver.Targets()) > 0)
+	})
+}
+
+func demoConfig(config, addr, data string) (*Config, error) {
+	if config != "" {
+		return loadConfig(config)
+	}
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(map[string]string{"listen": addr, "data": data})
+	if err != nil {
+		return nil, err
+	}
+	return parseConfig(text, dir)
+}
+
+// demoAccounts seeds the demo and returns the accounts with their passwords,
+// from this start or from the first.
+func demoAccounts(ctx context.Context, v *vault.Vault, file string) ([]vault.DemoAccount, error) {
+	var accounts []vault.DemoAccount
+	text, err := os.ReadFile(file)
+	if err == nil {
+		return accounts, json.Unmarshal(text, &accounts)
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if accounts, err = v.SeedDemo(ctx, vault.Operator()); err != nil {
+		return nil, err
+	}
+	if text, err = json.MarshalIndent(accounts, "", "  "); err != nil {
+		return nil, err
+	}
+	return accounts, os.WriteFile(file, text, 0o600)
+}
+
+func welcome(out io.Writer, base string, accounts []vault.DemoAccount, chart bool) error {
+	fmt.Fprintf(out, "\nClinivault is running at  %s\n\nDemo accounts:\n", base)
+	w := tabwriter.NewWriter(out, 0, 4, 3, ' ', 0)
+	for _, a := range accounts {
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", a.Login, a.Password, a.Note)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, `
+Three things to try:
+  1. Sign in as the clinician, pick a patient and take a photo (the browser asks for the camera).
+  2. Sign in as the reviewer (another browser profile or after signing out): the photo waits with
+     proposed boxes; press ? for the keys, A to approve.
+  3. Sign in as the privacy officer: see who saw what, press Verify, download the log and check it with
+     .build/vaultd verify-audit FILE
+`)
+	if !chart {
+		fmt.Fprintln(out, "No chart is configured: `make run-stack` starts a DICOM archive and a FHIR server to attach to.")
+	}
+	fmt.Fprintln(out, "\nStop with Ctrl-C; the next start continues with the same data.")
+	return nil
+}

@@ -1,0 +1,84 @@
+// Command vaultd is the Clinivault server and its operator's commands.
+//
+// Every command but help, child and verify-audit reads one configuration file.
+// main parses flags and prints one error; run functions do the work and are
+// what the end-to-end tests call.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/clinivault/clinivault/imaging"
+)
+
+const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attached, proved.
+
+  vaultd serve --config FILE         serve HTTP and, unless configured otherwise, work
+  vaultd work --config FILE          process and deliver only
+  vaultd migrate --config FILE       bring the database to this program's schema
+  vaultd doctor --config FILE        check configuration, keys, store, database, clock
+  vaultd user add --config FILE --login L --name N --role R[,R] --password-file F
+  vaultd user disable --config FILE --login L
+  vaultd patient add --config FILE --number N --name NAME --born YYYY-MM-DD
+                     [--encounter LABEL] [--care-team LOGIN[,LOGIN]]
+  vaultd verify-audit FILE [--key VERIFIER]
+                                     check an exported log, offline
+  vaultd demo [--addr A] [--data DIR] [--config FILE]
+                                     serve with demo accounts and patients
+
+A small configuration file (README.md documents every field):
+  {"listen": "127.0.0.1:8440", "data": "/var/lib/clinivault"}
+`
+
+// errUsage makes main print the usage after the error.
+var errUsage = errors.New("see `vaultd help`")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) == 2 && os.Args[1] == "child" {
+		os.Exit(imaging.ChildMain(os.Stdin, os.Stdout))
+	}
+	if err := command(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "vaultd:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// command runs the command that args name and writes its output to out.
+func command(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 0 {
+		fmt.Fprint(out, usage)
+		return errors.New("no command given")
+	}
+	rest := args[1:]
+	switch args[0] {
+	case "serve":
+		return serveCommand(ctx, rest, out)
+	case "work":
+		return workCommand(ctx, rest, out)
+	case "migrate":
+		return migrateCommand(ctx, rest, out)
+	case "doctor":
+		return doctorCommand(ctx, rest, out)
+	case "user":
+		return userCommand(ctx, rest, out)
+	case "patient":
+		return patientCommand(ctx, rest, out)
+	case "verify-audit":
+		return verifyAuditCommand(rest, out)
+	case "demo":
+		return demoCommand(ctx, rest, out)
+	case "help", "-h", "--help":
+		fmt.Fprint(out, usage)
+		return nil
+	}
+	return fmt.Errorf("there is no command %q: %w", args[0], errUsage)
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/clinivault/clinivault/api/chart"
+	"github.com/clinivault/clinivault/imaging"
+	"github.com/clinivault/clinivault/vault"
+)
+
+// parts are what a configuration describes, opened. One owner: whoever called
+// openParts closes it.
+type parts struct {
+	vault   *vault.Vault
+	deliver *chart.Deliverer
+	pool    *imaging.Pool
+}
+
+// newLog writes operational messages for people who run the service.
+func newLog(format string, w io.Writer) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}
+
+// dsn returns the database's driver and connection string.
+func (c *Config) dsn() (driver, dsn string, err error) {
+	if c.Database == nil {
+		return "sqlite", filepath.Join(c.Data, "vault.db"), nil
+	}
+	dsn, err = readSecret(c.Database.DSNFile)
+	return "postgres", dsn, err
+}
+
+// openBlobs opens the object store.
+func (c *Config) openBlobs(ctx context.Context) (vault.Blobs, error) {
+	if c.MinIO == nil {
+		return vault.OpenDir(filepath.Join(c.Data, "objects"))
+	}
+	access, err := readSecret(c.MinIO.AccessKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := readSecret(c.MinIO.SecretKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return vault.OpenMinIO(ctx, vault.MinIOConfig{
+		Endpoint: c.MinIO.Endpoint, Bucket: c.MinIO.Bucket, AccessKey: access, SecretKey: secret, CAFile: c.MinIO.CAFile,
+	})
+}
+
+// childCommand is how the limited child is started: this very program again.
+func childCommand() ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program for the limited child: %w", err)
+	}
+	return []string{self, "child"}, nil
+}
+
+// openParts opens everything the configuration describes. beside is for the
+// operator's short commands, which may run next to the server and touch no picture.
+func openParts(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*parts, error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	driver, dsn, err := c.dsn()
+	if err != nil {
+		return nil, err
+	}
+	kms, err := vault.OpenKeyFile(c.RootKeyFile, !exists(dsn, driver))
+	if err != nil {
+		return nil, err
+	}
+	blobs, err := c.openBlobs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("opening the object store: %w", err)
+	}
+	p := &parts{}
+	if !beside {
+		command, err := childCommand()
+		if err != nil {
+			return nil, err
+		}
+		if p.pool, err = imaging.NewPool(imaging.PoolConfig{Command: command, Limits: imaging.DefaultLimits()}); err != nil {
+			return nil, err
+		}
+	}
+	if p.deliver, err = chart.New(chart.Config{FHIR: c.Chart.FHIR, DICOM: c.Chart.DICOM, Log: log}); err != nil {
+		return nil, fmt.Errorf("configuring the chart: %w", err)
+	}
+	if _, _, err := vault.Migrate(ctx, driver, dsn); err != nil {
+		return nil, fmt.Errorf("migrating the database: %w", err)
+	}
+	p.vault, err = vault.Open(ctx, vault.Config{
+		Driver: driver, DSN: dsn, Blobs: blobs, KMS: kms, Imaging: p.pool, Tenant: c.Tenant,
+		ChartTargets: p.deliver.Targets(), ClaimFor: c.claimFor(), SessionIdle: c.sessionIdle(), SessionMax: c.sessionMax(),
+		Beside: beside, Log: log,
+	})
+	return p, err
+}
+
+// exists reports whether the database was there before: only a new one may come
+// with a new root key, or a lost key file would be replaced in silence.
+func exists(dsn, driver string) bool {
+	if driver != "sqlite" {
+		return false
+	}
+	_, err := os.Stat(dsn)
+	return err == nil
+}
+
+func (p *parts) close() error {
+	if p.vault == nil {
+		return nil
+	}
+	return p.vault.Close()
+}

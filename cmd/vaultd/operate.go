@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/clinivault/clinivault/vault"
+)
+
+func migrateCommand(ctx context.Context, args []string, out io.Writer) error {
+	c, err := configFlag("migrate", args)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	driver, dsn, err := c.dsn()
+	if err != nil {
+		return err
+	}
+	from, to, err := vault.Migrate(ctx, driver, dsn)
+	if err != nil {
+		return err
+	}
+	if from == to {
+		fmt.Fprintf(out, "the database is at schema %d already\n", to)
+		return nil
+	}
+	fmt.Fprintf(out, "the database went from schema %d to %d\n", from, to)
+	return nil
+}
+
+// verifyAuditCommand checks an export without a vault, a network or a key file.
+func verifyAuditCommand(args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("verify-audit", flag.ContinueOnError)
+	key := flags.String("key", "", "the log's verifier key, from a source other than the export")
+	flags.SetOutput(io.Discard)
+	file := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		file, args = args[0], args[1:]
+	}
+	if err := flags.Parse(args); err != nil {
+		return fmt.Errorf("verify-audit: %w; %w", err, errUsage)
+	}
+	if file == "" && flags.NArg() == 1 {
+		file = flags.Arg(0)
+	}
+	if file == "" {
+		return fmt.Errorf("verify-audit: name the exported file; %w", errUsage)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("opening the export: %w", err)
+	}
+	defer f.Close()
+	v, err := vault.VerifyExport(f, *key)
+	if err != nil {
+		return fmt.Errorf("verifying the export: %w", err)
+	}
+	if !v.OK {
+		if v.FirstBad >= 0 {
+			return fmt.Errorf("the log does NOT verify: %s (first bad event: %d)", v.Problem, v.FirstBad)
+		}
+		return fmt.Errorf("the log does NOT verify: %s", v.Problem)
+	}
+	fmt.Fprintf(out, "the log verifies: %d events, %d signed checkpoints, the last of %s, root %s\n", v.Size, v.Checkpoints, v.LastCheckpoint, v.Root)
+	if *key == "" {
+		fmt.Fprintln(out, "the verifier key was taken from the export itself; compare it with the one published by the service, or pass --key")
+	}
+	return nil
+}
+
+// operate opens the vault for one of the operator's short commands.
+func operate(ctx context.Context, config string, out io.Writer, act func(*vault.Vault) error) error {
+	c, err := loadConfig(config)
+	if err != nil {
+		return err
+	}
+	p, err := openParts(ctx, c, newLog(c.LogFormat, os.Stderr), true)
+	if err != nil {
+		return closing(p, err)
+	}
+	return closing(p, act(p.vault))
+}
+
+func userCommand(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 0 {
+		return fmt.Errorf("user: say add or disable; %w", errUsage)
+	}
+	flags := flag.NewFlagSet("user "+args[0], flag.ContinueOnError)
+	config := flags.String("config", "", "the configuration file")
+	login := flags.String("login", "", "what the person types to sign in")
+	name := flags.String("name", "", "the person's name as others see it")
+	roles := flags.String("role", "", "clinician, reviewer, records, privacy, admin")
+	password := flags.String("password-file", "", "a file that holds the first password")
+	if err := parse(flags, args[1:]); err != nil {
+		return err
+	}
+	switch args[0] {
+	case "add":
+		secret, err := readSecret(*password)
+		if err != nil {
+			return fmt.Errorf("user add needs --password-file: %w", err)
+		}
+		n := vault.NewPerson{Login: *login, Name: *name, Password: secret}
+		for _, r := range splitList(*roles) {
+			n.Roles = append(n.Roles, vault.Role(r))
+		}
+		return operate(ctx, *config, out, func(v *vault.Vault) error {
+			id, err := v.AddPerson(ctx, vault.Operator(), n)
+			if err == nil {
+				fmt.Fprintf(out, "added %s as person %s\n", *login, id)
+			}
+			return err
+		})
+	case "disable":
+		return operate(ctx, *config, out, func(v *vault.Vault) error {
+			err := v.DisablePerson(ctx, vault.Operator(), *login)
+			if err == nil {
+				fmt.Fprintf(out, "%s is out: sessions ended, claims released\n", *login)
+			}
+			return err
+		})
+	}
+	return fmt.Errorf("user: there is no %q; say add or disable", args[0])
+}
+
+func patientCommand(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 0 || args[0] != "add" {
+		return fmt.Errorf("patient: say add; %w", errUsage)
+	}
+	flags := flag.NewFlagSet("patient add", flag.ContinueOnError)
+	config := flags.String("config", "", "the configuration file")
+	number := flags.String("number", "", "the record number")
+	name := flags.String("name", "", "the patient's name")
+	born := flags.String("born", "", "the birth date, YYYY-MM-DD")
+	encounter := flags.String("encounter", "", "a label for the current visit or stay")
+	team := flags.String("care-team", "", "logins of the people who treat the patient")
+	if err := parse(flags, args[1:]); err != nil {
+		return err
+	}
+	return operate(ctx, *config, out, func(v *vault.Vault) error {
+		id, err := v.AddPatient(ctx, vault.Operator(), vault.NewPatient{RecordNumber: *number, Name: *name, BirthDate: *born})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "added patient %s\n", id)
+		if *encounter != "" {
+			if _, err := v.AddEncounter(ctx, vault.Operator(), id, *encounter, time.Now()); err != nil {
+				return err
+			}
+		}
+		return joinTeam(ctx, v, id, splitList(*team))
+	})
+}
+
+func joinTeam(ctx context.Context, v *vault.Vault, id vault.PatientID, logins []string) error {
+	people, err := v.People(ctx, vault.Operator())
+	if err != nil {
+		return err
+	}
+	known := map[string]vault.PersonID{}
+	for _, p := range people {
+		known[p.Login] = p.ID
+	}
+	for _, login := range logins {
+		who, ok := known[login]
+		if !ok {
+			return errors.New("the patient was added, but a login of --care-team is unknown")
+		}
+		if err := v.JoinCareTeam(ctx, vault.Operator(), id, who, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// splitList splits a comma-separated flag.
+func splitList(s string) []string {
+	var out []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
