@@ -91,7 +91,10 @@ export class Uploader extends EventTarget {
       return this.#running;
     }
     this.#parts.cancel(this.#timer);
-    this.#running = this.#run().finally(() => (this.#running = null));
+    this.#running = this.#run().finally(() => {
+      this.#running = null;
+      if (this.#again) void this.kick(); // asked for while the run was ending
+    });
     return this.#running;
   }
 
