@@ -102,10 +102,31 @@ func (b *bitReader) symbol(t *decodeTable) (uint8, bool) {
 		b.refill()
 	}
 	sym, length := t.decode(b.acc)
+	if length == 0 {
+		_ = b.broken(b.n, nil)
+		return 0, false
+	}
 	b.acc <<= length
 	b.n -= int(length)
-	return sym, length != 0
+	return sym, true
 }
 
-// left returns how many whole bytes of data are loaded and not consumed.
-func (b *bitReader) left() int { return max(0, b.n-b.fed) / 8 }
+// broken returns err with n bits left, less the longest code: what goes wrong so
+// near the end goes wrong because the end is missing, and overrun will say so.
+func (b *bitReader) broken(n int, err error) error {
+	b.n = n - 16
+	return err
+}
+
+// left returns how many bytes of data are loaded and not consumed, stuffed zero
+// bytes included.
+func (b *bitReader) left() int {
+	p := b.pos
+	for range max(0, b.n-b.fed) / 8 {
+		p--
+		if b.data[p] == 0 && b.data[p-1] == 0xFF {
+			p--
+		}
+	}
+	return b.pos - p
+}

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 )
 
@@ -150,3 +151,10 @@ func file(c *Coefficients, scans [][]int, restart int) []byte {
 
 // dims returns the size of c as a point.
 func dims(c *Coefficients) image.Point { return image.Pt(c.Width(), c.Height()) }
+
+// allocated returns how many bytes the process ever allocated.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}

@@ -9,8 +9,8 @@ import "errors"
 // A missing end marker and missing last scans of a progressive picture are
 // accepted once every component has its first scan; bytes behind the end, and
 // between segments, are skipped and counted. A scan that ends early is
-// ErrTruncated, even if a marker or more scans follow, and a scan with
-// impossible codes is ErrMalformed: there is no resynchronisation.
+// ErrTruncated, whatever follows it, and a scan with impossible codes is
+// ErrMalformed: there is no resynchronisation.
 func Read(data []byte, lim Limits) (*Coefficients, error) {
 	if int64(len(data)) > lim.MaxBytes {
 		return nil, tooLarge("more bytes than allowed")

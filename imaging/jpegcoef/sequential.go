@@ -29,7 +29,7 @@ func (b *bitReader) block(dst *[blockSize]int16, dc, ac *decodeTable, pred int32
 		if e&entryWhole != 0 {
 			k += uint(e >> 12 & 15)
 			if k >= blockSize {
-				return 0, 0, errPastEnd
+				return 0, 0, b.broken(n, errPastEnd)
 			}
 			dst[k] = int16(e >> 16)
 			nz |= 1 << k
@@ -40,7 +40,7 @@ func (b *bitReader) block(dst *[blockSize]int16, dc, ac *decodeTable, pred int32
 		}
 		symbol, length := ac.decode(acc)
 		if length == 0 {
-			return 0, 0, errNoCode
+			return 0, 0, b.broken(n, errNoCode)
 		}
 		acc <<= length
 		n -= int(length)
@@ -54,10 +54,10 @@ func (b *bitReader) block(dst *[blockSize]int16, dc, ac *decodeTable, pred int32
 		}
 		k += uint(symbol >> 4)
 		if k >= blockSize {
-			return 0, 0, errPastEnd
+			return 0, 0, b.broken(n, errPastEnd)
 		}
 		if size > maxACBits {
-			return 0, 0, errACRange
+			return 0, 0, b.broken(n, errACRange)
 		}
 		v := int32(acc >> (64 - size))
 		if v < 1<<(size-1) {
