@@ -54,3 +54,18 @@ func exactlyOne(ctx context.Context, q querier, what, query string, args ...any)
 	}
 	return nil
 }
+
+// oneRow turns an insert that did nothing because of ON CONFLICT into taken.
+func oneRow(res sql.Result, err, taken error) error {
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return taken
+	}
+	return nil
+}

@@ -152,9 +152,20 @@ CREATE TABLE reviews (
     decision    TEXT NOT NULL CHECK (decision IN ('approve', 'reject', 'reopen')),
     reason      TEXT NOT NULL,
     certificate TEXT NOT NULL DEFAULT '',
+    sealed_salt BYTEA,                -- opens the certificate's commitment to the original; under the patient key
     decided_at  BIGINT NOT NULL
 );
 CREATE INDEX reviews_by_photo ON reviews (photo, version);
+
+-- Who looked below the covers, and why: the words are sealed under the patient key.
+CREATE TABLE reveals (
+    id            TEXT PRIMARY KEY,
+    photo         TEXT NOT NULL REFERENCES photos (id),
+    person        TEXT NOT NULL REFERENCES people (id),
+    sealed_reason BYTEA NOT NULL,
+    at            BIGINT NOT NULL
+);
+CREATE INDEX reveals_by_photo ON reveals (photo, at);
 
 CREATE TABLE attachments (
     id           TEXT PRIMARY KEY,
