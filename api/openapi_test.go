@@ -1,0 +1,151 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/clinivault/clinivault/vault"
+)
+
+// inDocument says which addresses programs use; the others are pages and their files.
+func inDocument(path string) bool {
+	return strings.HasPrefix(path, "/api/") || slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, path)
+}
+
+func TestDocumentHoldsEveryRouteAndNoOther(t *testing.T) {
+	b := newBench(t)
+	var doc struct {
+		OpenAPI string                                `json:"openapi"`
+		Paths   map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	b.get(t, "", "/api/openapi.json").into(t, http.StatusOK, &doc)
+	if doc.OpenAPI != "3.1.0" {
+		t.Errorf("document: got version %q, want 3.1.0", doc.OpenAPI)
+	}
+	served := map[string]bool{}
+	err := chi.Walk(b.s.handler.(chi.Routes), func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		if !inDocument(path) {
+			return nil
+		}
+		served[method+" "+path] = true
+		if doc.Paths[path][strings.ToLower(method)] == nil {
+			t.Errorf("route %s %s is served and not in the document", method, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, methods := range doc.Paths {
+		for method := range methods {
+			if !served[strings.ToUpper(method)+" "+path] {
+				t.Errorf("%s %s is in the document and not served", method, path)
+			}
+		}
+	}
+	if len(served) < 30 {
+		t.Errorf("got %d routes, want at least 30: the walk misses some", len(served))
+	}
+}
+
+func TestDocumentIsWhole(t *testing.T) {
+	var doc map[string]any
+	if err := json.Unmarshal(mustDocument(routes), &doc); err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	var walk func(at string, v any)
+	walk = func(at string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if to, ok := v["$ref"].(string); ok && !resolves(doc, to) {
+				t.Errorf("%s: reference %s leads nowhere", at, to)
+			}
+			if id, ok := v["operationId"].(string); ok {
+				if ids[id] {
+					t.Errorf("%s: operationId %s is used twice", at, id)
+				}
+				ids[id] = true
+				if v["summary"] == "" || v["responses"] == nil {
+					t.Errorf("%s: no summary or no responses", at)
+				}
+			}
+			for k, inner := range v {
+				walk(at+"/"+k, inner)
+			}
+		case []any:
+			for _, inner := range v {
+				walk(at+"[]", inner)
+			}
+		}
+	}
+	walk("", doc)
+	if len(ids) != len(routes) {
+		t.Errorf("got %d operations, want %d, one for each route", len(ids), len(routes))
+	}
+}
+
+// resolves follows a reference of the form #/a/b/c.
+func resolves(doc map[string]any, to string) bool {
+	var at any = doc
+	for part := range strings.SplitSeq(strings.TrimPrefix(to, "#/"), "/") {
+		m, ok := at.(map[string]any)
+		if !ok || m[part] == nil {
+			return false
+		}
+		at = m[part]
+	}
+	return true
+}
+
+func TestShapes(t *testing.T) {
+	type inner struct {
+		A int `json:"a"`
+	}
+	type embedded struct {
+		E bool `json:"e"`
+	}
+	type sample struct {
+		embedded
+		Name    string            `json:"name"`
+		Maybe   *inner            `json:"maybe,omitempty"`
+		Roles   []vault.Role      `json:"roles"`
+		At      vault.Time        `json:"at"`
+		Raw     json.RawMessage   `json:"raw,omitempty"`
+		Facts   map[string]string `json:"facts"`
+		Hidden  string            `json:"-"`
+		private int
+	}
+	sh := &shapes{schemas: object{}}
+	if got := sh.of(reflect.TypeFor[sample]()); !reflect.DeepEqual(got, ref("Sample")) {
+		t.Fatalf("a named struct: got %v, want a reference", got)
+	}
+	got := sh.schemas["Sample"].(object)
+	props := got["properties"].(object)
+	for _, name := range []string{"e", "name", "maybe", "roles", "at", "raw", "facts"} {
+		if props[name] == nil {
+			t.Errorf("property %s is missing in %v", name, props)
+		}
+	}
+	if len(props) != 7 {
+		t.Errorf("got %d properties, want 7: %v", len(props), props)
+	}
+	if want := []string{"e", "name", "roles", "at", "facts"}; !reflect.DeepEqual(got["required"], want) {
+		t.Errorf("required: got %v, want %v", got["required"], want)
+	}
+	if _, known := sh.schemas["Inner"]; !known {
+		t.Error("the struct behind a pointer has no schema")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a channel: got a schema, want a panic at the start")
+		}
+	}()
+	sh.of(reflect.TypeFor[chan int]())
+}

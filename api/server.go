@@ -1,0 +1,148 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/clinivault/clinivault/api/web"
+	"github.com/clinivault/clinivault/vault"
+)
+
+// Defaults of Config.
+const (
+	DefaultUploads = 8 // captures taken in at once; each holds up to MaxCapture in memory
+	DefaultSignIns = 4 // passwords checked at once; each holds tens of MiB (argon2id)
+)
+
+// Config is what New needs. Vault and Web are required.
+type Config struct {
+	// Vault decides and does.
+	Vault *vault.Vault
+	// Web has the pages and their files.
+	Web *web.Web
+	// Log takes one line for each request, and our own faults; default discards.
+	Log *slog.Logger
+	// Metrics is where our numbers are registered and what /metrics shows; default a new registry.
+	Metrics *prometheus.Registry
+	// Secure says that the outside speaks TLS to us; it turns on Strict-Transport-Security.
+	Secure bool
+	// Hosts are the names and addresses, without ports, that requests may be for; default those of loopback.
+	Hosts []string
+	// MaxCapture bounds a sealed capture, in bytes; default vault.DefaultMaxCapture.
+	MaxCapture int64
+	// Uploads bounds the captures taken in at once; default DefaultUploads.
+	Uploads int
+	// Now is the clock of the limits; default time.Now.
+	Now func() time.Time
+}
+
+// Server is the HTTP side of one vault.
+type Server struct {
+	vault      *vault.Vault
+	web        *web.Web
+	log        *slog.Logger
+	metrics    *metrics
+	secure     bool
+	hosts      []string
+	maxCapture int64
+	uploads    chan struct{} // one token for each capture being taken in
+	signIns    chan struct{} // one token for each password being checked
+	byLogin    *limiter
+	byRemote   *limiter
+	pings      pinger
+	openapi    []byte
+	handler    http.Handler
+}
+
+// New makes a server; it registers its numbers once, so a registry takes one server.
+func New(cfg Config) (*Server, error) {
+	if cfg.Vault == nil || cfg.Web == nil {
+		return nil, errors.New("the api needs a vault and the web files")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = prometheus.NewRegistry()
+	}
+	if len(cfg.Hosts) == 0 {
+		cfg.Hosts = []string{"localhost", "127.0.0.1", "::1"}
+	}
+	if cfg.MaxCapture <= 0 {
+		cfg.MaxCapture = vault.DefaultMaxCapture
+	}
+	if cfg.Uploads <= 0 {
+		cfg.Uploads = DefaultUploads
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	m, err := newMetrics(cfg.Metrics, cfg.Vault)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		vault: cfg.Vault, web: cfg.Web, log: cfg.Log, metrics: m, secure: cfg.Secure, maxCapture: cfg.MaxCapture,
+		uploads: make(chan struct{}, cfg.Uploads), signIns: make(chan struct{}, DefaultSignIns),
+		byLogin: newLimiter(12, 30*time.Second, cfg.Now), byRemote: newLimiter(30, 2*time.Second, cfg.Now),
+		openapi: mustDocument(routes),
+	}
+	for _, h := range cfg.Hosts {
+		s.hosts = append(s.hosts, strings.ToLower(strings.Trim(h, "[]")))
+	}
+	s.handler = s.router()
+	return s, nil
+}
+
+// Handler answers every address of the product.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Harden sets the limits that a server for Handler needs: times in which a header, a request and an answer must be
+// through (captures and exports extend theirs as bytes move), and the size of headers.
+func Harden(srv *http.Server) {
+	srv.ReadHeaderTimeout = 10 * time.Second
+	srv.ReadTimeout = 30 * time.Second
+	srv.WriteTimeout = 90 * time.Second
+	srv.IdleTimeout = 2 * time.Minute
+	srv.MaxHeaderBytes = 32 << 10
+}
+
+func (s *Server) router() http.Handler {
+	r := chi.NewRouter()
+	r.Use(s.follow, s.recoverer, s.guards, s.hostCheck, s.sameOrigin, middleware.GetHead)
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) { s.problem(w, r, errNoRoute) })
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { s.problem(w, r, errMethod) })
+	for _, rt := range routes {
+		r.Method(rt.method, rt.path, s.serve(rt))
+	}
+	r.Method(http.MethodGet, "/static/*", s.web.Static())
+	if p, ok := any(s).(interface{ pageRoutes(chi.Router) }); ok {
+		p.pageRoutes(r)
+	}
+	return r
+}
+
+// serve is the way of one route: who is it, then the handler, then its error told.
+func (s *Server) serve(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{s: s, w: w, r: r}
+		if !rt.public && !(rt.local && local(r)) {
+			actor, err := s.authenticate(r)
+			if err != nil {
+				s.problem(w, r, err)
+				return
+			}
+			c.actor = actor
+		}
+		if err := rt.do(c); err != nil {
+			s.problem(w, r, err)
+		}
+	})
+}
