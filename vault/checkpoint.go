@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -14,12 +15,10 @@ import (
 
 // A checkpoint is a signed statement of the log's size and root: a note
 // (golang.org/x/mod/sumdb/note) whose text is that of C2SP tlog-checkpoint:
-// origin, size in decimal, root in base64, each on a line of its own.
+// origin, size in decimal, root in base64, each on a line of its own, and one
+// extension line that says when it was signed.
 
-const (
-	maxNote        = 4 << 10
-	checkpointEach = 256 // checkpoints read at a time
-)
+const maxNote = 4 << 10
 
 // signer signs notes with the log key. note.NewSigner would want the private
 // key as text.
@@ -42,8 +41,14 @@ func verifierKey(origin string, pub ed25519.PublicKey) (string, error) {
 	return key, nil
 }
 
-// signCheckpoint signs the log at that size.
-func (k *keyring) signCheckpoint(origin string, tree tlog.Tree) (string, error) {
+// statement is what a checkpoint says.
+type statement struct {
+	tlog.Tree
+	at Time
+}
+
+// signCheckpoint signs a statement about the log.
+func (k *keyring) signCheckpoint(origin string, s statement) (string, error) {
 	vkey, err := verifierKey(origin, k.log.public())
 	if err != nil {
 		return "", err
@@ -52,7 +57,7 @@ func (k *keyring) signCheckpoint(origin string, tree tlog.Tree) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("naming log key: %w", err)
 	}
-	text := origin + "\n" + strconv.FormatInt(tree.N, 10) + "\n" + tree.Hash.String() + "\n"
+	text := origin + "\n" + strconv.FormatInt(s.N, 10) + "\n" + s.Hash.String() + "\n" + s.at.String() + "\n"
 	signed, err := note.Sign(&note.Note{Text: text}, signer{origin, verifier.KeyHash(), k.log.private})
 	if err != nil {
 		return "", fmt.Errorf("signing checkpoint: %w", err)
@@ -61,27 +66,31 @@ func (k *keyring) signCheckpoint(origin string, tree tlog.Tree) (string, error) 
 }
 
 // openCheckpoint checks a note against the verifier and returns what it states.
-func openCheckpoint(text string, verifier note.Verifier) (tlog.Tree, error) {
+func openCheckpoint(text string, verifier note.Verifier) (statement, error) {
 	if len(text) > maxNote {
-		return tlog.Tree{}, errors.New("checkpoint is longer than 4 KiB")
+		return statement{}, errors.New("checkpoint is longer than 4 KiB")
 	}
 	n, err := note.Open([]byte(text), note.VerifierList(verifier))
 	if err != nil {
-		return tlog.Tree{}, errors.New("checkpoint is not signed by the log's key")
+		return statement{}, errors.New("checkpoint is not signed by the log's key")
 	}
 	lines := strings.Split(n.Text, "\n")
-	if len(lines) != 4 || lines[0] != verifier.Name() || lines[3] != "" {
-		return tlog.Tree{}, errors.New("checkpoint does not have the form of one")
+	if len(lines) != 5 || lines[0] != verifier.Name() || lines[4] != "" {
+		return statement{}, errors.New("checkpoint does not have the form of one")
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	if err != nil || size < 1 || strconv.FormatInt(size, 10) != lines[1] {
-		return tlog.Tree{}, errors.New("checkpoint does not state a size")
+		return statement{}, errors.New("checkpoint does not state a size")
 	}
 	root, err := tlog.ParseHash(lines[2])
 	if err != nil {
-		return tlog.Tree{}, errors.New("checkpoint does not state a root")
+		return statement{}, errors.New("checkpoint does not state a root")
 	}
-	return tlog.Tree{N: size, Hash: root}, nil
+	at, err := time.Parse(time.RFC3339, lines[3])
+	if err != nil {
+		return statement{}, errors.New("checkpoint does not state a time")
+	}
+	return statement{tlog.Tree{N: size, Hash: root}, TimeOf(at)}, nil
 }
 
 // Checkpoint signs the log as it stands and keeps the note. Without a new event
@@ -112,7 +121,7 @@ func (t *tx) checkpoint(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("hashing log: %w", err)
 	}
-	text, err := t.v.keys.signCheckpoint(t.v.cfg.LogOrigin, tlog.Tree{N: size, Hash: root})
+	text, err := t.v.keys.signCheckpoint(t.v.cfg.LogOrigin, statement{tlog.Tree{N: size, Hash: root}, Time(t.now)})
 	if err != nil {
 		return 0, err
 	}
