@@ -1,0 +1,297 @@
+//go:build linux
+
+package imaging
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// children makes a pool whose children are this test binary in one of its roles.
+func children(t testing.TB, role string, change func(*PoolConfig)) *Pool {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := PoolConfig{Command: []string{exe, role}, CPUSeconds: 60, Timeout: time.Minute}
+	if change != nil {
+		change(&cfg)
+	}
+	p, err := NewPool(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func inProcess(t testing.TB) *Pool {
+	t.Helper()
+	p, err := NewPool(PoolConfig{InProcess: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestNewPoolFailsClosed(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		cfg  PoolConfig
+	}{
+		{"nothing said", PoolConfig{}},
+		{"both said", PoolConfig{Command: []string{"x"}, InProcess: true}},
+	} {
+		if p, err := NewPool(tc.cfg); err == nil {
+			t.Errorf("%s: got pool %v, want an error", tc.name, p)
+		}
+	}
+}
+
+// TestPoolJourney reads, redacts, covers and charts, in a real child and in process, and wants the same.
+func TestPoolJourney(t *testing.T) {
+	ctx := context.Background()
+	dirty := withOrientation(photo(t, 400, 301), 6)
+	var digests [2][]string
+	for i, p := range []*Pool{children(t, "child", nil), inProcess(t)} {
+		r, err := p.Read(ctx, dirty)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Still.Width() != 301 || r.Still.Facts().Orientation != 6 || len(r.Detectors) == 0 {
+			t.Errorf("got width %d, facts %+v, detectors %v", r.Still.Width(), r.Still.Facts(), r.Detectors)
+		}
+		if r.Thumb.Height() != 320 || r.Display.Height() != 400 {
+			t.Errorf("got thumb %d, display %d high, want 320 and 400", r.Thumb.Height(), r.Display.Height())
+		}
+		region := []Region{{Kind: KindDrawn, Box: Box{20, 30, 60, 90}, Source: SourcePerson}}
+		red, err := p.Redact(ctx, r.Still.Bytes(), region)
+		if err != nil {
+			t.Fatal(err)
+		}
+		thumb, display, err := p.Cover(ctx, r.Still.Bytes(), region)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if display.Digest() != red.Display.Digest() || thumb.Digest() != red.Thumb.Digest() {
+			t.Error("covering and redacting the same region look different")
+		}
+		chart, w, h, err := p.Chart(ctx, red.Still.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w != 301 || h != 400 {
+			t.Errorf("chart: got %d × %d, want 301 × 400", w, h)
+		}
+		for _, s := range []*Still{r.Still, r.Thumb, r.Display, r.CoveredThumb, r.CoveredDisplay, red.Still, thumb, mustRead(t, chart)} {
+			d := s.Digest()
+			digests[i] = append(digests[i], string(d[:]))
+		}
+	}
+	if strings.Join(digests[0], "") != strings.Join(digests[1], "") {
+		t.Error("a child and this process make different pictures")
+	}
+}
+
+// TestPoolErrors wants errors about the picture to cross the pipe with their sentence.
+func TestPoolErrors(t *testing.T) {
+	p := children(t, "child", nil)
+	for _, tc := range []struct {
+		name string
+		data []byte
+		want error
+	}{
+		{"not a picture", []byte("hello, this is no picture"), ErrNotPicture},
+		{"GIF", []byte("GIF89a\x01\x00\x01\x00"), ErrUnsupported},
+		{"cut short", photo(t, 64, 64)[:700], ErrTruncated},
+		{"PNG bomb", pngHeader(1<<31-1, 1<<31-1), ErrTooLarge},
+		{"too long", make([]byte, 32<<20+1), ErrTooLarge},
+	} {
+		_, want := Read(tc.data, Limits{})
+		_, err := p.Read(context.Background(), tc.data)
+		if !errors.Is(err, tc.want) || errors.Is(err, ErrChild) {
+			t.Errorf("%s: got %v, want %v", tc.name, err, tc.want)
+		}
+		if Reason(err) != Reason(want) {
+			t.Errorf("%s: got %q, want %q", tc.name, Reason(err), Reason(want))
+		}
+	}
+	if _, err := p.Redact(context.Background(), withOrientation(photo(t, 64, 64), 1), nil); !errors.Is(err, ErrMalformed) {
+		t.Errorf("redacting a picture that is not clean: got %v, want %v", err, ErrMalformed)
+	}
+}
+
+// TestChildLimits wants a child that spins, hoards, hangs, dies or talks nonsense to cost itself only.
+func TestChildLimits(t *testing.T) {
+	for _, tc := range []struct {
+		role  string
+		cause string
+	}{
+		{"child-spin", "processor limit"},
+		{"child-eat", "memory limit"},
+		{"child-hang", "time limit"},
+		{"child-exit", "status 7"},
+		{"child-garbage", "garbled"},
+		{"child-flood", "answer too long"},
+	} {
+		t.Run(tc.role, func(t *testing.T) {
+			p := children(t, tc.role, func(c *PoolConfig) {
+				c.CPUSeconds, c.MemoryBytes, c.Timeout = 1, 256<<20, 20*time.Second
+				c.Limits.MaxBytes = 1 << 20
+				if tc.role == "child-hang" {
+					c.Timeout = 300 * time.Millisecond
+				}
+			})
+			_, err := p.Read(context.Background(), photo(t, 64, 64))
+			if !errors.Is(err, ErrChild) || !strings.Contains(err.Error(), tc.cause) {
+				t.Errorf("got %v, want %v: %s", err, ErrChild, tc.cause)
+			}
+			if len(p.slots) != 0 {
+				t.Error("the slot was not given back")
+			}
+		})
+	}
+}
+
+// TestMemoryLimitOnRealWork gives a real picture too little memory, and then enough.
+func TestMemoryLimitOnRealWork(t *testing.T) {
+	big := photo(t, 4000, 3000)
+	tight := children(t, "child", func(c *PoolConfig) { c.MemoryBytes = 32 << 20 })
+	if _, err := tight.Read(context.Background(), big); !errors.Is(err, ErrChild) || !strings.Contains(err.Error(), "memory limit") {
+		t.Errorf("12 megapixels in 32 MiB: got %v, want the memory limit", err)
+	}
+	if _, err := tight.Read(context.Background(), photo(t, 64, 48)); err != nil {
+		t.Errorf("a small picture after it: got %v, want none", err)
+	}
+	if _, err := children(t, "child", nil).Read(context.Background(), big); err != nil {
+		t.Errorf("12 megapixels under the defaults: got %v, want none", err)
+	}
+}
+
+// TestSubvertedChild wants the parent to believe nothing.
+func TestSubvertedChild(t *testing.T) {
+	ctx := context.Background()
+	clean := mustRead(t, photo(t, 64, 64)).Bytes()
+	if _, err := children(t, "child-dirty", nil).Read(ctx, clean); !errors.Is(err, ErrChild) {
+		t.Errorf("a comment in the answer: got %v, want %v", err, ErrChild)
+	}
+	if _, err := children(t, "child-bigbox", nil).Read(ctx, clean); !errors.Is(err, ErrChild) {
+		t.Errorf("a region outside: got %v, want %v", err, ErrChild)
+	}
+	region := []Region{{Kind: KindDrawn, Box: Box{8, 8, 40, 40}, Source: SourcePerson}}
+	if _, err := children(t, "child-unmasked", nil).Redact(ctx, clean, region); !errors.Is(err, ErrProof) {
+		t.Errorf("nothing masked: got %v, want %v", err, ErrProof)
+	}
+}
+
+// TestChildSeesNothing asks a child for its environment, directory, files and network.
+func TestChildSeesNothing(t *testing.T) {
+	t.Setenv("CLINIVAULT_TEST_SECRET", "x")
+	_, err := children(t, "child-spy", nil).Read(context.Background(), []byte("x"))
+	if err == nil || !errors.Is(err, ErrUnsupported) {
+		t.Fatalf("got %v, want the spy's report", err)
+	}
+	for _, want := range []string{"env=0", "dir=/ ", "wrote=no"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	t.Logf("%v", err)
+}
+
+// TestPoolContext wants an ended context to be no fault of the picture.
+func TestPoolContext(t *testing.T) {
+	p := children(t, "child-hang", func(c *PoolConfig) { c.Size = 1 })
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	var wg sync.WaitGroup
+	for range 2 { // one runs, one waits
+		wg.Go(func() {
+			if _, err := p.Read(ctx, []byte("x")); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrChild) {
+				t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+			}
+		})
+	}
+	wg.Wait()
+	missing, err := NewPool(PoolConfig{Command: []string{filepath.Join(t.TempDir(), "nothing")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := missing.Read(context.Background(), []byte("x")); err == nil || errors.Is(err, ErrChild) {
+		t.Errorf("no such program: got %v, want an error that is not the picture's", err)
+	}
+}
+
+// TestPoolHEIC reads a real HEIC under the default limits of a child.
+func TestPoolHEIC(t *testing.T) {
+	p := children(t, "child", func(c *PoolConfig) { c.CPUSeconds = 20 })
+	read := 0
+	for _, name := range files(t, filepath.Join(shared(t, "metadata"), "other")) {
+		if ext := filepath.Ext(name); ext != ".heic" && ext != ".heif" {
+			continue
+		}
+		r, err := p.Read(context.Background(), load(t, name))
+		if errors.Is(err, ErrChild) {
+			t.Errorf("%s: %v", filepath.Base(name), err)
+		}
+		if err == nil {
+			read++
+			if r.Still.Converted() != "HEIC" {
+				t.Errorf("%s: got converted %q, want HEIC", filepath.Base(name), r.Still.Converted())
+			}
+		}
+	}
+	if read == 0 {
+		t.Error("no HEIC was read in a child")
+	}
+}
+
+func TestFrames(t *testing.T) {
+	whole, err := appendFrame(&response{Facts: Facts{Make: "Maker"}}, []byte("one"), []byte("two"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := parseResponse(whole)
+	if err != nil || got.Facts.Make != "Maker" || len(got.pictures) != 2 || string(got.pictures[1]) != "two" {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	for cut := range len(whole) {
+		if r, err := parseResponse(whole[:cut]); err == nil && len(r.pictures) == 2 {
+			t.Errorf("cut at %d: taken for whole", cut)
+		}
+	}
+	for name, data := range map[string][]byte{
+		"trailing bytes": append(bytes.Clone(whole), 1),
+		"long head":      []byte("CVF1\xff\xff\xff\xff"),
+		"unknown field":  []byte("CVF1\x00\x00\x00\x09{\"new\":1}"),
+		"long picture":   append([]byte("CVF1\x00\x00\x00\x02{}"), bytes.Repeat([]byte{0xff}, 12)...),
+	} {
+		if _, err := parseResponse(data); !errors.Is(err, errFrame) {
+			t.Errorf("%s: got %v, want %v", name, err, errFrame)
+		}
+	}
+}
+
+// TestErrorsCarryNoInput wants what a child says bounded and plain.
+func TestErrorsCarryNoInput(t *testing.T) {
+	evil := &response{Code: "malformed", Cause: "bad\nthing \x1b[31m" + strings.Repeat("x", 500)}
+	b, err := json.Marshal(evil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back response
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	if got := back.err().Error(); len(got) > 250 || strings.ContainsAny(got, "\n\x1b") {
+		t.Errorf("got %d bytes of %q", len(got), got)
+	}
+}
