@@ -1,0 +1,385 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/clinivault/clinivault/imaging"
+	"github.com/clinivault/clinivault/vault"
+	"github.com/clinivault/clinivault/vault/vaulttest"
+)
+
+// TestJourney is the whole product once, in real Chromium against the real
+// program, a real Orthanc and a FHIR R4 server: capture, seal, queue, upload,
+// strip, detect, review, approve, attach, read back, verify. Then independent
+// tools look for what must not be there.
+func TestJourney(t *testing.T) {
+	orthanc, fhir := vaulttest.Orthanc(t), vaulttest.FHIR(t)
+	s := newService(t, map[string]any{"chart": map[string]any{
+		"fhir":  map[string]any{"base_url": fhir, "patient_system": "urn:oid:2.999.1", "create_patient": true},
+		"dicom": map[string]any{"base_url": orthanc + "/dicom-web", "institution_name": "Test hospital"},
+	}})
+	s.start()
+	profile := t.TempDir()
+	b := openBrowser(t, profile, photograph(t))
+	b.answerDialogs()
+
+	b.look("sign-in-before")
+	photo := capture(b, s)
+	original := review(b, s, photo)
+	attached := attach(b, s, photo)
+	inspect(t, s, photo, original)
+	comparePictures(t, original, attached, photo)
+	export := audit(b, s)
+	lookAtTheRest(b, s, photo)
+	b.noFaults()
+
+	// What is left on the device and on the server's disk.
+	b.stop()
+	s.stop()
+	noPictureIn(t, profile, b.camera)
+	noPictureIn(t, s.data, b.camera)
+	exportStands(t, export)
+	s.noSecretsInLog()
+}
+
+// capture takes one photo as the clinician: the network is cut before Send, the
+// page is loaded again, and the photo goes when the network is back.
+func capture(b *browser, s *service) vault.Photo {
+	b.signIn(s, "clinician", "/capture")
+	b.run("patients listed", chromedp.WaitVisible(`#patients button`, chromedp.ByQuery))
+	b.look("capture-1-patient")
+	b.run("choosing", chromedp.Click(`#patients button`, chromedp.ByQuery), chromedp.WaitVisible("#confirm-yes", chromedp.ByQuery))
+	b.look("capture-2-confirm")
+	b.run("confirming", chromedp.Click("#confirm-yes", chromedp.ByQuery), chromedp.WaitVisible("#details", chromedp.ByQuery))
+	b.run("details", chromedp.Click(`#details input[name=record]`, chromedp.ByQuery),
+		chromedp.Evaluate(`(() => { const s = document.querySelector('#site'); s.value = [...s.options].find(o => o.value && !o.dataset.sided).value; s.dispatchEvent(new Event('change', {bubbles: true})); })()`, nil),
+		chromedp.SendKeys("#note", "journey-note-to-be-sealed", chromedp.ByQuery))
+	b.look("capture-3-details")
+	b.run("to the camera", chromedp.Click(`#details button[type=submit]`, chromedp.ByQuery))
+	b.until("camera ready", `document.querySelector('#shutter') && !document.querySelector('#shutter').disabled`)
+	b.look("capture-4-camera")
+	b.run("shutter", chromedp.Click("#shutter", chromedp.ByQuery), chromedp.WaitVisible("#send", chromedp.ByQuery))
+	b.look("capture-5-preview")
+	offline(b, true)
+	b.run("sending", chromedp.Click("#send", chromedp.ByQuery), chromedp.WaitVisible("#step-sent", chromedp.ByQuery))
+	b.until("queued", `document.querySelectorAll('#queue-list li').length === 1`)
+	b.look("capture-6-offline")
+	offline(b, false)
+	b.run("loading again", chromedp.Navigate(s.base+"/capture"))
+	b.until("received", `/received/i.test(document.querySelector('#queue-list')?.innerText ?? '')`)
+	b.look("capture-7-received")
+	clinician := s.signIn("clinician")
+	var photo vault.Photo
+	eventually(b.t, "the photo to be processed", time.Minute, func() bool {
+		for _, photos := range clinician.captures() {
+			photo = photos[0]
+		}
+		return photo.State == vault.StateInReview
+	})
+	b.run("sent photos", chromedp.Navigate(s.base+"/captures"))
+	b.look("captures")
+	b.signOut()
+	return photo
+}
+
+func offline(b *browser, cut bool) {
+	b.run("network", network.Enable(), network.EmulateNetworkConditions(cut, 0, -1, -1))
+}
+
+// review removes one box, draws one and approves. It returns the original as
+// the reviewer saw it in full size.
+func review(b *browser, s *service, photo vault.Photo) []byte {
+	b.signIn(s, "reviewer", "/review")
+	b.until("photo shown", `document.querySelectorAll('#regions li').length > 0 && !document.querySelector('#picture').hasAttribute('hidden')`)
+	b.until("picture loaded", `document.querySelector('#picture image')`)
+	b.look("review-1-proposed")
+	before := value[int](b, "boxes", `document.querySelectorAll('#regions li').length`)
+	if before == 0 {
+		b.t.Fatal("no face was proposed on a photograph with a face")
+	}
+	original := reviewerReads(b.t, s, photo.ID)
+	b.run("removing one", chromedp.Click(`#regions li .drop`, chromedp.ByQuery))
+	b.until("removed", fmt.Sprintf(`document.querySelectorAll('#regions li').length === %d`, before-1))
+	b.run("drawing one", chromedp.Focus("#picture", chromedp.ByQuery), chromedp.KeyEvent("n"))
+	b.until("drawn", fmt.Sprintf(`document.querySelectorAll('#regions li').length === %d`, before))
+	b.run("moving and growing", chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowDown))
+	b.look("review-2-corrected")
+	b.run("keys", chromedp.KeyEvent("?"), chromedp.WaitVisible("#help", chromedp.ByQuery))
+	b.look("review-3-keys")
+	b.run("closing keys", chromedp.KeyEvent(kb.Escape))
+	b.run("approving", chromedp.Click("#approve", chromedp.ByQuery))
+	b.until("decided", `(document.querySelector('#confirm')?.open) || !document.querySelector('#last').hasAttribute('hidden')`)
+	if value[bool](b, "a face still visible", `!!document.querySelector('#confirm')?.open`) {
+		b.look("review-4-still-visible")
+		b.run("confirming", chromedp.Click(`#confirm [data-ok]`, chromedp.ByQuery))
+		b.until("decided", `!document.querySelector('#last').hasAttribute('hidden')`)
+	}
+	b.look("review-5-empty")
+	b.signOut()
+	return original
+}
+
+// reviewerReads fetches the original over the API while the claim stands.
+func reviewerReads(t testing.TB, s *service, id vault.PhotoID) []byte {
+	t.Helper()
+	status, body, err := s.signIn("reviewer").request(t.Context(), "GET", "/api/v1/photos/"+string(id)+"/renditions/original", nil, nil)
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("reading the original while claimed: status %d, %v", status, err)
+	}
+	return body
+}
+
+// attach attaches with one click and waits for both receivers; it returns the
+// picture that the FHIR server holds.
+func attach(b *browser, s *service, photo vault.Photo) []byte {
+	b.signIn(s, "records", "/records")
+	b.until("listed", `[...document.querySelectorAll('button')].some(x => /^attach/i.test(x.innerText))`)
+	b.look("records-1-approved")
+	b.run("attaching", chromedp.Evaluate(`[...document.querySelectorAll('button')].find(x => /^attach/i.test(x.innerText)).click()`, nil))
+	records := s.signIn("records")
+	var now vault.Photo
+	eventually(b.t, "both receivers to be read back", time.Minute, func() bool {
+		records.must("GET", "/api/v1/photos/"+string(photo.ID), nil, &now)
+		done := 0
+		for _, a := range now.Attachments {
+			if a.State == "attached" {
+				done++
+			}
+		}
+		return done == 2
+	})
+	b.until("shown as attached", `/attached/i.test(document.querySelector('main').innerText)`)
+	b.look("records-2-attached")
+	b.signOut()
+	for _, a := range now.Attachments {
+		if a.Target == "fhir" && a.Link != "" {
+			return fetchBinary(b.t, a.Link)
+		}
+	}
+	b.t.Fatalf("no link to the FHIR document: %+v", now.Attachments)
+	return nil
+}
+
+// fetchBinary follows a DocumentReference or Binary link to the picture.
+func fetchBinary(t testing.TB, link string) []byte {
+	t.Helper()
+	if at := strings.LastIndex(link, "/DocumentReference/"); at >= 0 {
+		var doc struct {
+			Content []struct {
+				Attachment struct{ URL string } `json:"attachment"`
+			} `json:"content"`
+		}
+		getJSON(t, link, &doc)
+		if len(doc.Content) != 1 {
+			t.Fatalf("DocumentReference has %d contents, want 1", len(doc.Content))
+		}
+		url := doc.Content[0].Attachment.URL
+		if !strings.Contains(url, "://") {
+			url = link[:at+1] + url
+		}
+		link = url
+	}
+	req, err := http.NewRequestWithContext(t.Context(), "GET", link, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "image/jpeg")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("reading the chart's picture: status %d, %v", resp.StatusCode, err)
+	}
+	return body
+}
+
+// comparePictures asserts that masked boxes are solid in the attached file and
+// that its size is the original's.
+func comparePictures(t *testing.T, original, attached []byte, photo vault.Photo) {
+	t.Helper()
+	before, err := jpeg.Decode(bytes.NewReader(original))
+	if err != nil {
+		t.Fatalf("decoding the original: %v", err)
+	}
+	after, err := jpeg.Decode(bytes.NewReader(attached))
+	if err != nil {
+		t.Fatalf("decoding the attached picture: %v", err)
+	}
+	if before.Bounds() != after.Bounds() {
+		t.Fatalf("attached picture is %v, original %v", after.Bounds(), before.Bounds())
+	}
+	solid, same := 0, 0
+	for y := 4; y < after.Bounds().Dy(); y += 8 {
+		for x := 4; x < after.Bounds().Dx(); x += 8 {
+			switch block := image.Rect(x-4, y-4, x+4, y+4); {
+			case equal(before, after, block):
+				same++
+			case uniform(after, block):
+				solid++
+			default:
+				t.Fatalf("block at %d,%d is neither the original's nor solid", x-4, y-4)
+			}
+		}
+	}
+	if solid == 0 || same == 0 {
+		t.Errorf("got %d solid and %d untouched blocks, want some of each", solid, same)
+	}
+}
+
+func equal(a, b image.Image, r image.Rectangle) bool {
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			if a.At(x, y) != b.At(x, y) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func uniform(a image.Image, r image.Rectangle) bool {
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			if a.At(x, y) != a.At(r.Min.X, r.Min.Y) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// inspect has the vault's own grammar checker and exiftool look at every
+// rendition a role can read.
+func inspect(t *testing.T, s *service, photo vault.Photo, original []byte) {
+	t.Helper()
+	pictures := map[string][]byte{"original": original}
+	records := s.signIn("records")
+	for _, kind := range []string{"redacted", "redacted_thumb", "redacted_display"} {
+		status, body, err := records.request(t.Context(), "GET", "/api/v1/photos/"+string(photo.ID)+"/renditions/"+kind, nil, nil)
+		if err != nil || status != http.StatusOK {
+			t.Fatalf("reading %s: status %d, %v", kind, status, err)
+		}
+		pictures[kind] = body
+	}
+	exiftool := vaulttest.RequireTool(t, "exiftool")
+	for kind, picture := range pictures {
+		if err := imaging.Verify(picture); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		cmd := exec.Command(exiftool, "-a", "-G1", "-s", "-u", "-U", "-ee", "-")
+		cmd.Stdin = bytes.NewReader(picture)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("exiftool on %s: %v", kind, err)
+		}
+		for line := range strings.Lines(string(out)) {
+			if !allowedTag(line) {
+				t.Errorf("%s: exiftool finds %s", kind, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+// allowedTag is what DESIGN section 5 lets a picture carry, as exiftool prints it.
+func allowedTag(line string) bool {
+	group, _, _ := strings.Cut(strings.TrimPrefix(line, "["), "]")
+	switch strings.TrimSpace(group) {
+	case "ExifTool", "System", "File", "JFIF", "Composite":
+		return true
+	}
+	return strings.Contains(line, "Orientation") || strings.Contains(line, "ExifByteOrder") || strings.HasPrefix(line, "[ICC")
+}
+
+// audit looks at the trail, verifies, and returns the exported log's path.
+func audit(b *browser, s *service) string {
+	b.signIn(s, "privacy", "/audit")
+	b.run("audit shown", chromedp.WaitVisible("main", chromedp.ByQuery))
+	b.run("verifying", chromedp.Evaluate(`[...document.querySelectorAll('button')].find(x => /verify/i.test(x.innerText)).click()`, nil))
+	b.until("verified", `/verifies|verified|intact|unbroken/i.test(document.querySelector('main').innerText)`)
+	b.look("audit-1-verified")
+	b.signOut()
+	status, body, err := s.signIn("privacy").request(b.t.Context(), "GET", "/api/v1/audit/export", nil, nil)
+	if err != nil || status != http.StatusOK {
+		b.t.Fatalf("exporting the log: status %d, %v", status, err)
+	}
+	file := filepath.Join(b.t.TempDir(), "log.jsonl")
+	if err := os.WriteFile(file, body, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	return file
+}
+
+// lookAtTheRest looks at the pages the journey does not pass.
+func lookAtTheRest(b *browser, s *service, photo vault.Photo) {
+	for role, pages := range map[string][]string{
+		"clinician": {"/patients", "/patients/" + string(photo.Patient), "/photos/" + string(photo.ID), "/no-such-page"},
+		"records":   {"/records/" + string(photo.Patient)},
+		"admin":     {"/people", "/health"},
+	} {
+		b.signIn(s, role, "/")
+		for _, path := range pages {
+			b.run("opening "+path, chromedp.Navigate(s.base+path), chromedp.WaitVisible("main", chromedp.ByQuery), chromedp.Sleep(400*time.Millisecond))
+			name := strings.ReplaceAll(strings.Trim(strings.NewReplacer(string(photo.Patient), "one", string(photo.ID), "one").Replace(path), "/"), "/", "-")
+			b.look("rest-" + role + "-" + name)
+		}
+		b.signOut()
+	}
+}
+
+// exportStands verifies the export with the real command, and sees each of
+// three forgeries caught.
+func exportStands(t *testing.T, file string) {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := readFile(t, file)
+	lines := bytes.SplitAfter(good, []byte("\n"))
+	at := bytes.Index(good, []byte(`capture.accept`))
+	if at < 0 || len(lines) < 10 {
+		t.Fatalf("the export holds no capture.accept in %d lines", len(lines))
+	}
+	flipped := bytes.Clone(good)
+	flipped[at] ^= 1
+	removed := bytes.Join(append(append([][]byte{}, lines[:3]...), lines[4:]...), nil)
+	swapped := append([][]byte{}, lines...)
+	swapped[3], swapped[4] = swapped[4], swapped[3]
+	for _, c := range []struct {
+		name string
+		text []byte
+		want bool
+	}{
+		{"as exported", good, true}, {"one byte flipped", flipped, false}, {"one row removed", removed, false},
+		{"two rows exchanged", bytes.Join(swapped, nil), false},
+	} {
+		t.Run("verify-audit "+c.name, func(t *testing.T) {
+			forged := filepath.Join(t.TempDir(), "log.jsonl")
+			if err := os.WriteFile(forged, c.text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command(path, "verify-audit", forged).CombinedOutput()
+			if got := err == nil; got != c.want {
+				t.Errorf("got verified %v, want %v: %s", got, c.want, out)
+			}
+		})
+	}
+}
