@@ -127,7 +127,8 @@ function change(state, key, fn) {
  * @param {Region} r
  */
 export function about(r) {
-  if (r.source === 'person' || !r.id) return 'drawn by you';
+  if (!r.id) return 'drawn by you';
+  if (r.source === 'person') return r.touched ? 'drawn by a reviewer, changed by you' : 'drawn by a reviewer';
   const by = `proposed by ${r.source.split(' ')[0] || 'a detector'}`;
   const score = r.score > 0 ? `, score ${r.score >= 10 ? Math.round(r.score) : r.score.toFixed(2)}` : '';
   return by + score + (r.touched ? ', changed by you' : '');

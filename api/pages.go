@@ -1,0 +1,187 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/clinivault/clinivault/api/web"
+	"github.com/clinivault/clinivault/vault"
+)
+
+// pageRoutes adds the pages. All but the sign-in page ask who is there first and send a stranger to it; what the
+// person may see is decided by the vault when the page asks it for something.
+func (s *Server) pageRoutes(r chi.Router) {
+	r.Get("/sign-in", s.signInPage)
+	r.Post("/sign-out", s.signOutPage)
+	for path, build := range map[string]pageFunc{
+		"/":                  s.startPage,
+		"/capture":           s.capturePage,
+		"/captures":          s.capturesPage,
+		"/patients":          s.patientsPage,
+		"/patients/{id}":     s.patientPage,
+		"/photos/{id}":       s.photoPage,
+		"/review":            s.reviewPage,
+		"/records":           s.recordsPage,
+		"/records/{patient}": s.chartPage,
+		"/audit":             s.auditPage,
+		"/people":            s.peoplePage,
+		"/health":            s.healthPage,
+	} {
+		r.Get(path, s.page(build))
+	}
+}
+
+// visit is one person's request for a page.
+type visit struct {
+	s     *Server
+	r     *http.Request
+	ctx   context.Context
+	actor vault.Actor
+}
+
+// sheet is the answer to a visit: a page, or a way to go instead.
+type sheet struct {
+	name, title, here string
+	body              any
+	goTo              string
+}
+
+type pageFunc func(v visit) (sheet, error)
+
+// page is the way of one page: who is it, then what the vault gives, then the template.
+func (s *Server) page(build pageFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		actor, err := s.authenticate(r)
+		if err != nil {
+			s.strangerOr(w, r, err)
+			return
+		}
+		out, err := build(visit{s: s, r: r, ctx: r.Context(), actor: actor})
+		switch {
+		case err != nil:
+			s.strangerOr(w, r, err)
+		case out.goTo != "":
+			http.Redirect(w, r, out.goTo, http.StatusSeeOther)
+		default:
+			s.show(w, r, http.StatusOK, out.name, web.View{Title: out.title, Here: out.here, Who: whoOf(actor), Page: out.body})
+		}
+	}
+}
+
+// show renders and logs what the template could not do, once.
+func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, name string, view web.View) {
+	if err := s.web.Page(w, status, name, view); err != nil {
+		s.log.Error("page not rendered", "page", name, "request", infoOf(r).id, "err", err)
+	}
+}
+
+// strangerOr sends whoever has no live session to the sign-in page, and tells every other error.
+func (s *Server) strangerOr(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err, infoOf(r).id)
+	if p.Status != http.StatusUnauthorized {
+		s.problem(w, r, err)
+		return
+	}
+	s.toSignIn(w, r)
+}
+
+func (s *Server) toSignIn(w http.ResponseWriter, r *http.Request) {
+	to := "/sign-in"
+	if r.Method == http.MethodGet && r.URL.Path != "/" {
+		to += "?next=" + url.QueryEscape(r.URL.RequestURI())
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func whoOf(a vault.Actor) *web.Who {
+	who := &web.Who{ID: string(a.Person()), Name: a.Name()}
+	for _, role := range a.Roles() {
+		who.Roles = append(who.Roles, string(role))
+	}
+	return who
+}
+
+// safeNext is where to go after signing in: a path of this site with its query, or "/" for everything else. A
+// browser reads "//host", "/\host" and control characters as ways to another site.
+func safeNext(wish string) string {
+	bad := func(c rune) bool { return c <= ' ' || c == 0x7f || c == '\\' }
+	if !strings.HasPrefix(wish, "/") || strings.HasPrefix(wish, "//") || strings.ContainsFunc(wish, bad) {
+		return "/"
+	}
+	u, err := url.Parse(wish)
+	if err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(u.Path, "//") ||
+		u.Path == "/sign-in" || u.Path == "/sign-out" {
+		return "/"
+	}
+	return wish
+}
+
+// signInPage is public. Whoever is signed in already goes on.
+func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) {
+	next := safeNext(r.URL.Query().Get("next"))
+	if _, ok := s.actor(r); ok {
+		http.Redirect(w, r, next, http.StatusSeeOther)
+		return
+	}
+	_, err := r.Cookie(cookieName)
+	s.show(w, r, http.StatusOK, "sign-in", web.View{Title: "Sign in", Page: struct {
+		Next    string
+		Expired bool
+	}{next, err == nil}})
+}
+
+// signOutPage ends the session and forgets the cookie; without a session only the latter.
+func (s *Server) signOutPage(w http.ResponseWriter, r *http.Request) {
+	if actor, ok := s.actor(r); ok {
+		if err := s.vault.SignOut(r.Context(), actor); err != nil {
+			s.problem(w, r, err)
+			return
+		}
+	}
+	http.SetCookie(w, sessionCookie(""))
+	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+}
+
+// startPage leads each role to its work.
+func (s *Server) startPage(v visit) (sheet, error) {
+	for _, start := range []struct {
+		role vault.Role
+		path string
+	}{
+		{vault.RoleClinician, "/capture"}, {vault.RoleReviewer, "/review"}, {vault.RoleRecords, "/records"},
+		{vault.RolePrivacy, "/audit"}, {vault.RoleAdmin, "/people"},
+	} {
+		if v.actor.Has(start.role) {
+			return sheet{goTo: start.path}, nil
+		}
+	}
+	return sheet{}, say(vault.ErrDenied, "Your account has no role yet. Ask whoever runs Clinivault here.")
+}
+
+// pageProblem tells a refusal to a person.
+func (s *Server) pageProblem(w http.ResponseWriter, r *http.Request, p Problem) {
+	if p.Status == http.StatusUnauthorized {
+		s.toSignIn(w, r)
+		return
+	}
+	view := web.View{Title: p.Title, Page: p}
+	if in := infoOf(r); in.known {
+		view.Who = whoOf(in.actor)
+	}
+	s.show(w, r, p.Status, "error", view)
+}
+
+// must refuses a person without any of the roles, before a page that asks the vault for nothing is shown.
+func (v visit) must(roles ...vault.Role) error {
+	if slices.ContainsFunc(roles, v.actor.Has) {
+		return nil
+	}
+	return vault.ErrDenied
+}
+
+func (v visit) param(name string) (string, error) { return cleanID(chi.URLParam(v.r, name)) }

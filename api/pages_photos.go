@@ -1,0 +1,182 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/clinivault/clinivault/vault"
+)
+
+// photoView is a photo in words for a page.
+type photoView struct {
+	vault.Photo
+	forRecords bool
+}
+
+func photoViews(photos []vault.Photo) []photoView {
+	out := make([]photoView, len(photos))
+	for i, p := range photos {
+		out[i].Photo = p
+	}
+	return out
+}
+
+// picture is the address of the rendition a person of the care team, or of records, may see in this state; "" when
+// there is none.
+func (p photoView) picture(size string) string {
+	kind := ""
+	switch {
+	case p.State == vault.StateApproved:
+		kind = "redacted_" + size
+	case p.Patient == "" || p.forRecords:
+	case p.State == vault.StateInReview || p.State == vault.StateRejected:
+		kind = "covered_" + size
+	}
+	if kind == "" || p.Patient == "" {
+		return ""
+	}
+	return "/api/v1/photos/" + string(p.ID) + "/renditions/" + kind
+}
+
+// Thumb is the address of the small picture, Large of the one for the screen.
+func (p photoView) Thumb() string { return p.picture("thumb") }
+
+// Large is the address of the picture for the screen.
+func (p photoView) Large() string { return p.picture("display") }
+
+// ThumbText says what the picture shows to somebody who does not see it.
+func (p photoView) ThumbText() string {
+	if p.State == vault.StateApproved {
+		return "Photo: " + p.Where() + ", released, covered for good where a reviewer said so"
+	}
+	return "Photo: " + p.Where() + ", not released yet, with what was found covered"
+}
+
+// NoThumb says why there is no picture.
+func (p photoView) NoThumb() string {
+	switch {
+	case p.State == vault.StateAccepted:
+		return "The picture is being prepared."
+	case p.State == vault.StateQuarantined:
+		return "There is no picture: the file could not be used."
+	}
+	return "The picture is not yours to see: you have left this care team."
+}
+
+var sideWords = map[string]string{"left": "left", "right": "right", "bilateral": "both sides", "midline": "middle"}
+
+// Where is the body site with its side.
+func (p photoView) Where() string {
+	label := p.BodySite
+	if site, ok := vault.FindBodySite(p.BodySite); ok {
+		label = site.Label
+	}
+	if side := sideWords[p.Laterality]; side != "" {
+		label += ", " + side
+	}
+	return label
+}
+
+// ConsentText lists what the patient allowed.
+func (p photoView) ConsentText() string {
+	var uses []string
+	for _, use := range []struct {
+		name string
+		yes  bool
+	}{{"record", p.Consent.Record}, {"teaching", p.Consent.Teaching}, {"publication", p.Consent.Publication}} {
+		if use.yes {
+			uses = append(uses, use.name)
+		}
+	}
+	if len(uses) == 0 {
+		return "none"
+	}
+	return strings.Join(uses, ", ")
+}
+
+// remark is a sentence beside a photo and how it is meant: "", warn or bad.
+type remark struct{ Text, Tone string }
+
+// What says what to do about a photo that will not go on by itself; nil when nothing is to be done.
+func (p photoView) What() *remark {
+	switch p.State {
+	case vault.StateQuarantined:
+		return &remark{sentenceEnd(p.Reason, "The file could not be read as a picture.") + " Nothing of it entered the record; please take the photo again.", "bad"}
+	case vault.StateRejected:
+		return &remark{"A reviewer rejected it: " + sentenceEnd(p.Reason, "no reason is kept."), "bad"}
+	case vault.StateInReview:
+		if p.Reason != "" {
+			return &remark{"It was reopened: " + sentenceEnd(p.Reason, ""), "warn"}
+		}
+	}
+	return nil
+}
+
+// sentenceEnd gives s a full stop, or otherwise when s is empty.
+func sentenceEnd(s, otherwise string) string {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return otherwise
+	}
+	if strings.ContainsAny(s[len(s)-1:], ".!?") {
+		return s
+	}
+	return s + "."
+}
+
+func (s *Server) capturePage(v visit) (sheet, error) {
+	return sheet{name: "capture", title: "Take a photo", here: "/capture", body: struct{ Sites []vault.BodySite }{vault.BodySites}},
+		v.must(vault.RoleClinician)
+}
+
+func (s *Server) capturesPage(v visit) (sheet, error) {
+	photos, err := s.vault.MyCaptures(v.ctx, v.actor, 100)
+	moving := false
+	for _, p := range photos {
+		moving = moving || p.State == vault.StateAccepted
+	}
+	return sheet{name: "captures", title: "Photos I sent", here: "/captures", body: struct {
+		Photos []photoView
+		Moving bool
+	}{photoViews(photos), moving}}, err
+}
+
+func (s *Server) patientsPage(v visit) (sheet, error) {
+	if err := v.must(vault.RoleClinician); err != nil {
+		return sheet{}, err
+	}
+	patients, err := s.vault.FindPatients(v.ctx, v.actor, "")
+	return sheet{name: "patients", title: "My patients", here: "/patients", body: struct{ Patients []vault.Patient }{patients}}, err
+}
+
+func (s *Server) patientPage(v visit) (sheet, error) {
+	id, err := v.param("id")
+	if err != nil {
+		return sheet{}, err
+	}
+	photos, err := s.vault.PatientPhotos(v.ctx, v.actor, vault.PatientID(id))
+	if err != nil {
+		return sheet{}, err
+	}
+	patient, err := s.vault.Patient(v.ctx, v.actor, vault.PatientID(id))
+	return sheet{name: "patient", title: "Patient", here: "/patients", body: struct {
+		Patient vault.Patient
+		Photos  []photoView
+	}{patient, photoViews(photos)}}, err
+}
+
+func (s *Server) photoPage(v visit) (sheet, error) {
+	id, err := v.param("id")
+	if err != nil {
+		return sheet{}, err
+	}
+	photo, err := s.vault.PhotoByID(v.ctx, v.actor, vault.PhotoID(id))
+	if err != nil {
+		return sheet{}, err
+	}
+	view := photoView{Photo: photo, forRecords: !v.actor.Has(vault.RoleClinician)}
+	seen := photo.State == vault.StateInReview || photo.State == vault.StateApproved || photo.State == vault.StateRejected
+	return sheet{name: "photo", title: "Photo", body: struct {
+		Photo     photoView
+		MayReveal bool
+	}{view, seen && v.actor.Has(vault.RoleClinician)}}, nil
+}

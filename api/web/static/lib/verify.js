@@ -1,0 +1,26 @@
+// @ts-check
+// What a verification of the log found, as sentences. Pure.
+
+import { localTime } from './time.js';
+
+/**
+ * @param {{ ok: boolean, size: number, checkpoints: number, last_checkpoint?: string | null, problem?: string, first_bad?: number, root?: string }} v
+ * @param {string} [zone]
+ * @returns {{ good: boolean, lines: string[] }}
+ */
+export function verifyWords(v, zone) {
+  if (!v.ok) {
+    const where = v.first_bad ? ` The first entry that is wrong is number ${v.first_bad}.` : '';
+    return {
+      good: false,
+      lines: [`The log is NOT whole: ${v.problem || 'it does not agree with its checkpoints'}.${where}`,
+        'Nothing was repaired. Keep a copy of database and export as they are, and call security.'],
+    };
+  }
+  const checks = v.checkpoints === 1 ? '1 signed checkpoint' : `${v.checkpoints} signed checkpoints`;
+  const last = v.last_checkpoint ? `, the last of ${localTime(v.last_checkpoint, zone)}` : '';
+  return {
+    good: true,
+    lines: [`The log is whole: all ${v.size} entries agree with ${checks}${last}.`, `Root of the log: ${v.root ?? ''}`],
+  };
+}

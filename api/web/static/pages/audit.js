@@ -1,0 +1,43 @@
+// @ts-check
+import { call } from '../lib/api.js';
+import { busy, need, sentence, show } from '../lib/dom.js';
+import { countText, findPatients, patientLink } from '../lib/patients.js';
+import { verifyWords } from '../lib/verify.js';
+
+const form = need('patient-search', HTMLFormElement);
+form.addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const count = need('patient-count', HTMLElement);
+  const list = need('patient-results', HTMLUListElement);
+  const query = need('patient-query', HTMLInputElement).value;
+  try {
+    const found = await findPatients(form.dataset.search ?? '', query);
+    list.replaceChildren(...found.map((p) => patientLink(p, form.dataset.patient)));
+    count.textContent = countText(found.length, query);
+  } catch (err) {
+    list.replaceChildren();
+    count.textContent = sentence(err);
+  }
+});
+
+const verify = need('verify', HTMLButtonElement);
+verify.addEventListener('click', () => {
+  const out = need('verify-result', HTMLElement);
+  out.className = 'note';
+  out.textContent = 'Verifying every entry …';
+  show(out, true);
+  return busy(verify, null, async () => {
+    try {
+      const words = verifyWords(await call('POST', verify.dataset.verify ?? ''));
+      out.className = words.good ? 'note good' : 'note bad';
+      out.replaceChildren(...words.lines.map((line) => {
+        const p = document.createElement('p');
+        p.textContent = line;
+        return p;
+      }));
+    } catch (err) {
+      out.className = 'note bad';
+      out.textContent = sentence(err);
+    }
+  });
+});
