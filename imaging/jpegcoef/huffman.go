@@ -15,6 +15,7 @@ const (
 type huffmanSpec struct {
 	counts  [17]int // counts[i] codes have i bits
 	symbols []uint8 // by rising code
+	defined bool    // by a DHT segment
 }
 
 // valid reports whether the codes fit in their lengths, C.2.

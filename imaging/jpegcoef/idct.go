@@ -1,5 +1,7 @@
 package jpegcoef
 
+import "math/bits"
+
 // The inverse DCT of A.3.3 in integers, after Loeffler, Ligtenberg and Moschytz
 // (ICASSP 1989): the same arithmetic, to the bit, as libjpeg's accurate integer
 // method, so that what people saw before is what they see afterwards.
@@ -73,10 +75,9 @@ func samples(dst []uint8, stride, size int, coef *[blockSize]int16, nz uint64, q
 	}
 	var w [blockSize]int32
 	w[0] = dc
-	for k := 1; k < blockSize; k++ {
-		if nz>>k&1 != 0 {
-			w[natural[k]] = int32(coef[k]) * int32(quant[k])
-		}
+	for ; nz != 0; nz &= nz - 1 {
+		k := bits.TrailingZeros64(nz) & 63
+		w[natural[k]&63] = int32(coef[k]) * int32(quant[k])
 	}
 	switch size {
 	case 8:

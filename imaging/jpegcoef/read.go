@@ -42,8 +42,8 @@ type decoder struct {
 	c    *Coefficients
 
 	quant    [4]*[blockSize]uint16
-	huffman  [2][4]*huffmanSpec // DC, AC
-	restart  int                // MCUs between restart markers, or 0
+	huffman  [2][4]huffmanSpec // DC, AC
+	restart  int               // MCUs between restart markers, or 0
 	jfif     bool
 	adobe    bool
 	adobeSet uint8 // colour transform of the Adobe segment

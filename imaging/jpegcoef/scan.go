@@ -112,7 +112,7 @@ func (d *decoder) chooseTables(h *scanHeader, part *scanPart, sel byte, built ma
 		return malformed("Huffman table that cannot be", "table B.3")
 	}
 	build := func(s *huffmanSpec) (*decodeTable, error) {
-		if s == nil {
+		if !s.defined {
 			return nil, malformed("Huffman table that is not there", "B.2.4.2")
 		}
 		if built[s] == nil {
@@ -122,12 +122,12 @@ func (d *decoder) chooseTables(h *scanHeader, part *scanPart, sel byte, built ma
 	}
 	var err error
 	if h.ss == 0 && h.ah == 0 {
-		if part.dc, err = build(d.huffman[0][td]); err != nil {
+		if part.dc, err = build(&d.huffman[0][td]); err != nil {
 			return err
 		}
 	}
 	if h.se > 0 {
-		part.ac, err = build(d.huffman[1][ta])
+		part.ac, err = build(&d.huffman[1][ta])
 	}
 	return err
 }

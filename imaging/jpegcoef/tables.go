@@ -41,7 +41,7 @@ func (d *decoder) huffmanTables(body []byte) error {
 		if len(body) < 17 {
 			return malformed("Huffman table cut short", "B.2.4.2")
 		}
-		s, total := new(huffmanSpec), 0
+		s, total := huffmanSpec{defined: true}, 0
 		for i, n := range body[1:17] {
 			s.counts[i+1] = int(n)
 			total += int(n)

@@ -1,0 +1,123 @@
+package jpegcoef
+
+import (
+	"bytes"
+	"image/jpeg"
+	"testing"
+)
+
+// blank makes a picture with no AC coefficients.
+func blank(w, h int) *Coefficients {
+	c := synthetic(w, h, gray, Gray)
+	for b := range c.comps[0].nz {
+		c.comps[0].flat(b, int16(b%7))
+	}
+	return c
+}
+
+// set changes one coefficient.
+func (p *component) set(block, k int, v int16) {
+	p.block(block)[k] = v
+	p.nz[block] |= 1 << k
+}
+
+// TestLongRuns writes progressive files whose end-of-band runs and correction
+// bits reach each bound that the coding has.
+func TestLongRuns(t *testing.T) {
+	tests := []struct {
+		name string
+		fill func(p *component)
+	}{
+		{"nothing at all", func(*component) {}},
+		{"something in the first block", func(p *component) { p.set(0, 1, 100) }},
+		{"something in the last block", func(p *component) { p.set(len(p.nz)-1, 63, -1) }},
+		{"a run of exactly 32,767", func(p *component) { p.set(maxRun, 1, 9) }},
+		{"a run of 32,768", func(p *component) { p.set(maxRun+1, 1, 9) }},
+		{"two full runs", func(p *component) { p.set(2*maxRun, 7, -4) }},
+		{"corrections only", func(p *component) {
+			for b := range p.nz {
+				for k := 1; k < blockSize; k++ {
+					p.set(b, k, int16(8+(b+k)%5))
+				}
+			}
+		}},
+		{"last bits only", func(p *component) {
+			for b := range p.nz {
+				p.set(b, 1+b%63, int16(1-b%2*2))
+			}
+		}},
+		{"far apart, corrections between", func(p *component) {
+			for b := range p.nz {
+				p.set(b, 1, 40)
+				p.set(b, 20+b%3, -12)
+				p.set(b, 55+b%8, int16(1-b%2*2))
+			}
+		}},
+		{"largest and smallest", func(p *component) {
+			for b := range p.nz {
+				p.set(b, 1, 1023)
+				p.set(b, 2, -1023)
+				p.block(b)[0] = int16(minDC + b%2*(maxDC-minDC))
+			}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := blank(2056, 2048) // 65,792 blocks, more than two full runs
+			tt.fill(&c.comps[0])
+			for _, progressive := range []bool{false, true} {
+				data, again := rewrite(t, c, WriteOptions{Progressive: progressive})
+				if !again.EqualOutside(c, nil) {
+					t.Errorf("progressive=%v: coefficients differ", progressive)
+				}
+				if _, err := jpeg.Decode(bytes.NewReader(data)); err != nil {
+					t.Errorf("progressive=%v: image/jpeg: %v", progressive, err)
+				}
+			}
+		})
+	}
+}
+
+// TestCoarsePicture reads a progressive file without its last scans: what is
+// there must be the high bits of what there was.
+func TestCoarsePicture(t *testing.T) {
+	c := synthetic(64, 64, gray, Gray)
+	data, _ := rewrite(t, c, WriteOptions{Progressive: true})
+	ends := scanEnds(data)
+	script := c.script()
+	if len(script) != len(ends) {
+		t.Fatalf("%d scans, want %d", len(ends), len(script))
+	}
+	var bits [blockSize]int // low bits not yet there, 16 for none at all
+	for k := range bits {
+		bits[k] = 16
+	}
+	for i, end := range ends {
+		for k := script[i].ss; k <= script[i].se; k++ {
+			bits[k] = script[i].al
+		}
+		got := mustRead(t, append(data[:end:end], 0xFF, markerEOI))
+		for b := range c.comps[0].nz {
+			for k, v := range c.comps[0].block(b) {
+				want := v >> bits[k] << bits[k]
+				if k > 0 && v < 0 {
+					want = -(-v >> bits[k] << bits[k])
+				}
+				if have := got.comps[0].block(b)[k]; have != want {
+					t.Fatalf("after %d scans: block %d, coefficient %d is %d, want %d of %d", i+1, b, k, have, want, v)
+				}
+			}
+		}
+	}
+}
+
+// TestProgressiveIsNoLarger compares sizes: the point of the ten scans, besides
+// showing something early, is a smaller file.
+func TestProgressiveIsNoLarger(t *testing.T) {
+	c := mustRead(t, encoded(t, 640, 480))
+	sequential, _ := rewrite(t, c, WriteOptions{})
+	progressive, _ := rewrite(t, c, WriteOptions{Progressive: true})
+	if len(progressive) > len(sequential) {
+		t.Errorf("progressive: %d bytes, sequential: %d", len(progressive), len(sequential))
+	}
+}
