@@ -15,7 +15,8 @@ import (
 type Attachment struct {
 	ID          AttachmentID `json:"id"`
 	Photo       PhotoID      `json:"photo"`
-	Target      string       `json:"target"` // fhir, dicom
+	Version     int64        `json:"version"` // the photo's when it was asked for; below the photo's: history
+	Target      string       `json:"target"`  // fhir, dicom
 	State       string       `json:"state"`  // pending, attached, failed
 	LastError   string       `json:"last_error"`
 	RequestedAt Time         `json:"requested_at"`
@@ -46,7 +47,7 @@ func attachmentsOf(ctx context.Context, t querier, id PhotoID) ([]Attachment, er
 	out, err := list(ctx, t, func(rows *sql.Rows) (Attachment, error) {
 		x := Attachment{Photo: id}
 		var progress string
-		if err := rows.Scan(&x.ID, &x.Target, &x.State, &progress, &x.LastError, &x.RequestedAt, &x.AttachedAt); err != nil {
+		if err := rows.Scan(&x.ID, &x.Version, &x.Target, &x.State, &progress, &x.LastError, &x.RequestedAt, &x.AttachedAt); err != nil {
 			return x, err
 		}
 		var told struct {
@@ -56,7 +57,7 @@ func attachmentsOf(ctx context.Context, t querier, id PhotoID) ([]Attachment, er
 			x.Link = told.Link
 		}
 		return x, nil
-	}, `SELECT id, target, state, progress, last_error, requested_at, coalesce(attached_at, 0) FROM attachments
+	}, `SELECT id, version, target, state, progress, last_error, requested_at, coalesce(attached_at, 0) FROM attachments
 		WHERE photo = $1 ORDER BY target, version DESC`, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading attachments: %w", err)
@@ -122,7 +123,7 @@ func (f ApprovedFilter) where(query string) (string, []any) {
 func (v *Vault) inEveryChart(p Photo) bool {
 	return len(v.cfg.ChartTargets) > 0 && !slices.ContainsFunc(v.cfg.ChartTargets, func(target string) bool {
 		return !slices.ContainsFunc(p.Attachments, func(x Attachment) bool {
-			return x.Target == target && x.State == AttachmentAttached
+			return x.Target == target && x.Version == p.Version && x.State == AttachmentAttached
 		})
 	})
 }
