@@ -1,0 +1,172 @@
+// Command capture sends photos to the vault from a command line: seals them at once, keeps the sealed copy until the vault's
+// signed receipt, and can never open it again.
+//
+// It guards the photo from the machine it runs on. A picture is read once, from a file or standard input, and goes straight
+// through the seal into the queue folder; no other copy, temporary file or thumbnail is made. The queue holds ciphertext
+// and what is needed to send it: no patient, no name, no body site. In which order: the server's keys and the patient are
+// asked for first, then the photo is sealed and made durable, then sent, and only a receipt that is signed by the vault and
+// names the very bytes removes the sealed copy. A fault on the way leaves the sealed copy; "capture flush" goes on from there.
+//
+//	capture sign-in --server URL --login NAME --password-file FILE [--ca FILE]
+//	capture send --patient NUMBER --site SITE [flags] PHOTO|-
+//	capture queue
+//	capture flush [--failed]
+//
+// Exit codes: 0 done; 1 it could not be done, and nothing new is in the queue; 2 wrong usage; 3 sealed, but not yet
+// received; 4 refused by the server, and kept.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// The exit codes.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitWaiting = 3
+	exitRefused = 4
+)
+
+const usage = `capture seals photos and sends them to the vault.
+
+  capture sign-in --server URL --login NAME --password-file FILE [--ca FILE]
+      signs in and keeps the session (readable by you alone)
+  capture send --patient NUMBER --site SITE [--side left|right|midline|bilateral] [--consent record,teaching,publication]
+               [--encounter ID] [--note TEXT] [--taken-at TIME] PHOTO|-
+      seals a JPEG, PNG or HEIC file (- is standard input) and sends it
+  capture queue
+      lists what is sealed here and not yet received
+  capture flush [--failed]
+      sends what waits; with --failed also what the server refused before
+
+All take --state DIR (default: $XDG_STATE_HOME/clinivault or ~/.local/state/clinivault).
+Exit codes: 0 done, 1 could not be done and nothing new is queued, 2 wrong usage, 3 sealed but not yet received, 4 refused and kept.
+`
+
+// surroundings are what a run sees of the machine; tests give their own.
+type surroundings struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	terminal       bool // stderr is a terminal
+	getenv         func(string) string
+	now            func() time.Time
+	sleep          func(context.Context, time.Duration) error
+}
+
+// usageError is a command line that makes no sense.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+// codeError ends the run with an exit code of its own.
+type codeError struct {
+	code int
+	err  error
+}
+
+func (e codeError) Error() string { return e.err.Error() }
+func (e codeError) Unwrap() error { return e.err }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends a run that waits for its input
+	info, err := os.Stderr.Stat()
+	os.Exit(run(ctx, os.Args[1:], surroundings{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		terminal: err == nil && info.Mode()&os.ModeCharDevice != 0,
+		getenv:   os.Getenv, now: time.Now, sleep: sleep,
+	}))
+}
+
+// run does one command and returns its exit code. Answers go to stdout, one sentence about a fault to stderr.
+func run(ctx context.Context, args []string, s surroundings) int {
+	commands := map[string]func(context.Context, []string, surroundings) error{
+		"sign-in": signIn, "send": send, "queue": list, "flush": flush,
+	}
+	if len(args) == 0 || commands[args[0]] == nil {
+		if len(args) == 1 && (args[0] == "help" || args[0] == "-h" || args[0] == "--help") {
+			fmt.Fprint(s.stdout, usage)
+			return exitDone
+		}
+		fmt.Fprint(s.stderr, usage)
+		return exitUsage
+	}
+	err := commands[args[0]](ctx, args[1:], s)
+	var wrong usageError
+	var coded codeError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(s.stdout, usage)
+		return exitDone
+	case errors.As(err, &wrong):
+		fmt.Fprintf(s.stderr, "capture: %v\nTry: capture help\n", wrong)
+		return exitUsage
+	case errors.As(err, &coded):
+		fmt.Fprintf(s.stderr, "capture: %v\n", coded)
+		return coded.code
+	default:
+		fmt.Fprintf(s.stderr, "capture: %v\n", err)
+		return exitFailed
+	}
+}
+
+// flags makes the flag set of a command with the --state flag that all have.
+func flags(name string) (*flag.FlagSet, *string) {
+	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	return set, set.String("state", "", "")
+}
+
+func parse(set *flag.FlagSet, args []string) error {
+	if err := set.Parse(args); err != nil && !errors.Is(err, flag.ErrHelp) {
+		return usageError{err.Error()}
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// stateDir is where session and queue are kept; it is made when missing, for this user alone.
+func stateDir(chosen string, s surroundings) (string, error) {
+	dir := chosen
+	if dir == "" {
+		base := s.getenv("XDG_STATE_HOME")
+		if base == "" {
+			home := s.getenv("HOME")
+			if home == "" {
+				return "", usageError{"neither HOME nor XDG_STATE_HOME is set: name a folder with --state"}
+			}
+			base = filepath.Join(home, ".local", "state")
+		}
+		dir = filepath.Join(base, "clinivault")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("making the state folder: %w", err)
+	}
+	return dir, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
