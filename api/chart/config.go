@@ -11,8 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-
-	"github.com/clinivault/clinivault/imaging"
 )
 
 // Names of the targets, as the vault stores them with an attachment.
@@ -31,9 +29,6 @@ const (
 type Config struct {
 	FHIR  *FHIRConfig
 	DICOM *DICOMConfig
-	// Imaging makes the copy for archives that need JPEG Baseline upright. It
-	// is needed for DICOM only.
-	Imaging *imaging.Pool
 	// Timeout bounds each request to a receiver, its body included; default 60 s.
 	Timeout time.Duration
 	// Log takes operational messages, never patient data; default discards.

@@ -14,8 +14,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"time"
-
-	"github.com/clinivault/clinivault/imaging"
 )
 
 const (
@@ -30,15 +28,11 @@ const (
 type dicomTarget struct {
 	*receiver
 	writer objectWriter
-	pool   *imaging.Pool
 }
 
 func newDICOM(c Config) (*dicomTarget, error) {
 	if err := c.DICOM.check(); err != nil {
 		return nil, err
-	}
-	if c.Imaging == nil {
-		return nil, errors.New("an imaging pool is needed to make copies for the archive")
 	}
 	r, err := newReceiver("the DICOM archive", c.DICOM.BaseURL, c.DICOM.CAFile, c.Timeout, c.Log)
 	if err != nil {
@@ -61,30 +55,26 @@ func newDICOM(c Config) (*dicomTarget, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dicomTarget{receiver: r, writer: objectWriter{cfg: *c.DICOM, zone: zone}, pool: c.Imaging}, nil
+	return &dicomTarget{receiver: r, writer: objectWriter{cfg: *c.DICOM, zone: zone}}, nil
 }
 
-// deliver stores one object and proves it. The digest is that of the rendition:
-// the archive's frame has then been compared with the copy made from it.
+// deliver stores one object and proves it. The digest is that of the frame as
+// the archive gave it back, without the padding byte.
 func (t *dicomTarget) deliver(ctx context.Context, e *entry, p *progress) ([sha256.Size]byte, error) {
-	none := [sha256.Size]byte{}
-	jpeg, _, _, err := t.pool.Chart(ctx, e.Picture)
+	var digest [sha256.Size]byte
+	object, err := t.writer.write(e)
 	if err != nil {
-		return none, &refusal{text: "making the copy for the archive", cause: err}
-	}
-	object, err := t.writer.write(e, jpeg)
-	if err != nil {
-		return none, err
+		return digest, err
 	}
 	id := t.writer.uids(e)
 	if err := p.mark(ctx, func() { p.Study, p.Series, p.Instance = id.study, id.series, id.instance }); err != nil {
-		return none, err
+		return digest, err
 	}
-	if err := t.ensure(ctx, t.object(e, id, jpeg, object)); err != nil {
-		return none, err
+	if err := t.ensure(ctx, t.object(e, id, object, &digest)); err != nil {
+		return digest, err
 	}
 	err = p.mark(ctx, func() { p.Link = t.base.String() + id.path() })
-	return e.digest(), err
+	return digest, err
 }
 
 func (id uids) path() string {
@@ -93,7 +83,7 @@ func (id uids) path() string {
 
 // object is the instance at the archive. The archive keeps the first content it
 // got under a UID, whatever it answers later, so other content is never ours.
-func (t *dicomTarget) object(e *entry, id uids, jpeg, object []byte) thing {
+func (t *dicomTarget) object(e *entry, id uids, object []byte, digest *[sha256.Size]byte) thing {
 	return thing{
 		name:  "the DICOM object",
 		fixed: true,
@@ -102,21 +92,22 @@ func (t *dicomTarget) object(e *entry, id uids, jpeg, object []byte) thing {
 			if err != nil || got == nil {
 				return heldNothing, err
 			}
-			if sameInstance(got, e, id, jpeg) {
-				return heldSame, nil
+			in, err := readInstance(got)
+			if err != nil || !in.is(e, id) {
+				return heldOther, nil
 			}
-			return heldOther, nil
+			*digest = sha256.Sum256(in.frame[:len(e.Picture)])
+			return heldSame, nil
 		},
 		write: func(ctx context.Context) error { return t.store(ctx, object) },
 	}
 }
 
-// sameInstance compares the frame byte for byte and the attributes that put the
-// object into one patient's folder.
-func sameInstance(file []byte, e *entry, id uids, jpeg []byte) bool {
-	in, err := readInstance(file)
-	return err == nil && in.class == vlPhotographic && in.sop == id.instance && in.study == id.study && in.series == id.series &&
-		in.patient == e.Patient.RecordNumber && bytes.Equal(in.frame, padded(jpeg))
+// is compares the frame byte for byte, its padding included, and the attributes
+// that put the object into one patient's folder.
+func (in instance) is(e *entry, id uids) bool {
+	return in.class == vlPhotographic && in.sop == id.instance && in.study == id.study && in.series == id.series &&
+		in.patient == e.Patient.RecordNumber && bytes.Equal(in.frame, padded(e.Picture))
 }
 
 // retrieve fetches the instance (WADO-RS, PS3.18 10.4) in whatever transfer

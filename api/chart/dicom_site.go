@@ -20,6 +20,8 @@ func addSite(s *elements, e *entry) {
 	side, sided := sides[e.Laterality]
 	if sided {
 		s.text(tag.ImageLaterality, side.short)
+	} else {
+		s.text(tag.Laterality, "") // unknown, or not a paired organ (PS3.3 C.7.3.1)
 	}
 	if e.Site.SNOMED == "" || len(e.Site.SNOMED) > maxSH {
 		return

@@ -79,10 +79,10 @@ func (s *elements) done() []*dicom.Element {
 // write makes the DICOM file of the attachment: the baseline JPEG
 // inside a VL Photographic Image (PS3.3 A.32.4). The same entry gives the same
 // bytes.
-func (c *objectWriter) write(e *entry, jpeg []byte) ([]byte, error) {
-	head, err := readJPEGHead(jpeg)
+func (c *objectWriter) write(e *entry) ([]byte, error) {
+	head, err := readJPEGHead(e.Picture)
 	if err != nil {
-		return nil, err
+		return nil, &refusal{text: "the picture does not fit into a DICOM object", permanent: true, cause: err}
 	}
 	if n := []rune(e.Patient.RecordNumber); len(n) == 0 || len(n) > maxLO || plain(e.Patient.RecordNumber) != e.Patient.RecordNumber {
 		return nil, never("the record number cannot be written as a DICOM Patient ID")
@@ -92,9 +92,9 @@ func (c *objectWriter) write(e *entry, jpeg []byte) ([]byte, error) {
 	c.addMeta(s, e)
 	c.addPatientAndStudy(s, e, taken)
 	c.addSeriesAndEquipment(s, e, taken, approved)
-	addImage(s, taken, head, len(jpeg))
+	addImage(s, taken, head, len(e.Picture))
 	addSite(s, e)
-	addPixels(s, jpeg)
+	addPixels(s, e.Picture)
 	if s.err != nil {
 		return nil, s.err
 	}

@@ -1,7 +1,6 @@
 package chart
 
 import (
-	"crypto/sha256"
 	"strings"
 	"time"
 )
@@ -18,9 +17,7 @@ type entry struct {
 	ApprovedAt time.Time
 	Site       site
 	Laterality string // empty, left, right, midline or bilateral
-	Picture    []byte // the redacted rendition: a clean JPEG
-	Width      int    // upright pixels
-	Height     int
+	Picture    []byte // the exact JPEG to send: for DICOM, Baseline and upright
 }
 
 type patient struct {
@@ -39,8 +36,6 @@ type site struct {
 	Label  string
 	SNOMED string // SNOMED CT concept ID
 }
-
-func (e *entry) digest() [sha256.Size]byte { return sha256.Sum256(e.Picture) }
 
 // place is the body site in words: "Forearm, left".
 func (e *entry) place() string {

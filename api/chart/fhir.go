@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 )
@@ -56,7 +57,9 @@ func (t *fhirTarget) deliver(ctx context.Context, e *entry, p *progress) ([sha25
 	}
 	digest, err := t.deliverTo(ctx, e, patientRef, p)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, errVault) {
-		err = errors.Join(err, t.cleanUp(ctx, e, isPermanent(err)))
+		if left := t.cleanUp(ctx, e, isPermanent(err)); left != nil {
+			err = fmt.Errorf("%w; then %w", err, left)
+		}
 	}
 	return digest, err
 }

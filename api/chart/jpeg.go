@@ -22,8 +22,8 @@ type jpegHead struct {
 }
 
 var (
-	errNotBaseline = errors.New("the copy for the archive is not JPEG Baseline")
-	errNotUpright  = errors.New("the copy for the archive carries an EXIF segment")
+	errNotBaseline = errors.New("not JPEG Baseline")
+	errNotUpright  = errors.New("it carries an EXIF segment")
 )
 
 // readJPEGHead walks the segments up to the scan. DICOM has no place for an
