@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/clinivault/clinivault/api/web"
@@ -17,33 +16,13 @@ import (
 	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
-const testPassword = "correct horse battery staple"
-
 // bench is a real server on a real vault, reached over loopback.
 type bench struct {
 	*vaulttest.Bench
 	s     *Server
 	base  string
-	log   *logBook
+	lines *vaulttest.Log // the server's own log
 	token map[vault.Role]string
-}
-
-// logBook keeps every log line.
-type logBook struct {
-	mu  sync.Mutex
-	buf bytes.Buffer // guarded by mu
-}
-
-func (l *logBook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 func newBench(t *testing.T) *bench {
@@ -53,9 +32,9 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{Bench: inner, log: &logBook{}, token: map[vault.Role]string{}}
+	b := &bench{Bench: inner, lines: &vaulttest.Log{}, token: map[vault.Role]string{}}
 	b.s, err = New(Config{
-		Vault: inner.V, Web: pages, Log: slog.New(slog.NewJSONHandler(b.log, nil)), MaxCapture: 1 << 20,
+		Vault: inner.V, Web: pages, Log: slog.New(slog.NewJSONHandler(b.lines, nil)), MaxCapture: 1 << 20,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -68,11 +47,11 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-// addPerson makes an account whose login is what its roles are, and the password testPassword.
+// addPerson makes an account whose login is what its roles are, and the password vaulttest.Password.
 func (b *bench) addPerson(t *testing.T, login string, roles ...vault.Role) vault.PersonID {
 	t.Helper()
 	id, err := b.V.AddPerson(context.Background(), vault.Operator(), vault.NewPerson{
-		Login: login, Name: "Demo " + login, Password: testPassword, Roles: roles,
+		Login: login, Name: "Demo " + login, Password: vaulttest.Password, Roles: roles,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +72,7 @@ func (b *bench) as(t *testing.T, role vault.Role) string {
 func (b *bench) signIn(t *testing.T, login string) string {
 	t.Helper()
 	var got sessionAnswer
-	b.send(t, request{method: "POST", path: "/api/v1/session", json: map[string]string{"login": login, "password": testPassword},
+	b.send(t, request{method: "POST", path: "/api/v1/session", json: map[string]string{"login": login, "password": vaulttest.Password},
 		header: map[string]string{"Accept-Session": "bearer"}}).into(t, http.StatusOK, &got)
 	if got.Token == "" {
 		t.Fatal("signing in as a program: got no token")

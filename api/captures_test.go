@@ -1,12 +1,22 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/clinivault/clinivault/vault"
+	"github.com/clinivault/clinivault/vault/seal"
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 func TestContentDigest(t *testing.T) {
@@ -46,4 +56,167 @@ func captureRequest(token, id string, envelope []byte) request {
 		"Content-Type": captureType, "Capture-Id": id,
 		"Content-Digest": "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":",
 	}}
+}
+
+func TestCaptureIsTakenOnce(t *testing.T) {
+	b := newBench(t)
+	doctor := b.Person(t, "doctor", clinician)
+	token := b.signIn(t, "doctor")
+	patient := b.Patient(t, doctor)
+	sealed := b.Capture(t, doctor, patient, vaulttest.Picture(t, 64, 48, 1))
+	send := captureRequest(token, string(sealed.ID), sealed.Envelope)
+
+	first := b.send(t, send)
+	var receipt seal.Receipt
+	first.into(t, http.StatusCreated, &receipt)
+	var keys vault.PublicKeys
+	b.get(t, "", "/api/v1/keys").into(t, http.StatusOK, &keys)
+	if err := seal.VerifyReceipt(ed25519.PublicKey(keys.Receipts[0].Key), receipt); err != nil {
+		t.Errorf("receipt: %v", err)
+	}
+	if receipt.CaptureID != string(sealed.ID) || receipt.Digest != hex.EncodeToString(sealed.Digest[:]) || receipt.Size != int64(len(sealed.Envelope)) {
+		t.Errorf("receipt: got %+v, want the capture's ID, digest and size", receipt)
+	}
+
+	again := captureRequest(token, string(sealed.ID), sealed.Envelope)
+	second := b.send(t, again)
+	second.into(t, http.StatusOK, nil)
+	if !bytes.Equal(first.body, second.body) {
+		t.Errorf("the same bytes again: got receipt %s, want %s", second.body, first.body)
+	}
+
+	other := append([]byte{}, sealed.Envelope...)
+	other[len(other)-1] ^= 1
+	b.send(t, captureRequest(token, string(sealed.ID), other)).refused(t, http.StatusConflict, "conflict")
+
+	var mine photosAnswer
+	b.get(t, token, "/api/v1/captures?limit=5").into(t, http.StatusOK, &mine)
+	if len(mine.Photos) != 1 || mine.Photos[0].State != vault.StateAccepted {
+		t.Errorf("own captures: got %d, want the one, accepted", len(mine.Photos))
+	}
+	text := string(b.get(t, "", "/metrics").body)
+	for _, want := range []string{`clinivault_captures_total{outcome="accepted"} 1`, `clinivault_captures_total{outcome="repeated"} 1`,
+		`clinivault_captures_total{outcome="refused"} 1`, `clinivault_photos{state="accepted"} 1`,
+		`clinivault_jobs{kind="process",state="ready"} 1`, "clinivault_vault_up 1", "clinivault_audit_events ", "clinivault_integrity_refusals_total 0",
+		`clinivault_http_requests_total{method="POST",route="/api/v1/captures",status="201"} 1`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+}
+
+func TestCaptureRefusals(t *testing.T) {
+	b := newBench(t)
+	doctor := b.Person(t, "doctor", clinician)
+	stranger := b.Person(t, "stranger", clinician)
+	token := b.signIn(t, "doctor")
+	mine, theirs := b.Patient(t, doctor), b.Patient(t, stranger)
+	picture := vaulttest.Picture(t, 64, 48, 2)
+	good := b.Capture(t, doctor, mine, picture)
+	tests := []struct {
+		name   string
+		change func(r *request)
+		status int
+		slug   string
+	}{
+		{"no session", func(r *request) { r.token = "" }, 401, "not-signed-in"},
+		{"as JSON", func(r *request) { r.header["Content-Type"] = "application/json" }, 415, "media-type"},
+		{"no capture ID", func(r *request) { delete(r.header, "Capture-Id") }, 422, "invalid"},
+		{"capture ID in capitals", func(r *request) { r.header["Capture-Id"] = strings.Repeat("AB", 16) }, 422, "invalid"},
+		{"another capture's ID", func(r *request) { r.header["Capture-Id"] = strings.Repeat("ab", 16) }, 422, "invalid"},
+		{"no digest", func(r *request) { delete(r.header, "Content-Digest") }, 422, "invalid"},
+		{"wrong digest", func(r *request) {
+			r.header["Content-Digest"] = "sha-256=:" + base64.StdEncoding.EncodeToString(make([]byte, 32)) + ":"
+		}, 422, "digest"},
+		{"empty", func(r *request) { r.body = http.NoBody }, 422, "invalid"},
+		{"no length", func(r *request) { r.body = io.MultiReader(r.body) }, 411, "length-required"},
+		{"not sealed", func(r *request) { *r = captureRequest(token, string(good.ID), picture) }, 422, "invalid"},
+		{"truncated", func(r *request) { *r = captureRequest(token, string(good.ID), good.Envelope[:60]) }, 422, "invalid"},
+		{"of somebody else's patient", func(r *request) {
+			s := b.Capture(t, doctor, theirs, picture)
+			*r = captureRequest(token, string(s.ID), s.Envelope)
+		}, 404, "not-found"},
+		{"in somebody else's name", func(r *request) {
+			s := b.Capture(t, stranger, theirs, picture)
+			*r = captureRequest(token, string(s.ID), s.Envelope)
+		}, 403, "not-allowed"},
+		{"without consent", func(r *request) {
+			s := b.Capture(t, doctor, mine, picture, func(f *seal.CaptureFacts) { f.Consent = seal.Consent{} })
+			*r = captureRequest(token, string(s.ID), s.Envelope)
+		}, 422, "invalid"},
+		{"of an unknown body site", func(r *request) {
+			s := b.Capture(t, doctor, mine, picture, func(f *seal.CaptureFacts) { f.BodySite = "antenna" })
+			*r = captureRequest(token, string(s.ID), s.Envelope)
+		}, 422, "invalid"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in := captureRequest(token, string(good.ID), good.Envelope)
+			tt.change(&in)
+			b.send(t, in).refused(t, tt.status, tt.slug)
+		})
+	}
+	var list photosAnswer
+	b.get(t, token, "/api/v1/captures").into(t, http.StatusOK, &list)
+	if len(list.Photos) != 0 {
+		t.Errorf("after refusals alone: got %d photos, want none", len(list.Photos))
+	}
+}
+
+// A body over the limit is refused by its length: not one byte of it is read.
+func TestCaptureTooLargeIsRefusedUnread(t *testing.T) {
+	b := newBench(t)
+	token := b.as(t, clinician)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	in := captureRequest(token, strings.Repeat("ab", 16), []byte("x"))
+	head := "POST /api/v1/captures HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + token +
+		"\r\nContent-Length: 1048577\r\nExpect: 100-continue\r\n"
+	for k, v := range in.header {
+		head += k + ": " + v + "\r\n"
+	}
+	if _, err := conn.Write([]byte(head + "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "HTTP/1.1 413") {
+		t.Errorf("one byte over the limit: got %q, %v; want 413 without 100 Continue", line, err)
+	}
+}
+
+func TestCapturesAtOnceAreBounded(t *testing.T) {
+	b := newBench(t)
+	token := b.as(t, clinician)
+	for range cap(b.s.uploads) {
+		b.s.uploads <- struct{}{}
+	}
+	got := b.send(t, captureRequest(token, strings.Repeat("ab", 16), []byte("x")))
+	got.refused(t, http.StatusServiceUnavailable, "busy")
+	if got.Header.Get("Retry-After") == "" {
+		t.Error("busy without Retry-After")
+	}
+	<-b.s.uploads
+	b.send(t, captureRequest(token, strings.Repeat("ab", 16), []byte("x"))).refused(t, http.StatusUnprocessableEntity, "invalid")
+}
+
+// The store is down: nothing is acknowledged, and the client is told to keep what it has.
+func TestCaptureWhileTheStoreIsDown(t *testing.T) {
+	b := newBench(t)
+	doctor := b.Person(t, "doctor", clinician)
+	token := b.signIn(t, "doctor")
+	sealed := b.Capture(t, doctor, b.Patient(t, doctor), vaulttest.Picture(t, 64, 48, 3))
+	b.Blobs.OnOp(func(int, vaulttest.Op, string) vaulttest.Fault { return vaulttest.Refuse })
+	got := b.send(t, captureRequest(token, string(sealed.ID), sealed.Envelope))
+	p := got.refused(t, http.StatusServiceUnavailable, "unavailable")
+	if got.Header.Get("Retry-After") == "" || !strings.Contains(p.Detail, "keep what you have") {
+		t.Errorf("got %q and Retry-After %q, want the advice to keep the photo, and when to try again", p.Detail, got.Header.Get("Retry-After"))
+	}
+	b.Blobs.OnOp(nil)
+	b.send(t, captureRequest(token, string(sealed.ID), sealed.Envelope)).into(t, http.StatusCreated, nil)
 }

@@ -61,7 +61,7 @@ var sessionRoutes = []route{
 }
 
 var captureRoutes = []route{
-	{method: "GET", path: "/api/v1/intake", summary: "Key to seal captures to, and keys that check receipts", roles: only(clinician), out: vault.IntakeInfo{}, do: (*call).intake},
+	{method: "GET", path: "/api/v1/intake", summary: "Key to seal captures to, and keys that check receipts", out: vault.IntakeInfo{}, do: (*call).intake},
 	{method: "GET", path: "/api/v1/body-sites", summary: "Body sites that a capture may name", out: bodySitesAnswer{}, do: (*call).bodySites},
 	{method: "POST", path: "/api/v1/patients/search", summary: "Find patients by name or record number; empty: all one may see", roles: only(clinician, records, privacy), in: searchRequest{}, out: patientsAnswer{}, do: (*call).searchPatients},
 	{method: "GET", path: "/api/v1/patients/{id}", summary: "One patient", roles: only(clinician, records, privacy), out: vault.Patient{}, do: (*call).patient},

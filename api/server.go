@@ -118,7 +118,10 @@ func (s *Server) router() http.Handler {
 	r := chi.NewRouter()
 	r.Use(s.follow, s.recoverer, s.guards, s.hostCheck, s.sameOrigin, middleware.GetHead)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { s.problem(w, r, errNoRoute) })
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { s.problem(w, r, errMethod) })
+	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Allow", strings.Join(allowed(r, req.URL.Path), ", "))
+		s.problem(w, req, errMethod)
+	})
 	for _, rt := range routes {
 		r.Method(rt.method, rt.path, s.serve(rt))
 	}
@@ -145,4 +148,19 @@ func (s *Server) serve(rt route) http.Handler {
 			s.problem(w, r, err)
 		}
 	})
+}
+
+// allowed lists the methods that path takes (RFC 9110 section 10.2.1).
+func allowed(r chi.Routes, path string) []string {
+	var out []string
+	for _, m := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		asked := m
+		if m == "HEAD" {
+			asked = "GET" // GetHead answers it
+		}
+		if r.Match(chi.NewRouteContext(), asked, path) {
+			out = append(out, m)
+		}
+	}
+	return out
 }
