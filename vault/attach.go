@@ -17,7 +17,7 @@ type Attachment struct {
 	Photo       PhotoID      `json:"photo"`
 	Version     int64        `json:"version"` // the photo's when it was asked for; below the photo's: history
 	Target      string       `json:"target"`  // fhir, dicom
-	State       string       `json:"state"`  // pending, attached, failed
+	State       string       `json:"state"`   // pending, attached, failed
 	LastError   string       `json:"last_error"`
 	RequestedAt Time         `json:"requested_at"`
 	AttachedAt  Time         `json:"attached_at"`
