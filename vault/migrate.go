@@ -56,6 +56,32 @@ func Migrate(ctx context.Context, driver, dsn string) (from, to int64, err error
 	return from, target, nil
 }
 
+// Empty reports whether the database holds no vault yet: no schema, or no keys.
+// Only then may a new root key be made, or a lost one would be replaced in silence.
+func Empty(ctx context.Context, driver, dsn string) (empty bool, err error) {
+	db, err := openDB(driver, dsn)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	p, err := migrations(driver, db)
+	if err != nil {
+		return false, err
+	}
+	version, _, err := p.GetVersions(ctx)
+	if err != nil {
+		return false, dbError(fmt.Errorf("reading schema version: %w", err))
+	}
+	if version == 0 {
+		return true, nil
+	}
+	keys := 0
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM epoch_keys`).Scan(&keys); err != nil {
+		return false, dbError(fmt.Errorf("counting keys: %w", err))
+	}
+	return keys == 0, nil
+}
+
 // checkSchema refuses a database that is not at this program's schema.
 func checkSchema(ctx context.Context, driver string, db *sql.DB) error {
 	p, err := migrations(driver, db)

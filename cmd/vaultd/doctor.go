@@ -30,26 +30,9 @@ func doctorCommand(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out, "ok    configuration: read, no unknown field")
+	d := &doctor{c: c}
 	bad := 0
-	var p *parts
-	checks := []check{
-		{"data folder", "make it writable by this user alone: chmod 700", func() (string, error) { return checkData(c) }},
-		{"root key", "restore the key file from its copy; without it no photo can be opened", func() (string, error) { return checkRootKey(c) }},
-		{"database and keys", "see the message; `vaultd migrate` brings an older database up", func() (string, error) {
-			var err error
-			p, err = openParts(ctx, c, newLog(c.LogFormat, io.Discard), true)
-			return "opened, schema and root key fit", err
-		}},
-		{"parts", "start the database and the store, and check their addresses and secrets", func() (string, error) {
-			if p == nil || p.vault == nil {
-				return "", errors.New("not asked: the vault did not open")
-			}
-			return "database, store and key service answer", p.vault.Ping(ctx)
-		}},
-		{"audit log", "keep the database as it is and call the privacy officer: the log was changed outside the vault", func() (string, error) { return checkLog(ctx, p) }},
-		{"clock", "set the clock (NTP): events must not go back in time", func() (string, error) { return checkClock(ctx, p) }},
-		{"limited child", "processes of this user must be allowed to start and to set resource limits", func() (string, error) { return checkChild(ctx) }},
-	}
+	checks := d.checks(ctx)
 	for _, ch := range checks {
 		detail, err := ch.ask()
 		if err != nil {
@@ -59,8 +42,8 @@ func doctorCommand(ctx context.Context, args []string, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "ok    %s: %s\n", ch.name, detail)
 	}
-	if p != nil {
-		if err := p.close(); err != nil {
+	if d.p != nil {
+		if err := d.p.close(); err != nil {
 			return err
 		}
 	}
@@ -70,10 +53,67 @@ func doctorCommand(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-func checkData(c *Config) (string, error) {
-	info, err := os.Stat(c.Data)
+// doctor changes nothing: what the first start makes, it leaves to that.
+type doctor struct {
+	c    *Config
+	p    *parts    // nil until the vault is open
+	last time.Time // of the youngest signed checkpoint
+}
+
+const notYet = "not there yet; the first start makes it"
+
+func (d *doctor) checks(ctx context.Context) []check {
+	return []check{
+		{"data folder", "make it writable by this user alone: chmod 700", d.data},
+		{"root key", "restore the key file from its copy; without it no photo can be opened", d.rootKey},
+		{"database and keys", "see the message; `vaultd migrate` brings an older database up", func() (string, error) { return d.open(ctx) }},
+		{"parts", "start the database and the store, and check their addresses and secrets", d.asked(func() (string, error) {
+			return "database, store and key service answer", d.p.vault.Ping(ctx)
+		})},
+		{"audit log", "keep the database as it is and call the privacy officer: the log was changed outside the vault",
+			d.asked(func() (string, error) { return d.log(ctx) })},
+		{"clock", "set the clock (NTP): events must not go back in time", d.asked(d.clock)},
+		{"limited child", "processes of this user must be allowed to start and to set resource limits", func() (string, error) { return checkChild(ctx) }},
+	}
+}
+
+// fresh reports whether there is neither a database file nor a key yet.
+func (d *doctor) fresh() bool {
+	_, dsn, err := d.c.dsn()
+	if err != nil || d.c.Database != nil {
+		return false
+	}
+	_, noDatabase := os.Stat(dsn)
+	_, noKey := os.Stat(d.c.RootKeyFile)
+	return errors.Is(noDatabase, os.ErrNotExist) && errors.Is(noKey, os.ErrNotExist)
+}
+
+// asked is a check that needs the open vault.
+func (d *doctor) asked(ask func() (string, error)) func() (string, error) {
+	return func() (string, error) {
+		switch {
+		case d.fresh():
+			return notYet, nil
+		case d.p == nil || d.p.vault == nil:
+			return "", errors.New("not asked: the vault did not open")
+		}
+		return ask()
+	}
+}
+
+func (d *doctor) open(ctx context.Context) (string, error) {
+	if d.fresh() {
+		return notYet, nil
+	}
+	var err error
+	d.p, err = openParts(ctx, d.c, newLog(d.c.LogFormat, io.Discard), true)
+	return "opened, schema and root key fit", err
+}
+
+func (d *doctor) data() (string, error) {
+	info, err := os.Stat(d.c.Data)
 	if errors.Is(err, os.ErrNotExist) {
-		return "not there yet; the first start makes it", nil
+		return notYet, nil
 	}
 	if err != nil {
 		return "", err
@@ -81,54 +121,38 @@ func checkData(c *Config) (string, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("others can look into it (mode %04o)", info.Mode().Perm())
 	}
-	f, err := os.CreateTemp(c.Data, ".doctor-*")
+	f, err := os.CreateTemp(d.c.Data, ".doctor-*")
 	if err != nil {
 		return "", fmt.Errorf("cannot write: %w", err)
 	}
 	return "private and writable", errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-func checkRootKey(c *Config) (string, error) {
-	if _, err := os.Stat(c.RootKeyFile); errors.Is(err, os.ErrNotExist) {
-		driver, dsn, err := c.dsn()
-		if err != nil {
-			return "", err
-		}
-		if exists(dsn, driver) {
-			return "", errors.New("the database is there and its root key is not")
-		}
-		return "not there yet; the first start makes it", nil
+func (d *doctor) rootKey() (string, error) {
+	if d.fresh() {
+		return notYet, nil
 	}
-	_, err := vault.OpenKeyFile(c.RootKeyFile, false)
+	_, err := vault.OpenKeyFile(d.c.RootKeyFile, false)
 	return "present, mode 0600", err
 }
 
-func checkLog(ctx context.Context, p *parts) (string, error) {
-	if p == nil || p.vault == nil {
-		return "", errors.New("not asked: the vault did not open")
-	}
-	v, err := p.vault.VerifyLog(ctx, vault.Operator())
+func (d *doctor) log(ctx context.Context) (string, error) {
+	v, err := d.p.vault.VerifyLog(ctx, vault.Operator())
 	if err != nil {
 		return "", err
 	}
 	if !v.OK {
 		return "", errors.New(v.Problem)
 	}
+	d.last = v.LastCheckpoint.Std()
 	return fmt.Sprintf("%d events verify", v.Size), nil
 }
 
-// checkClock compares the clock with the youngest event of the log.
-func checkClock(ctx context.Context, p *parts) (string, error) {
-	if p == nil || p.vault == nil {
-		return "", errors.New("not asked: the vault did not open")
-	}
-	events, err := p.vault.AuditRecent(ctx, vault.Operator(), 0, 1)
-	if err != nil {
-		return "", err
-	}
+// clock compares the clock with the youngest checkpoint of the log.
+func (d *doctor) clock() (string, error) {
 	now := time.Now()
-	if len(events) > 0 && now.Add(5*time.Second).Before(events[0].At.Std()) {
-		return "", fmt.Errorf("it is %s behind the log", events[0].At.Std().Sub(now).Round(time.Second))
+	if now.Add(5 * time.Second).Before(d.last) {
+		return "", fmt.Errorf("it is %s behind the log", d.last.Sub(now).Round(time.Second))
 	}
 	return now.UTC().Format(time.RFC3339) + ", not behind the log", nil
 }

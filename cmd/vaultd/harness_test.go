@@ -343,3 +343,14 @@ func readFile(t testing.TB, path string) []byte {
 	}
 	return b
 }
+
+// runBinary runs the real program with args and returns what it printed.
+func runBinary(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+	return string(out), err
+}

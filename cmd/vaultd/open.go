@@ -66,7 +66,10 @@ func childCommand() ([]string, error) {
 }
 
 // openParts opens everything the configuration describes. beside is for the
-// operator's short commands, which may run next to the server and touch no picture.
+// operator's short commands, which may run next to the server and touch no
+// picture. An empty database gets its schema and the root key; an older SQLite
+// database is brought up by the server; an older PostgreSQL waits for
+// `vaultd migrate`, since other nodes may be using it.
 func openParts(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*parts, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
@@ -75,7 +78,11 @@ func openParts(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*
 	if err != nil {
 		return nil, err
 	}
-	kms, err := vault.OpenKeyFile(c.RootKeyFile, !exists(dsn, driver))
+	empty, err := vault.Empty(ctx, driver, dsn)
+	if err != nil {
+		return nil, fmt.Errorf("looking at the database: %w", err)
+	}
+	kms, err := vault.OpenKeyFile(c.RootKeyFile, empty)
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +103,10 @@ func openParts(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*
 	if p.deliver, err = chart.New(chart.Config{FHIR: c.Chart.FHIR, DICOM: c.Chart.DICOM, Log: log}); err != nil {
 		return nil, fmt.Errorf("configuring the chart: %w", err)
 	}
-	if _, _, err := vault.Migrate(ctx, driver, dsn); err != nil {
-		return nil, fmt.Errorf("migrating the database: %w", err)
+	if empty || (c.Database == nil && !beside) {
+		if _, _, err := vault.Migrate(ctx, driver, dsn); err != nil {
+			return nil, fmt.Errorf("migrating the database: %w", err)
+		}
 	}
 	p.vault, err = vault.Open(ctx, vault.Config{
 		Driver: driver, DSN: dsn, Blobs: blobs, KMS: kms, Imaging: p.pool, Tenant: c.Tenant,
@@ -105,16 +114,6 @@ func openParts(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*
 		Beside: beside, Log: log,
 	})
 	return p, err
-}
-
-// exists reports whether the database was there before: only a new one may come
-// with a new root key, or a lost key file would be replaced in silence.
-func exists(dsn, driver string) bool {
-	if driver != "sqlite" {
-		return false
-	}
-	_, err := os.Stat(dsn)
-	return err == nil
 }
 
 func (p *parts) close() error {

@@ -189,7 +189,7 @@ func qrText(text string) (string, error) {
 	for y := -4; y < size+4; y += 2 {
 		for x := -4; x < size+4; x++ {
 			// Light modules are drawn, dark ones left: right on dark terminals.
-			b.WriteString([]string{"█", "▄", "▀", " "}[index(dark(x, y))*2+index(dark(x, y+1))])
+			b.WriteString([]string{"█", "▀", "▄", " "}[index(dark(x, y))*2+index(dark(x, y+1))])
 		}
 		b.WriteByte('\n')
 	}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// run calls a command as a person would type it.
+func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := command(t.Context(), args, &out)
+	return out.String(), err
+}
+
+func configFile(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	text, err := json.Marshal(map[string]string{"listen": "127.0.0.1:0", "data": filepath.Join(dir, "data")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "vaultd.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestCommandsRefuse(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		args    []string
+		problem string
+	}{
+		{"nothing", nil, "no command"},
+		{"unknown command", []string{"sreve"}, "sreve"},
+		{"no configuration", []string{"serve"}, "--config"},
+		{"missing configuration", []string{"serve", "--config", "/nonexistent/c.json"}, "reading the configuration"},
+		{"unknown flag", []string{"doctor", "--colour"}, "colour"},
+		{"left over", []string{"doctor", "--config", "x", "y"}, "y"},
+		{"user without verb", []string{"user"}, "add or disable"},
+		{"user with a wrong verb", []string{"user", "promote"}, "promote"},
+		{"patient without verb", []string{"patient"}, "add"},
+		{"verify without file", []string{"verify-audit"}, "name the exported file"},
+		{"verify a missing file", []string{"verify-audit", "/nonexistent"}, "opening"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := run(t, tt.args...)
+			if err == nil || !strings.Contains(err.Error(), tt.problem) {
+				t.Errorf("got %v, want an error that names %q", err, tt.problem)
+			}
+		})
+	}
+}
+
+// TestOperatorCommands provisions an empty service from the command line.
+func TestOperatorCommands(t *testing.T) {
+	config := configFile(t)
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("correct horse battery\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	steps := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"migrate", []string{"migrate"}, "schema 0 to"},
+		{"migrate again", []string{"migrate"}, "already"},
+		{"add a clinician", []string{"user", "add", "--login", "cl1", "--name", "Test Clinician", "--role", "clinician", "--password-file", password}, "added cl1"},
+		{"add a patient", []string{"patient", "add", "--number", "T-1", "--name", "Test Patient", "--born", "1970-01-31", "--encounter", "Ward 1", "--care-team", "cl1"}, "added patient"},
+		{"disable", []string{"user", "disable", "--login", "cl1"}, "cl1 is out"},
+	}
+	for _, step := range steps {
+		verb := 1
+		if step.args[0] == "user" || step.args[0] == "patient" {
+			verb = 2
+		}
+		args := append(append(append([]string{}, step.args[:verb]...), "--config", config), step.args[verb:]...)
+		out, err := run(t, args...)
+		if err != nil || !strings.Contains(out, step.want) {
+			t.Fatalf("%s: got %q, %v; want %q", step.name, out, err, step.want)
+		}
+	}
+	if _, err := run(t, "user", "add", "--config", config, "--login", "cl1", "--name", "Again", "--role", "clinician", "--password-file", password); err == nil {
+		t.Error("adding the same login twice: got no error")
+	}
+	if _, err := run(t, "user", "add", "--config", config, "--login", "x", "--name", "X", "--role", "king", "--password-file", password); err == nil {
+		t.Error("an unknown role: got no error")
+	}
+}
+
+// TestDoctor finds nothing wrong with a new service, then a lost root key and
+// an open data folder, and says what to do. It runs the real binary: the
+// limited child is the program itself.
+func TestDoctor(t *testing.T) {
+	s := newService(t, nil)
+	doctor := func() (string, error) { return runBinary(t, "doctor", "--config", s.config) }
+	if out, err := doctor(); err != nil || !strings.Contains(out, notYet) {
+		t.Fatalf("before the first start: %v\n%s", err, out)
+	}
+	s.start()
+	if out, err := doctor(); err != nil || strings.Contains(out, "WRONG") {
+		t.Fatalf("beside a running service: %v\n%s", err, out)
+	}
+	s.stop()
+	if err := os.Chmod(s.data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(s.data, "root.key")
+	if err := os.Rename(key, key+".away"); err != nil {
+		t.Fatal(err)
+	}
+	out, err := doctor()
+	if err == nil {
+		t.Error("a lost root key: got no error")
+	}
+	for _, want := range []string{"WRONG data folder", "chmod 700", "WRONG root key", "restore the key file"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the doctor does not say %q:\n%s", want, out)
+		}
+	}
+	if _, err := os.Stat(key); err == nil {
+		t.Error("the doctor made a new root key over a lost one")
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestParseConfig(t *testing.T) {
+	tests := []struct {
+		name, text, problem string
+	}{
+		{"the smallest", `{"data": "d"}`, ""},
+		{"empty", ``, "reading the configuration"},
+		{"unknown field", `{"data": "d", "dta": 1}`, "dta"},
+		{"two values", `{"data": "d"} {"data": "e"}`, "more than one"},
+		{"no data", `{}`, `"data"`},
+		{"listen without port", `{"data": "d", "listen": "localhost"}`, "host:port"},
+		{"half a certificate", `{"data": "d", "tls": {"cert_file": "c"}}`, "key_file"},
+		{"database without file", `{"data": "d", "database": {}}`, "postgres_dsn_file"},
+		{"store without bucket", `{"data": "d", "minio": {"endpoint": "h:1", "access_key_file": "a", "secret_key_file": "s"}}`, "bucket"},
+		{"secret in the file", `{"data": "d", "minio": {"secret_key": "x"}}`, "secret_key"},
+		{"negative time", `{"data": "d", "claim_minutes": -1}`, "negative"},
+		{"log format", `{"data": "d", "log_format": "xml"}`, "log_format"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := parseConfig([]byte(tt.text), "/base")
+			switch {
+			case tt.problem == "" && err != nil:
+				t.Errorf("got %v, want no error", err)
+			case tt.problem != "" && (err == nil || !strings.Contains(err.Error(), tt.problem)):
+				t.Errorf("got %v, want an error that names %q", err, tt.problem)
+			}
+		})
+	}
+}
+
+func TestConfigPathsAreRelativeToTheFile(t *testing.T) {
+	c, err := parseConfig([]byte(`{"data": "d", "tls": {"cert_file": "/abs/c", "key_file": "k"}}`), "/base")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []struct{ got, want string }{
+		{c.Data, "/base/d"}, {c.RootKeyFile, "/base/d/root.key"}, {c.TLS.CertFile, "/abs/c"}, {c.TLS.KeyFile, "/base/k"},
+	} {
+		if p.got != p.want {
+			t.Errorf("got %s, want %s", p.got, p.want)
+		}
+	}
+}
+
+// TestPlainHTTPOnLoopbackOnly: away from loopback there is always TLS.
+func TestPlainHTTPOnLoopbackOnly(t *testing.T) {
+	for listen, secure := range map[string]bool{
+		"127.0.0.1:1": false, "[::1]:1": false, "localhost:1": false, "127.9.9.9:1": false,
+		"0.0.0.0:1": true, ":1": true, "192.0.2.7:1": true, "ward.example:1": true, "[::]:1": true,
+	} {
+		c := &Config{Listen: listen}
+		if got := c.secure(); got != secure {
+			t.Errorf("%s: got TLS %v, want %v", listen, got, secure)
+		}
+	}
+}
+
+func TestReadSecret(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct{ name, text, want string }{
+		{"plain", "s3cret", "s3cret"}, {"line end", " s3cret\n", "s3cret"}, {"empty", "\n", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(dir, tt.name)
+			if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := readSecret(file)
+			if got != tt.want || (err == nil) != (tt.want != "") {
+				t.Errorf("got %q, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+	if _, err := readSecret(filepath.Join(dir, "none")); err == nil {
+		t.Error("a missing file: got no error")
+	}
+}
