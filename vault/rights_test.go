@@ -207,7 +207,10 @@ var operations = []operation{
 	{"SaveProgress", "j", "", func(ctx context.Context, s scene, a vault.Actor) error {
 		return s.v.SaveProgress(ctx, a, s.deliver, json.RawMessage(`{}`))
 	}},
-	{"SeedDemo", "o", "", nil}, // made of AddPerson, SetPassword, AddPatient, AddEncounter and JoinCareTeam; see TestSeedDemo
+	{"SeedDemo", "o", "", func(ctx context.Context, s scene, a vault.Actor) error {
+		_, err := s.v.SeedDemo(ctx, a)
+		return err
+	}},
 	{"Sessions", "cxrdpa", "", func(ctx context.Context, s scene, a vault.Actor) error {
 		_, err := s.v.Sessions(ctx, a)
 		return err
@@ -240,8 +243,9 @@ func refused(err error) bool {
 func newScene(w *world) scene {
 	w.t.Helper()
 	s := scene{v: w.V, patient: w.patient, approved: w.approved()}
-	leaver := w.Person(w.t, "leaver", vault.RoleClinician)
-	s.person, s.session = leaver.Person(), leaver.Session()
+	w.Person(w.t, "leaver", vault.RoleClinician)
+	guest := w.Person(w.t, "guest", vault.RoleClinician)
+	s.person, s.session = guest.Person(), guest.Session()
 	s.attachment = must(w.V.Attach(w.t.Context(), w.records, s.approved, []string{"fhir"}))(w.t)[0].ID
 	s.deliver = &vault.Job{ID: "none", Kind: vault.JobDeliver, Subject: string(s.attachment), Lease: "none"}
 	w.change(`UPDATE jobs SET state = 'done' WHERE kind = 'deliver'`)
