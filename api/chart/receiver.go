@@ -88,6 +88,7 @@ func newReceiver(name, base, caFile string, timeout time.Duration, log *slog.Log
 		ResponseHeaderTimeout: timeout,
 		IdleConnTimeout:       30 * time.Second,
 		MaxIdleConns:          4,
+		DisableCompression:    true, // pictures do not shrink, and a bomb is one thing less to think of
 		ForceAttemptHTTP2:     true,
 	}
 	return &receiver{
