@@ -1,0 +1,93 @@
+package imaging
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+)
+
+// within fails an input that takes too long: the fuzzer itself would wait.
+func within(t *testing.T, limit time.Duration, f func()) {
+	t.Helper()
+	start := time.Now()
+	f()
+	if d := time.Since(start); d > limit {
+		t.Errorf("took %v, want at most %v", d, limit)
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	clean := mustRead(f, photo(f, 24, 17)).Bytes()
+	f.Add(clean)
+	f.Add(clean[:len(clean)/2])
+	f.Add(insertAfterJFIF(clean, orientationSegment(6)))
+	f.Add(jpegHeader(65535, 65535))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		within(t, 2*time.Second, func() {
+			p, err := inspect(data)
+			if err != nil {
+				return
+			}
+			// What passes must be readable, and read as the checker saw it.
+			if int64(p.width)*int64(p.height) > 1<<20 {
+				return
+			}
+			s, err := newStill(data)
+			if err != nil {
+				t.Fatalf("passed once, then: %v", err)
+			}
+			c, err := s.coefficients()
+			if err != nil {
+				t.Fatalf("passed but not readable: %v", err)
+			}
+			if c.Width() != p.width || c.Height() != p.height || c.Trailing() != 0 || c.Skipped() != 0 {
+				t.Fatalf("checker saw %d × %d, codec %d × %d with %d and %d foreign bytes",
+					p.width, p.height, c.Width(), c.Height(), c.Trailing(), c.Skipped())
+			}
+		})
+	})
+}
+
+func FuzzOrientation(f *testing.F) {
+	f.Add(orientationSegment(6)[10:])
+	f.Add(ifd(binary.LittleEndian, 8, [4]uint32{tagOrientation, typeShort, 1, 3}))
+	f.Add(ifd(binary.BigEndian, 0, [4]uint32{tagMake, 2, 1 << 30, 8}, [4]uint32{tagGPSIFD, typeLong, 1, 8}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		within(t, time.Second, func() {
+			facts, s := readFacts(data)
+			if s.orientation < 1 || s.orientation > 8 || facts.Orientation != s.orientation {
+				t.Fatalf("got orientation %d", s.orientation)
+			}
+			if facts.clean() != facts {
+				t.Fatalf("got facts that are not clean")
+			}
+		})
+	})
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(photo(f, 24, 17))
+	f.Add(withOrientation(photo(f, 17, 24), 7))
+	f.Add(pngHeader(10, 10))
+	f.Add(heicHeader(10, 10))
+	f.Add(ftyp("mif1", "heic"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		within(t, 5*time.Second, func() {
+			if kind, _ := gate(data, DefaultLimits()); kind == heicFile {
+				// The HEIC decoder is foreign code and slow to start; the boxes before it are ours.
+				_, _ = surveyHEIC(data, DefaultLimits())
+				return
+			}
+			s, err := Read(data, Limits{MaxPixels: 1 << 18, MaxBytes: 1 << 20})
+			if err != nil {
+				if !knownError(err) {
+					t.Fatalf("unknown error %v", err)
+				}
+				return
+			}
+			if err := Verify(s.Bytes()); err != nil {
+				t.Fatalf("accepted but not clean: %v", err)
+			}
+		})
+	})
+}
