@@ -37,13 +37,22 @@ type exportLine struct {
 }
 
 // exporter writes the lines of a log.
-type exporter struct{ enc *json.Encoder }
+type exporter struct{ w *bufio.Writer }
 
 func (e exporter) event(r logRow) error {
-	return e.enc.Encode(exportLine{Seq: r.seq, Hash: r.leaf.String(), Entry: r.text})
+	return e.write(exportLine{Seq: r.seq, Hash: r.leaf.String(), Entry: r.text})
 }
 
-func (e exporter) checkpoint(text string) error { return e.enc.Encode(exportLine{Note: text}) }
+func (e exporter) checkpoint(text string) error { return e.write(exportLine{Note: text}) }
+
+func (e exporter) write(v any) error {
+	text, err := line(v)
+	if err != nil {
+		return err
+	}
+	_, err = e.w.Write(text)
+	return err
+}
 
 // ExportLog writes the whole log, with this export's own event in it, and a
 // checkpoint over all of it. It streams: the log may be of any length.
@@ -64,16 +73,15 @@ func (v *Vault) ExportLog(ctx context.Context, a Actor, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	buffered := bufio.NewWriterSize(w, maxLine)
-	enc := json.NewEncoder(buffered)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(exportHeader{exportFormat, v.cfg.LogOrigin, vkey, size}); err != nil {
-		return fmt.Errorf("writing export: %w", err)
+	out := exporter{bufio.NewWriterSize(w, maxLine)}
+	err = out.write(exportHeader{exportFormat, v.cfg.LogOrigin, vkey, size})
+	if err == nil {
+		err = v.walkLog(ctx, size, out)
 	}
-	if err := v.walkLog(ctx, size, exporter{enc}); err != nil {
-		return fmt.Errorf("writing export: %w", err)
+	if err == nil {
+		err = out.w.Flush()
 	}
-	if err := buffered.Flush(); err != nil {
+	if err != nil {
 		return fmt.Errorf("writing export: %w", err)
 	}
 	return nil
@@ -119,7 +127,7 @@ func checkLines(c *checker, lines *bufio.Reader, head exportHeader) error {
 		return c.bad(0, "the export is of another log than the key")
 	}
 	for {
-		line, err := readLine(lines)
+		text, err := readLine(lines)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -127,7 +135,7 @@ func checkLines(c *checker, lines *bufio.Reader, head exportHeader) error {
 			return fmt.Errorf("reading export: %w", err)
 		}
 		var l exportLine
-		if err != nil || strict(line, &l) != nil {
+		if err != nil || strict(text, &l) != nil {
 			return c.bad(c.tree.size+1, "the line after event %d cannot be read", c.tree.size)
 		}
 		if err := c.line(l, head.Size); err != nil {
@@ -155,7 +163,7 @@ func (c *checker) line(l exportLine, size int64) error {
 		return c.bad(size+1, "there is something after the last event, %d", size)
 	}
 	leaf, err := tlog.ParseHash(l.Hash)
-	if err != nil {
+	if err != nil || leaf.String() != l.Hash {
 		return c.bad(c.tree.size+1, "the hash of event %d cannot be read", c.tree.size+1)
 	}
 	return c.event(logRow{l.Seq, l.Entry, leaf})
@@ -176,15 +184,31 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	return line[:len(line)-1], nil
 }
 
-// strict decodes one object and refuses unknown fields and anything after it.
-func strict(line []byte, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(line))
+// strict decodes a line and refuses any that the exporter would have written
+// differently: other fields, other spellings, anything after the object.
+func strict(text []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		return err
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("data after the object")
+	again, err := line(into)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(bytes.TrimSuffix(again, []byte("\n")), text) {
+		return errors.New("not the exporter's spelling")
 	}
 	return nil
+}
+
+// line is a line of an export.
+func line(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
