@@ -101,8 +101,12 @@ func TestEncounters(t *testing.T) {
 
 func TestSeedDemo(t *testing.T) {
 	w := newWorld(t)
-	_, err := w.V.SeedDemo(t.Context(), w.admin)
-	wants(t, "seeding as admin", err, vault.ErrDenied)
+	for _, a := range []vault.Actor{w.author, w.reviewer, w.records, w.privacy, w.admin, w.worker} {
+		_, err := w.V.SeedDemo(t.Context(), a)
+		wants(t, "seeding as "+a.Name(), err, vault.ErrDenied)
+	}
+	_, err := w.V.SeedDemo(t.Context(), vault.Actor{})
+	wants(t, "seeding as nobody", err, vault.ErrUnauthenticated)
 	first := must(w.V.SeedDemo(t.Context(), vault.Operator()))(t)
 	w.change(`DELETE FROM encounters WHERE label = 'Wound clinic, visit 1'`) // as if it had died on the way
 	again := must(w.V.SeedDemo(t.Context(), vault.Operator()))(t)
