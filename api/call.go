@@ -19,6 +19,8 @@ const (
 	maxID    = 64      // characters of an ID in an address
 	maxLimit = 500     // rows of a listing
 	uintLen  = 19      // digits of the largest int64
+
+	answerFor = 2 * time.Minute // from the last byte of a long request to the last of its answer
 )
 
 // call is one request to a handler: what came, the way back, and on whose behalf. In a public route the actor is
@@ -145,11 +147,12 @@ func whole(q map[string]string, name string, def, most int64) (int64, error) {
 	return n, nil
 }
 
-// patience gives reading and writing of this call another d each; a server's own limits are for short calls.
+// patience lets this call read for another d, and write for as long and answerFor more; a server's own limits are
+// for short calls.
 func (c *call) patience(d time.Duration) {
 	rc := http.NewResponseController(c.w)
 	until := time.Now().Add(d)
-	if err := errors.Join(rc.SetReadDeadline(until), rc.SetWriteDeadline(until.Add(d))); err != nil {
+	if err := errors.Join(rc.SetReadDeadline(until), rc.SetWriteDeadline(until.Add(answerFor))); err != nil {
 		c.s.log.Debug("deadlines not set", "request", infoOf(c.r).id)
 	}
 }

@@ -19,46 +19,51 @@ const (
 	maxDigests  = 1024             // characters of a Content-Digest header
 )
 
-// takeCapture takes in one sealed capture (vault/FORMAT.md). All that the headers can tell is checked before the
-// first byte of the body is read, so that a client that waits for "100 Continue" sends nothing in vain.
+// takeCapture takes in one sealed capture (vault/FORMAT.md) and counts what became of it.
 func (c *call) takeCapture() error {
-	if err := takes(c.r, captureType); err != nil {
-		return err
-	}
-	id := c.r.Header.Get("Capture-Id")
-	if !seal.IsCaptureID(id) {
-		return say(vault.ErrInvalid, "The header Capture-Id must be 32 lowercase hexadecimal digits.")
-	}
-	digest, err := contentDigest(c.r.Header)
-	if err != nil {
-		return err
-	}
-	switch n := c.r.ContentLength; {
-	case n < 0:
-		return errLength
-	case n == 0:
-		return say(vault.ErrInvalid, "The capture is empty.")
-	case n > c.s.maxCapture:
-		return say(vault.ErrTooLarge, "The photo is larger than the vault takes.")
-	}
-	if err := hold(c, c.s.uploads, 2*time.Second); err != nil {
-		return err
-	}
-	defer func() { <-c.s.uploads }()
-	receipt, created, err := c.s.vault.Accept(c.r.Context(), c.actor, vault.AcceptRequest{
-		CaptureID: vault.CaptureID(id), Digest: digest, Size: c.r.ContentLength,
-		Body: &moving{c: c, r: http.MaxBytesReader(c.w, c.r.Body, c.s.maxCapture), until: time.Now().Add(slowest)},
-	})
-	if err != nil {
+	receipt, created, err := c.accept()
+	switch {
+	case err != nil:
 		c.s.metrics.capture("refused")
 		return err
-	}
-	if !created {
+	case !created:
 		c.s.metrics.capture("repeated")
 		return c.ok(receipt)
 	}
 	c.s.metrics.capture("accepted")
 	return c.answer(http.StatusCreated, receipt)
+}
+
+// accept checks all that the headers can tell before the first byte of the body is read, so that a client that
+// waits for "100 Continue" sends nothing in vain.
+func (c *call) accept() (receipt seal.Receipt, created bool, err error) {
+	if err := takes(c.r, captureType); err != nil {
+		return receipt, false, err
+	}
+	id := c.r.Header.Get("Capture-Id")
+	if !seal.IsCaptureID(id) {
+		return receipt, false, say(vault.ErrInvalid, "The header Capture-Id must be 32 lowercase hexadecimal digits.")
+	}
+	digest, err := contentDigest(c.r.Header)
+	if err != nil {
+		return receipt, false, err
+	}
+	switch n := c.r.ContentLength; {
+	case n < 0:
+		return receipt, false, errLength
+	case n == 0:
+		return receipt, false, say(vault.ErrInvalid, "The capture is empty.")
+	case n > c.s.maxCapture:
+		return receipt, false, say(vault.ErrTooLarge, "The photo is larger than the vault takes.")
+	}
+	if err := hold(c, c.s.uploads, 2*time.Second); err != nil {
+		return receipt, false, err
+	}
+	defer func() { <-c.s.uploads }()
+	return c.s.vault.Accept(c.r.Context(), c.actor, vault.AcceptRequest{
+		CaptureID: vault.CaptureID(id), Digest: digest, Size: c.r.ContentLength,
+		Body: &moving{c: c, r: http.MaxBytesReader(c.w, c.r.Body, c.s.maxCapture), until: time.Now().Add(slowest)},
+	})
 }
 
 // contentDigest reads the sha-256 member of Content-Digest (RFC 9530 section 2): sha-256=:BASE64:.

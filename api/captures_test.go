@@ -7,9 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -219,4 +221,45 @@ func TestCaptureWhileTheStoreIsDown(t *testing.T) {
 	}
 	b.Blobs.OnOp(nil)
 	b.send(t, captureRequest(token, string(sealed.ID), sealed.Envelope)).into(t, http.StatusCreated, nil)
+}
+
+// A client that sends a little and then nothing loses its place; one that takes for ever does too.
+func TestSlowUploadsAreGivenUp(t *testing.T) {
+	b := newBench(t)
+	c := &call{s: b.s, w: httptest.NewRecorder(), r: httptest.NewRequest("POST", "/api/v1/captures", nil)}
+	late := &moving{c: c, r: strings.NewReader("x"), until: time.Now().Add(-time.Second)}
+	if n, err := late.Read(make([]byte, 8)); n != 0 || !errors.Is(err, errBusy) {
+		t.Errorf("reading after the end: got %d bytes, %v; want errBusy", n, err)
+	}
+	in := &moving{c: c, r: strings.NewReader("x"), until: time.Now().Add(time.Minute)}
+	if n, err := in.Read(make([]byte, 8)); n != 1 || err != nil {
+		t.Errorf("reading in time: got %d bytes, %v; want 1", n, err)
+	}
+	started := make(chan time.Time, 1)
+	gone := make(chan error, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{s: b.s, w: w, r: r}
+		m := &moving{c: c, r: r.Body, until: time.Now().Add(200 * time.Millisecond)}
+		started <- time.Now()
+		_, err := io.ReadAll(m)
+		gone <- err
+	}))
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")); err != nil {
+		t.Fatal(err)
+	}
+	<-started
+	select {
+	case err := <-gone:
+		if err == nil {
+			t.Error("a stalled upload: got all of it, want an error")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a stalled upload still holds its place after 10 s")
+	}
 }

@@ -147,10 +147,8 @@ func (s *Server) problem(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="clinivault"`)
 	}
-	if pages, ok := any(s).(interface {
-		pageProblem(http.ResponseWriter, *http.Request, Problem)
-	}); ok && s.wantsPage(r) {
-		pages.pageProblem(w, r, p)
+	if wantsPage(r) {
+		s.pageProblem(w, r, p)
 		return
 	}
 	h.Set("Content-Type", "application/problem+json")
@@ -162,7 +160,7 @@ func (s *Server) problem(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // wantsPage reports whether a person in a browser waits for the answer.
-func (s *Server) wantsPage(r *http.Request) bool {
+func wantsPage(r *http.Request) bool {
 	path := r.URL.Path
 	if strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/static/") {
 		return false

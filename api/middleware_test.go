@@ -52,7 +52,7 @@ func TestStrictTransportOnlyWhenSecure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Config{Vault: b.V, Web: pages, Secure: true, Hosts: []string{"Photos.Example"}})
+	s, err := New(Config{Vault: b.V, Web: pages, Secure: true, Hosts: []string{"Photos.Example:8443"}})
 	if err != nil {
 		t.Fatal(err)
 	}

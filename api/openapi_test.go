@@ -3,7 +3,10 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -148,4 +151,31 @@ func TestShapes(t *testing.T) {
 		}
 	}()
 	sh.of(reflect.TypeFor[chan int]())
+}
+
+// The addresses that the pages hand to their scripts are served.
+func TestTemplatesNameRoutesThatExist(t *testing.T) {
+	b := newBench(t)
+	files, err := filepath.Glob("web/templates/*.html")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("templates: got %v, %v", files, err)
+	}
+	address, placeholder := regexp.MustCompile(`="(/api/v1/[^"?]*)`), regexp.MustCompile(`\{\{[^}]*\}\}|\{\w+\}`)
+	seen := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range address.FindAllStringSubmatch(string(text), -1) {
+			seen++
+			path := placeholder.ReplaceAllString(m[1], "X")
+			if len(allowed(b.s.handler.(chi.Routes), path)) == 0 {
+				t.Errorf("%s names %s, which is not served", file, m[1])
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("found %d addresses in the templates, want at least 10: the pattern misses some", seen)
+	}
 }

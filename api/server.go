@@ -33,7 +33,7 @@ type Config struct {
 	Metrics *prometheus.Registry
 	// Secure says that the outside speaks TLS to us; it turns on Strict-Transport-Security.
 	Secure bool
-	// Hosts are the names and addresses, without ports, that requests may be for; default those of loopback.
+	// Hosts are the names and addresses that requests may be for, on any port; default those of loopback.
 	Hosts []string
 	// MaxCapture bounds a sealed capture, in bytes; default vault.DefaultMaxCapture.
 	MaxCapture int64
@@ -95,7 +95,7 @@ func New(cfg Config) (*Server, error) {
 		openapi: mustDocument(routes),
 	}
 	for _, h := range cfg.Hosts {
-		s.hosts = append(s.hosts, strings.ToLower(strings.Trim(h, "[]")))
+		s.hosts = append(s.hosts, hostName(h))
 	}
 	s.handler = s.router()
 	return s, nil
@@ -109,7 +109,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func Harden(srv *http.Server) {
 	srv.ReadHeaderTimeout = 10 * time.Second
 	srv.ReadTimeout = 30 * time.Second
-	srv.WriteTimeout = 90 * time.Second
+	srv.WriteTimeout = 3 * time.Minute
 	srv.IdleTimeout = 2 * time.Minute
 	srv.MaxHeaderBytes = 32 << 10
 }
@@ -126,9 +126,7 @@ func (s *Server) router() http.Handler {
 		r.Method(rt.method, rt.path, s.serve(rt))
 	}
 	r.Method(http.MethodGet, "/static/*", s.web.Static())
-	if p, ok := any(s).(interface{ pageRoutes(chi.Router) }); ok {
-		p.pageRoutes(r)
-	}
+	s.pageRoutes(r)
 	return r
 }
 
