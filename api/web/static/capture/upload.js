@@ -28,7 +28,7 @@ const stallTime = 60_000;
  * @property {(publicKey: string, receiptJSON: string) => void} verify of the sealing module
  * @property {string} [url] of POST /api/v1/captures
  * @property {(item: Item, progress: (sent: number) => void) => Promise<Answer>} [send]
- * @property {<T>(act: () => Promise<T>) => Promise<T>} [alone] runs act while no other tab does
+ * @property {(act: () => Promise<void>) => Promise<void>} [alone] runs act while no other tab does
  * @property {(act: () => void, ms: number) => unknown} [later]
  * @property {(handle: any) => void} [cancel]
  * @property {() => number} [now]
@@ -58,7 +58,7 @@ export class Uploader extends EventTarget {
     const { url = '' } = parts;
     this.#parts = {
       send: (item, progress) => post(url, item, progress),
-      alone: (act) => navigator.locks.request(lockName, act),
+      alone: async (act) => void (await navigator.locks.request(lockName, act)),
       later: (act, ms) => setTimeout(act, ms),
       cancel: (handle) => clearTimeout(handle),
       now: Date.now,
