@@ -187,8 +187,12 @@ func TestBlockErrors(t *testing.T) {
 			t.Errorf("%s: counts as cut short in the middle of data", tt.name)
 		}
 		b = &bitReader{data: tt.bits}
-		if _, _, err := b.block(&dst, dc, ac, tt.pred); err == nil {
+		_, _, err := b.block(&dst, dc, ac, tt.pred)
+		if err == nil {
 			t.Errorf("%s: block at the end of data = nil", tt.name)
+		}
+		if tt.want != errDCRange && !b.overrun() {
+			t.Errorf("%s: at the end of data, not taken for one cut short", tt.name)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package jpegcoef
 
 import (
 	"bytes"
+	"errors"
 	"image/jpeg"
 	"testing"
 )
@@ -119,5 +120,75 @@ func TestProgressiveIsNoLarger(t *testing.T) {
 	progressive, _ := rewrite(t, c, WriteOptions{Progressive: true})
 	if len(progressive) > len(sequential) {
 		t.Errorf("progressive: %d bytes, sequential: %d", len(progressive), len(sequential))
+	}
+}
+
+// TestBandErrors decodes blocks of progressive scans whose codes mean something
+// impossible.
+func TestBandErrors(t *testing.T) {
+	s := &huffmanSpec{symbols: []uint8{0x01, 0x02, 0x50, 0x41}} // codes 00, 01, 10, 110
+	s.counts[2], s.counts[3] = 3, 1
+	table := newDecodeTable(s)
+	first := func(ss, se, al int) *progressiveState {
+		return &progressiveState{scanHeader: &scanHeader{ss: ss, se: se, al: al}}
+	}
+	tests := []struct {
+		name string
+		f    func(b *bitReader, part *scanPart, block int) error
+		bits byte
+		dc   int16
+		want error
+	}{
+		{"DC in order", first(0, 0, 4).dcFirst, 0b00100000, 0, nil},
+		{"DC too high", first(0, 0, 10).dcFirst, 0b00100000, 0, errDCRange},
+		{"no such DC code", first(0, 0, 4).dcFirst, 0b11100000, 0, errNoCode},
+		{"DC refined", first(0, 0, 4).dcRefine, 0b10000000, -1024, nil},
+		{"DC refined too high", first(0, 0, 12).dcRefine, 0b10000000, 7, errDCRange},
+		{"AC in order", first(1, 5, 9).acFirst, 0b00110000, 0, nil},
+		{"AC of 11 bits", first(1, 5, 9).acFirst, 0b01100000, 0, errACRange},
+		{"AC behind the band", first(2, 5, 0).acFirst, 0b11010000, 0, errPastEnd},
+		{"no such AC code", first(1, 5, 9).acFirst, 0b11100000, 0, errNoCode},
+		{"new AC of 11 bits", first(1, 5, 10).acRefine, 0b00100000, 0, errACRange},
+		{"new AC of two bits", first(1, 5, 0).acRefine, 0b01100000, 0, ErrMalformed},
+		{"new AC behind the band", first(2, 5, 0).acRefine, 0b11010000, 0, errPastEnd},
+		{"no such refinement", first(1, 5, 0).acRefine, 0b11100000, 0, errNoCode},
+	}
+	for _, tt := range tests {
+		p := blank(8, 8).comps[0]
+		p.block(0)[0] = tt.dc
+		b := &bitReader{data: append([]byte{tt.bits, 0b10101010}, make([]byte, 32)...)}
+		if err := tt.f(b, &scanPart{p: &p, dc: table, ac: table}, 0); !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestBandsInOrder builds files whose AC scans are coded well but stand where
+// none may be.
+func TestBandsInOrder(t *testing.T) {
+	data, _ := rewrite(t, synthetic(16, 16, full, YCbCr), WriteOptions{Progressive: true})
+	ends := scanEnds(data)
+	sof := bytes.Index(data, []byte{0xFF, markerSOF2})
+	dc := sof + 19 // where the tables of the first scan are
+	// A table with one code, 0 for the end of the block, and enough zeros.
+	table := append(append([]byte{0xFF, markerDHT, 0, 20, 0x10, 1}, make([]byte, 15)...), 0)
+	band := func(head ...byte) []byte {
+		return append(append(append(table[:len(table):len(table)], head...), make([]byte, 8)...), 0xFF, markerEOI)
+	}
+	one := band(0xFF, markerSOS, 0, 8, 1, 1, 0, 1, 5, 0)
+	three := band(0xFF, markerSOS, 0, 12, 3, 1, 0, 2, 0, 3, 0, 1, 5, 0)
+	tests := []struct {
+		name string
+		data []byte
+		want error
+	}{
+		{"one component behind the DC", append(data[:ends[0]:ends[0]], one...), nil},
+		{"three components behind the DC", append(data[:ends[0]:ends[0]], three...), ErrMalformed},
+		{"one component before the DC", append(data[:dc:dc], one...), ErrMalformed},
+	}
+	for _, tt := range tests {
+		if _, err := Read(tt.data, DefaultLimits()); !errors.Is(err, tt.want) {
+			t.Errorf("%s: Read = %v, want %v", tt.name, err, tt.want)
+		}
 	}
 }

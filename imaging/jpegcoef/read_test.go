@@ -196,6 +196,7 @@ func TestMalformed(t *testing.T) {
 	c := synthetic(33, 20, full, YCbCr)
 	data := file(c, [][]int{{0, 1, 2}}, 1)
 	at := func(m byte) int { return bytes.Index(data, []byte{0xFF, m}) }
+	tooMany := append([]byte{0xFF, markerDHT, 0, 22, 0, 3}, make([]byte, 18)...)
 	sof, dht, dqt, sos := at(markerSOF0), at(markerDHT), at(markerDQT), at(markerSOS)
 	set := func(at int, b ...byte) []byte {
 		d := slices.Clone(data)
@@ -220,7 +221,7 @@ func TestMalformed(t *testing.T) {
 		{"no width", set(sof+7, 0, 0)},
 		{"two components of one name", set(sof+13, 1)},
 		{"Huffman table 7", set(dht+4, 7)},
-		{"codes that do not fit", set(dht+5, 3)},
+		{"codes that do not fit", slices.Insert(slices.Clone(data), sos, tooMany...)},
 		{"more symbols than bytes", set(dht+20, 255)},
 		{"Huffman table missing", set(sos+6, 0x30)},
 		{"scan of an unknown component", set(sos+5, 77)},
