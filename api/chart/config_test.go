@@ -2,8 +2,12 @@ package chart
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +95,48 @@ func TestTokenIsReadAnew(t *testing.T) {
 	req, _ := http.NewRequest("GET", "https://ehr.example", nil)
 	if err := f.authorize(req); err != nil || req.Header.Get("Authorization") != "Bearer second" {
 		t.Errorf("authorize set %q, %v; want the rotated token", req.Header.Get("Authorization"), err)
+	}
+}
+
+// TestTLS: the configured CA is trusted, and only that; credentials travel.
+func TestTLS(t *testing.T) {
+	var seen []string
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.Header.Get("Authorization"))
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(s.Close)
+	dir := t.TempDir()
+	file := func(name string, content []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	ca := file("ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+	d, err := New(Config{
+		FHIR:  &FHIRConfig{BaseURL: s.URL, PatientSystem: "s", CAFile: ca, TokenFile: file("token", []byte("test-token\n"))},
+		DICOM: &DICOMConfig{BaseURL: s.URL, CAFile: ca, Username: "u", PasswordFile: file("password", []byte("test-password"))},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range d.Targets() {
+		if err := d.Ping(t.Context(), name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got, want := fmt.Sprint(seen), "[Basic dTp0ZXN0LXBhc3N3b3Jk Bearer test-token]"; got != want {
+		t.Errorf("credentials seen: %s, want %s", got, want)
+	}
+	stranger, err := New(Config{FHIR: &FHIRConfig{BaseURL: s.URL, PatientSystem: "s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stranger.Ping(t.Context(), TargetFHIR); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("an unknown certificate gave %v", err)
 	}
 }
 

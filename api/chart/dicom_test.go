@@ -159,7 +159,7 @@ func TestDICOMReadBackDiffers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := newArchive(t)
 			a.put(written(t, a.entry, a.target.writer.cfg))
-			a.faults = []*fault{{"GET", "/instances/", tamper, 99, change}}
+			a.faults = []*fault{{method: "GET", path: "/instances/", what: tamper, times: 99, change: change}}
 			if err := a.try(); err == nil || !strings.Contains(err.Error(), "something else") {
 				t.Fatalf("got %v, want that something else came back", err)
 			}

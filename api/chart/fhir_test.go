@@ -215,7 +215,7 @@ func TestFHIRTimeOutAfterStoring(t *testing.T) {
 func TestFHIRPermanentRefusalLeavesNothing(t *testing.T) {
 	for _, resource := range []string{"Binary", "DocumentReference", "Provenance"} {
 		t.Run(resource, func(t *testing.T) {
-			b := newBench(t, &fault{method: "PUT", path: "/" + resource + "/", what: reject, times: 1})
+			b := newBench(t, &fault{method: "PUT", path: "/" + resource + "/", what: refuse, status: 422, times: 1})
 			b.admit("", nil)
 			err := b.try()
 			if err == nil || !isPermanent(err) || !strings.Contains(err.Error(), "422") {
@@ -244,9 +244,9 @@ func TestFHIRReadBackDiffers(t *testing.T) {
 		fault fault
 		held  [3]bool
 	}{
-		{"one bit of the picture", fault{"GET", "/Binary/", tamper, 99, flip}, [3]bool{}},
-		{"the picture is shorter", fault{"GET", "/Binary/", tamper, 99, func(b []byte) []byte { return b[:len(b)-1] }}, [3]bool{}},
-		{"the patient of the entry", fault{"GET", "/DocumentReference/", tamper, 99, other}, [3]bool{true, true, false}},
+		{"one bit of the picture", fault{method: "GET", path: "/Binary/", what: tamper, times: 99, change: flip}, [3]bool{}},
+		{"the picture is shorter", fault{method: "GET", path: "/Binary/", what: tamper, times: 99, change: func(b []byte) []byte { return b[:len(b)-1] }}, [3]bool{}},
+		{"the patient of the entry", fault{method: "GET", path: "/DocumentReference/", what: tamper, times: 99, change: other}, [3]bool{true, true, false}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, &c.fault)
@@ -259,6 +259,61 @@ func TestFHIRReadBackDiffers(t *testing.T) {
 			if b.kept.last().Link != "" {
 				t.Error("a link is shown for what was not proved")
 			}
+		})
+	}
+}
+
+// Servers give a Binary back in three ways: native, as a resource whatever was
+// asked for, or as a resource only when asked for one.
+func TestFHIRFormsOfBinary(t *testing.T) {
+	asResource := func(r *http.Request) {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/Binary/") {
+			r.Header.Set("Accept", fhirJSON)
+		}
+	}
+	notAcceptable := &fault{method: "GET", path: "/Binary/", what: refuse, status: http.StatusNotAcceptable, times: 1}
+	for name, c := range map[string]struct {
+		edit   func(*http.Request)
+		faults []*fault
+	}{
+		"native": {}, "always as a resource": {edit: asResource}, "406 to native": {faults: []*fault{notAcceptable}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, c.faults...)
+			b.edit = c.edit
+			b.admit("", nil)
+			if err := b.try(); err != nil {
+				t.Fatal(err)
+			}
+			b.holds(true, true, true)
+		})
+	}
+}
+
+// A picture that comes back as a resource is compared no less.
+func TestFHIRResourceReadBackDiffers(t *testing.T) {
+	for name, change := range map[string]func([]byte) []byte{
+		"other bytes": func(b []byte) []byte {
+			return bytes.Replace(b, []byte(`"data":"/9j/4AAQ`), []byte(`"data":"/9j/4BBQ`), 1)
+		},
+		"not base64":   func(b []byte) []byte { return bytes.Replace(b, []byte(`"data":"/`), []byte(`"data":"!`), 1) },
+		"no data":      func(b []byte) []byte { return bytes.Replace(b, []byte(`"data":`), []byte(`"atad":`), 1) },
+		"another type": func(b []byte) []byte { return bytes.Replace(b, []byte(`"Binary"`), []byte(`"Basic"`), 1) },
+		"not JSON":     func([]byte) []byte { return []byte("<html>") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, &fault{method: "GET", path: "/Binary/", what: tamper, times: 99, change: change})
+			b.edit = func(r *http.Request) {
+				if strings.Contains(r.URL.Path, "/Binary/") {
+					r.Header.Set("Accept", fhirJSON)
+				}
+			}
+			b.admit("", nil)
+			if err := b.try(); err == nil || isPermanent(err) {
+				t.Fatalf("got %v, want a failure that is tried again", err)
+			}
+			b.faults[0].times = 0
+			b.holds(false, false, false)
 		})
 	}
 }

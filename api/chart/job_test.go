@@ -161,7 +161,7 @@ func TestDeliverLater(t *testing.T) {
 func TestDeliverRefusedAndRetried(t *testing.T) {
 	o := newOffice(t)
 	o.attach(TargetFHIR)
-	o.fhir.faults = []*fault{{method: "PUT", path: "/DocumentReference/", what: reject, times: 1}}
+	o.fhir.faults = []*fault{{method: "PUT", path: "/DocumentReference/", what: refuse, status: 422, times: 1}}
 	o.deliver()
 	o.want(TargetFHIR, vault.AttachmentFailed, "422")
 	if n := o.fhir.count("DELETE", "/Binary/"); n != 1 {

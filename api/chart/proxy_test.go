@@ -2,6 +2,7 @@ package chart
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -24,8 +25,7 @@ func serve(t testing.TB, h http.HandlerFunc) string {
 type mischief int
 
 const (
-	refuse    mischief = iota // 503, the server never sees it
-	reject                    // 422, the server never sees it
+	refuse    mischief = iota // a status (503 when none is given), the server never sees it
 	lie                       // 200, the server never sees it
 	loseReply                 // the server does it; the client gets 500
 	cutReply                  // the server does it; the connection breaks
@@ -39,6 +39,7 @@ type fault struct {
 	what         mischief
 	times        int
 	change       func([]byte) []byte // for tamper
+	status       int                 // for refuse
 }
 
 // proxy stands in front of a real server and makes its network bad.
@@ -114,9 +115,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch f.what {
 	case refuse:
-		http.Error(w, "busy", http.StatusServiceUnavailable)
-	case reject:
-		http.Error(w, "no", http.StatusUnprocessableEntity)
+		http.Error(w, "no", cmp.Or(f.status, http.StatusServiceUnavailable))
 	case lie:
 		io.Copy(io.Discard, r.Body)
 		w.WriteHeader(http.StatusOK)
