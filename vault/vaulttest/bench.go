@@ -93,6 +93,13 @@ func NewOn(t testing.TB, driver, dsn string, blobs vault.Blobs) *Bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return OpenOn(t, driver, dsn, blobs, kms)
+}
+
+// OpenOn opens a vault on a migrated database that may hold something already,
+// under the root key that belongs to it.
+func OpenOn(t testing.TB, driver, dsn string, blobs vault.Blobs, kms vault.KMS) *Bench {
+	t.Helper()
 	pool, err := imaging.NewPool(imaging.PoolConfig{InProcess: true})
 	if err != nil {
 		t.Fatal(err)
