@@ -45,6 +45,7 @@ type grammar struct {
 
 	jfif    bool
 	quant   [4]bool
+	wide    bool          // a quantisation table of 16 bits, which baseline does not have
 	huff    [8]*codeTable // DC 0 to 3, AC 4 to 7
 	restart int
 	comps   []frameComponent
@@ -54,6 +55,7 @@ type grammar struct {
 type frameComponent struct {
 	id, h, v, tq byte
 	dc, ac       *codeTable
+	level        int32 // the DC so far
 }
 
 // The order in which segments may come. Tables may repeat, the others may not.
@@ -200,7 +202,12 @@ func (g *grammar) checkQuant(b []byte) error {
 		if precision > 1 || id > 3 || g.quant[id] || len(b) < 1+size {
 			return refuse("quantisation table")
 		}
-		g.quant[id] = true
+		for i := 1; i <= size; i += 1 + int(precision) {
+			if b[i] == 0 && (precision == 0 || b[i+1] == 0) {
+				return refuse("quantisation by zero")
+			}
+		}
+		g.quant[id], g.wide = true, g.wide || precision == 1
 		b = b[1+size:]
 	}
 	return nil
@@ -228,6 +235,9 @@ func (g *grammar) checkFrame(b []byte) error {
 		}
 		used[f.tq] = true
 		g.comps = append(g.comps, f)
+	}
+	if g.wide && g.pic.baseline {
+		return refuse("quantisation of 16 bits in a baseline frame")
 	}
 	if used != g.quant {
 		return refuse("a quantisation table that is not used")

@@ -1,6 +1,6 @@
 package imaging
 
-// The checker's own walk over entropy-coded data (T.81 F.2.2). It rebuilds no coefficient: it only follows the
+// The checker's own walk over entropy-coded data (T.81 F.2.2). It keeps no coefficient: it only follows the
 // codes to see that the scan holds exactly the blocks of the frame, that its padding is ones, that its restart
 // markers count, and that each symbol a table defines occurs, so that nothing can ride along.
 
@@ -99,8 +99,9 @@ func (b *bits) fill() {
 	}
 }
 
-// symbol reads one code and then skips as many bits as size says. It reports false at the end or on a bad code.
-func (b *bits) symbol(t *codeTable, dc bool) (byte, bool) {
+// symbol reads one code and the bits of the value that follows it (T.81 F.1.2.1, F.1.2.2). It reports false at
+// the end or on a bad code.
+func (b *bits) symbol(t *codeTable, dc bool) (symbol byte, value int32, ok bool) {
 	if b.n < 32 {
 		b.fill()
 	}
@@ -112,7 +113,7 @@ func (b *bits) symbol(t *codeTable, dc bool) (byte, bool) {
 	}
 	for l := uint(1); index < 0 && l <= 16; l++ {
 		if l > b.n {
-			return 0, false
+			return 0, 0, false
 		}
 		code := int32(b.acc >> (b.n - l) & (1<<l - 1))
 		if code-t.first[l] < t.count[l] && code >= t.first[l] {
@@ -120,7 +121,7 @@ func (b *bits) symbol(t *codeTable, dc bool) (byte, bool) {
 		}
 	}
 	if index < 0 {
-		return 0, false
+		return 0, 0, false
 	}
 	s := t.symbol[index]
 	t.used[index] = true
@@ -129,19 +130,24 @@ func (b *bits) symbol(t *codeTable, dc bool) (byte, bool) {
 		size = uint(s)
 	}
 	if length+size > b.n {
-		return 0, false
+		return 0, 0, false
 	}
 	b.n -= length + size
-	return s, true
+	value = int32(b.acc >> b.n & (1<<size - 1))
+	if size > 0 && value < 1<<(size-1) {
+		value -= 1<<size - 1 // the lower half of a category is negative (F.2.2.1, EXTEND)
+	}
+	return s, value, true
 }
 
 // block follows one block: a DC difference, then runs and values up to 63 or an end of block.
 func (b *bits) block(c *frameComponent) bool {
-	if _, ok := b.symbol(c.dc, true); !ok {
-		return false
+	_, diff, ok := b.symbol(c.dc, true)
+	if c.level += diff; !ok || c.level < -1024 || c.level > 1023 {
+		return false // a DC of 8-bit samples has 11 bits (F.1.2.1.1)
 	}
 	for k := 1; k < 64; {
-		s, ok := b.symbol(c.ac, false)
+		s, _, ok := b.symbol(c.ac, false)
 		if !ok {
 			return false
 		}
@@ -174,6 +180,9 @@ func (g *grammar) scanData() error {
 				return refuse("restart marker")
 			}
 			b.at, next = b.at+2, (next+1)&7
+			for i := range g.comps {
+				g.comps[i].level = 0
+			}
 		}
 		for i := range g.comps {
 			for range blocks[i] {

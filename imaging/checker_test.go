@@ -63,6 +63,8 @@ func TestVerifyRefuses(t *testing.T) {
 		{"Adobe beside JFIF", insertAfterJFIF(clean, adobeRGB)},
 		{"a table nobody uses", before(markSOF0, segment(markDQT, append([]byte{3}, bytes.Repeat([]byte{1}, 64)...)...)...)},
 		{"a code table nobody uses", before(markSOS, segment(markDHT, append(append([]byte{0x03, 1}, make([]byte, 15)...), 0)...)...)},
+		{"quantisation by zero", append(append(bytes.Clone(clean[:25]), 0), clean[26:]...)},
+		{"quantisation of 16 bits in baseline", bytes.Replace(clean, segs[markDQT][:69], wideTable(), 1)},
 		{"fill bytes", before(markDQT, 0xff)},
 		{"bytes between segments", before(markDQT, 0)},
 		{"a byte behind the end", append(bytes.Clone(clean), 0)},
@@ -85,6 +87,11 @@ func TestVerifyRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wideTable is a valid quantisation table 0 of 16 bits.
+func wideTable() []byte {
+	return segment(markDQT, append([]byte{0x10}, bytes.Repeat([]byte{0, 9}, 64)...)...)
 }
 
 func insertAfterJFIF(jpg, seg []byte) []byte {
