@@ -27,7 +27,7 @@ func (s *Server) pageRoutes(r chi.Router) {
 		"/photos/{id}":       s.photoPage,
 		"/review":            s.reviewPage,
 		"/records":           s.recordsPage,
-		"/records/{patient}": s.chartPage,
+		"/records/{patient}": s.recordsPage,
 		"/audit":             s.auditPage,
 		"/people":            s.peoplePage,
 		"/health":            s.healthPage,
@@ -170,8 +170,8 @@ func (s *Server) pageProblem(w http.ResponseWriter, r *http.Request, p Problem) 
 		return
 	}
 	view := web.View{Title: p.Title, Page: p}
-	if in := infoOf(r); in.known {
-		view.Who = whoOf(in.actor)
+	if actor, ok := s.actor(r); ok {
+		view.Who = whoOf(actor)
 	}
 	s.show(w, r, p.Status, "error", view)
 }

@@ -75,8 +75,11 @@ var deeds = map[string]string{
 // field is one raw field of an event.
 type field struct{ Name, Value string }
 
-// eventView is an event in words for a page.
-type eventView struct{ vault.Event }
+// eventView is an event in words for a page; names are those of the people.
+type eventView struct {
+	vault.Event
+	names map[string]string
+}
 
 // who is the name of the actor, or what it is.
 func (e eventView) who() string {
@@ -84,6 +87,10 @@ func (e eventView) who() string {
 	switch {
 	case e.ActorName != "":
 		return e.ActorName
+	case kind == "person" && e.names[name] != "":
+		return e.names[name]
+	case e.Act == "session.sign_in" && e.ObjectKind == "person" && e.names[e.Object] != "":
+		return e.names[e.Object] // nobody was signed in yet when it was written
 	case kind == "job":
 		return "The vault itself (" + name + ")"
 	case kind == "operator":
@@ -166,8 +173,12 @@ func (s *Server) auditPage(v visit) (sheet, error) {
 	if err != nil {
 		return sheet{}, err
 	}
+	names := map[string]string{}
+	for _, p := range body.People {
+		names[string(p.ID)] = p.Name
+	}
 	for _, e := range events {
-		body.Events = append(body.Events, eventView{e})
+		body.Events = append(body.Events, eventView{e, names})
 	}
 	if len(events) == eventsOnPage {
 		q.Set("before", strconv.FormatInt(events[len(events)-1].Seq, 10))

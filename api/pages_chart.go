@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/clinivault/clinivault/vault"
 )
 
@@ -40,98 +42,68 @@ func (p chartPhoto) tags() []string {
 	return []string{"attached"}
 }
 
-// chartPatient is a line of the list of patients with approved photos.
+// chartPatient is a patient with approved photos, by visit.
 type chartPatient struct {
-	ID                  vault.PatientID
-	Name, RecordNumber  string
-	Total, Open, Failed int
-	seen                map[string]bool
+	ID                 vault.PatientID
+	Name, RecordNumber string
+	Encounters         []*chartEncounter
+	open               int // photos on which there is something to do
 }
 
-// Tags are those of all the patient's photos.
-func (p *chartPatient) Tags() string {
-	var out []string
-	for _, tag := range []string{"open", "failed", "pending", "attached"} {
-		if p.seen[tag] {
-			out = append(out, tag)
-		}
+// chartEncounter is one visit with its photos.
+type chartEncounter struct {
+	id     vault.EncounterID
+	Label  string
+	Photos []chartPhoto
+}
+
+// add puts a photo under its visit.
+func (p *chartPatient) add(photo chartPhoto) {
+	at := slices.IndexFunc(p.Encounters, func(e *chartEncounter) bool { return e.id == photo.Encounter })
+	if at < 0 {
+		at = len(p.Encounters)
+		p.Encounters = append(p.Encounters, &chartEncounter{id: photo.Encounter, Label: cmp.Or(photo.EncounterLabel, "Without a visit")})
 	}
-	return strings.Join(out, " ")
+	p.Encounters[at].Photos = append(p.Encounters[at].Photos, photo)
+	if slices.ContainsFunc(photo.tags(), func(tag string) bool { return tag == "open" || tag == "failed" }) {
+		p.open++
+	}
 }
 
-// byPatient groups photos; patients with something to attach come first, then by name.
+// byPatient groups photos by patient and visit; patients on whom there is something to do come first, then by name.
 func byPatient(photos []vault.Photo) []*chartPatient {
 	var out []*chartPatient
 	at := map[vault.PatientID]*chartPatient{}
 	for _, p := range photos {
 		line := at[p.Patient]
 		if line == nil {
-			line = &chartPatient{ID: p.Patient, Name: p.PatientName, RecordNumber: p.RecordNumber, seen: map[string]bool{}}
+			line = &chartPatient{ID: p.Patient, Name: p.PatientName, RecordNumber: p.RecordNumber}
 			at[p.Patient] = line
 			out = append(out, line)
 		}
-		tags := chartPhoto{photoView{Photo: p}}.tags()
-		line.Total++
-		for _, tag := range tags {
-			line.seen[tag] = true
-		}
-		if len(p.Attachments) == 0 {
-			line.Open++
-		}
-		if slices.Contains(tags, "failed") {
-			line.Failed++
-		}
+		line.add(chartPhoto{photoView{Photo: p, forRecords: true}})
 	}
 	slices.SortStableFunc(out, func(a, b *chartPatient) int {
-		return cmp.Or(cmp.Compare(b.Failed+b.Open, a.Failed+a.Open), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(min(b.open, 1), min(a.open, 1)), cmp.Compare(a.Name, b.Name))
 	})
 	return out
 }
 
+// recordsPage shows the approved photos of everybody, or of one patient.
 func (s *Server) recordsPage(v visit) (sheet, error) {
-	photos, err := s.vault.ApprovedPhotos(v.ctx, v.actor, vault.ApprovedFilter{})
-	return sheet{name: "records", title: "Records", here: "/records", body: struct{ Patients []*chartPatient }{byPatient(photos)}}, err
-}
-
-// chartEncounter is one visit with its photos.
-type chartEncounter struct {
-	Label  string
-	Photos []chartPhoto
-}
-
-// byEncounter groups photos by visit, in the order in which they come.
-func byEncounter(photos []vault.Photo) []*chartEncounter {
-	var out []*chartEncounter
-	at := map[vault.EncounterID]*chartEncounter{}
-	for _, p := range photos {
-		group := at[p.Encounter]
-		if group == nil {
-			group = &chartEncounter{Label: cmp.Or(p.EncounterLabel, "Without a visit")}
-			at[p.Encounter] = group
-			out = append(out, group)
+	var filter vault.ApprovedFilter
+	if chi.URLParam(v.r, "patient") != "" {
+		id, err := v.param("patient")
+		if err != nil {
+			return sheet{}, err
 		}
-		group.Photos = append(group.Photos, chartPhoto{photoView{Photo: p, forRecords: true}})
+		filter.Patient = vault.PatientID(id)
 	}
-	return out
-}
-
-func (s *Server) chartPage(v visit) (sheet, error) {
-	if err := v.must(vault.RoleRecords); err != nil {
-		return sheet{}, err
-	}
-	id, err := v.param("patient")
-	if err != nil {
-		return sheet{}, err
-	}
-	patient, err := s.vault.Patient(v.ctx, v.actor, vault.PatientID(id))
-	if err != nil {
-		return sheet{}, err
-	}
-	photos, err := s.vault.ApprovedPhotos(v.ctx, v.actor, vault.ApprovedFilter{Patient: patient.ID})
-	return sheet{name: "chart", title: "Chart of a patient", here: "/records", body: struct {
-		Patient    vault.Patient
-		Encounters []*chartEncounter
-	}{patient, byEncounter(photos)}}, err
+	photos, err := s.vault.ApprovedPhotos(v.ctx, v.actor, filter)
+	return sheet{name: "records", title: "Records", here: "/records", body: struct {
+		One      vault.PatientID
+		Patients []*chartPatient
+	}{filter.Patient, byPatient(photos)}}, err
 }
 
 // count is a named number.

@@ -17,6 +17,18 @@ export function localTime(iso, zone) {
 }
 
 /**
+ * The time of day, with seconds.
+ * @param {string} iso RFC 3339
+ * @param {string} [zone]
+ * @returns {string} for example "14:05:09"
+ */
+export function clockTime(iso, zone) {
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return 'soon';
+  return new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', timeZone: zone }).format(at);
+}
+
+/**
  * Minutes and seconds that are left, never negative.
  * @param {number} ms
  * @returns {string} for example "9:05"

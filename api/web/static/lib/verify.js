@@ -21,6 +21,6 @@ export function verifyWords(v, zone) {
   const last = v.last_checkpoint ? `, the last of ${localTime(v.last_checkpoint, zone)}` : '';
   return {
     good: true,
-    lines: [`The log is whole: all ${v.size} entries agree with ${checks}${last}.`, `Root of the log: ${v.root ?? ''}`],
+    lines: [`Verified: the log is whole. All ${v.size} entries agree with ${checks}${last}.`, `Root of the log: ${v.root ?? ''}`],
   };
 }

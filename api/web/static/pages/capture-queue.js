@@ -30,6 +30,21 @@ export function rowWords(item, progress) {
   return { state: 'Sealed', tone: '', text: item.last_error || `${sizeText(item.size)}, waits for its turn.`, part: null };
 }
 
+/**
+ * One line for the top of the page: what is still on this device.
+ * @param {{ state: string }[]} mine
+ * @param {number} received in this page's time
+ */
+export function hintText(mine, received) {
+  const failed = mine.filter((i) => i.state === 'failed').length;
+  const waiting = mine.length - failed;
+  const parts = [];
+  if (failed) parts.push(`${failed} not taken, please look`);
+  if (waiting) parts.push(`${waiting} on the way`);
+  if (received && !failed && !waiting) parts.push(received === 1 ? 'The photo was received' : `All ${received} photos were received`);
+  return parts.join(', ');
+}
+
 export class Panel {
   /** @param {string} owner @param {(captureID: string) => void} retry */
   constructor(owner, retry) {
@@ -51,6 +66,9 @@ export class Panel {
     const rows = [...mine.map((i) => this.row(i)), ...this.received.map((r) => receivedRow(r))];
     this.list.replaceChildren(...rows);
     const others = items.length - mine.length;
+    const hint = need('queue-hint', HTMLElement);
+    hint.textContent = hintText(mine, this.received.length);
+    show(hint, hint.textContent !== '');
     const empty = need('queue-empty', HTMLElement);
     empty.textContent = others
       ? `${others} sealed photo${others === 1 ? '' : 's'} of somebody else wait here; they go when that person signs in on this device.`

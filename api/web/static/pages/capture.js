@@ -6,7 +6,7 @@ import { Problem } from '../lib/api.js';
 import { alarm, busy, need, say, sentence, show } from '../lib/dom.js';
 import { countText, patientRow, searchAsTyped } from '../lib/patients.js';
 import { wireSignIn } from '../lib/sign-in.js';
-import { localTime } from '../lib/time.js';
+import { clockTime, localTime } from '../lib/time.js';
 import { CameraError, cameras, drawPreview, forget, openCamera } from '../capture/camera.js';
 import { newCaptureID } from '../capture/bytes.js';
 import { fetchIntake } from '../capture/intake.js';
@@ -127,13 +127,18 @@ function readDetails() {
   };
 }
 
+form.addEventListener('input', () => {
+  need('details-error', HTMLElement).textContent = '';
+});
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   const details = readDetails();
   const gap = missing(details);
-  need('details-error', HTMLElement).textContent = gap?.text ?? '';
+  const error = need('details-error', HTMLElement);
+  error.textContent = gap?.text ?? '';
   if (gap) {
     const field = form.querySelector(`[name="${gap.field}"]`);
+    field?.closest('.field')?.append(error); // beside the field it is about
     if (field instanceof HTMLElement) field.focus();
     return;
   }
@@ -250,7 +255,7 @@ async function startUploads() {
   on('progress', (d) => panel.moved(d.capture_id, d.sent, d.total));
   on('received', (d) => panel.arrived(d.capture_id, d.photo_id));
   on('failed', (d) => alarm(d.sentence));
-  on('waiting', (d) => panel.wait(`${d.sentence} Next try ${localTime(d.retry_at)}.`));
+  on('waiting', (d) => panel.wait(`${d.sentence} Next try at ${clockTime(d.retry_at)}.`));
   on('signin', (d) => {
     panel.wait(d.sentence);
     signInAgain();

@@ -22,6 +22,9 @@ function filter() {
     show(item, fits);
     if (fits) seen++;
   }
+  for (const group of document.querySelectorAll('[data-group]')) {
+    show(group, [...group.querySelectorAll('[data-tags]')].some((item) => !item.hasAttribute('hidden')));
+  }
   need('filter-count', HTMLElement).textContent = want || state ? `${seen} of ${items.length} shown` : '';
 }
 
@@ -67,7 +70,7 @@ async function refresh() {
   if (!chart) return;
   if (document.hidden) return poll(5000);
   try {
-    const answer = await call('POST', chart.dataset.approved ?? '', { patient: chart.dataset.patient });
+    const answer = await call('POST', chart.dataset.approved ?? '', chart.dataset.patient ? { patient: chart.dataset.patient } : {});
     for (const photo of answer.photos ?? []) {
       const card = cardOf(photo.id);
       if (card) draw(card, photo.attachments);

@@ -127,6 +127,8 @@ function close() {
   now.urls = [];
   now.photo = null;
   delete root.dataset.photo;
+  now.history = new History({ regions: [], selected: '' });
+  for (const id of ['undo', 'redo']) need(id, HTMLButtonElement).disabled = true;
   show(svg, false);
   for (const id of ['work', 'tools', 'empty', 'claim']) show(need(id, HTMLElement), false);
 }
@@ -326,7 +328,8 @@ document.addEventListener('keydown', (event) => {
   const needsBox = /^(move|size)/.test(name) && !boxes.chosen(now.history.now);
   if (!name || needsBox) return;
   if (event.repeat && (name === 'approve' || name === 'reject')) return;
-  if (run(name)) event.preventDefault();
+  event.preventDefault(); // before the act: it may open a dialog and put the cursor into it
+  run(name);
 });
 document.addEventListener('keyup', (event) => {
   if (event.key.startsWith('Arrow')) now.history.rest();

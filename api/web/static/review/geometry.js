@@ -95,6 +95,17 @@ export function centred(view, size) {
   return proper({ x0: x - side / 2, y0: y - side / 2, x1: x + side / 2, y1: y + side / 2 }, size);
 }
 
+/**
+ * The smallest box under a point, which is the one a person means where boxes overlap.
+ * @template {{ box: Box }} T
+ * @param {T[]} list @param {number} x @param {number} y
+ * @returns {T | undefined}
+ */
+export function under(list, x, y) {
+  const area = (/** @type {Box} */ b) => (b.x1 - b.x0) * (b.y1 - b.y0);
+  return list.filter(({ box: b }) => x >= b.x0 && x <= b.x1 && y >= b.y0 && y <= b.y1).sort((a, b) => area(a.box) - area(b.box))[0];
+}
+
 /** @param {Box} a @param {Box} b */
 export const same = (a, b) => a.x0 === b.x0 && a.y0 === b.y0 && a.x1 === b.x1 && a.y1 === b.y1;
 

@@ -2,7 +2,7 @@
 // Draws picture and boxes into one SVG whose coordinates are picture pixels,
 // and turns pointers (mouse, pen, fingers) into acts. Zooming is the viewBox.
 
-import { corners, panned, proper, pulled, moved, whole, zoomed } from './geometry.js';
+import { corners, moved, panned, proper, pulled, under, whole, zoomed } from './geometry.js';
 import { about, kindNames } from './boxes.js';
 
 /** @typedef {import('./geometry.js').Box} Box */
@@ -51,6 +51,7 @@ export class Overlay {
     this.drag = null;
     /** @type {Region[]} */
     this.regions = [];
+    this.selected = '';
     svg.addEventListener('pointerdown', (e) => this.press(e));
     svg.addEventListener('pointermove', (e) => this.pull(e));
     svg.addEventListener('pointerup', (e) => this.release(e, true));
@@ -104,6 +105,8 @@ export class Overlay {
     this.selected = state.selected;
     const focus = document.activeElement instanceof SVGElement ? document.activeElement.dataset.key : undefined;
     this.boxes.replaceChildren(...state.regions.map((r, i) => this.group(r, i, r.key === state.selected)));
+    const top = [...this.boxes.children].find((g) => g.classList.contains('selected'));
+    if (top) this.boxes.append(top); // its handles lie over the others
     this.handles();
     if (focus) this.focus(state.regions.some((r) => r.key === focus) ? focus : state.selected);
   }
@@ -169,13 +172,13 @@ export class Overlay {
     const from = this.point(e);
     const holder = target.closest('.box-group');
     const key = holder instanceof SVGElement ? holder.dataset.key ?? '' : '';
-    const region = this.regions.find((r) => r.key === key);
+    // Only the selected box is moved: elsewhere, inside another box too, a drag draws.
+    const region = e.shiftKey || key !== this.selected ? undefined : this.regions.find((r) => r.key === key);
     const none = { x0: from.x, y0: from.y, x1: from.x, y1: from.y };
     if (e.button === 1) this.drag = { kind: 'pan', key: '', corner: '', from, box: none, last: none };
     else if (region) {
       const corner = target.dataset.corner ?? '';
       this.drag = { kind: corner ? 'corner' : 'move', key, corner, from, box: region.box, last: region.box };
-      this.acts.select(key);
     } else {
       this.drag = { kind: 'draw', key: '', corner: '', from, box: none, last: none };
       this.svg.focus({ preventScroll: true });
@@ -232,7 +235,7 @@ export class Overlay {
     const at = this.point(e);
     const far = Math.hypot(at.x - drag.from.x, at.y - drag.from.y) > 6 * this.scale();
     if (!far) {
-      if (drag.kind === 'draw') this.acts.select('');
+      this.acts.select(under(this.regions, at.x, at.y)?.key ?? '');
       return;
     }
     if (drag.kind === 'draw') this.acts.draw(drag.last);
