@@ -58,11 +58,21 @@ type FHIRConfig struct {
 	Custodian string `json:"custodian"`
 	// Confidentiality is a code of HL7 v3 Confidentiality: N, R (default) or V.
 	Confidentiality string `json:"confidentiality"`
+	// ExtraType is a second code for the kind of document beside LOINC 72170-4,
+	// such as one of the UK's record composition types; a nil leaves it out.
+	ExtraType *Code `json:"extra_type"`
 	// Profiles are claimed in meta.profile of the DocumentReference.
 	Profiles []string `json:"profiles"`
 	// CreatePatient lets the delivery create a patient that the server does not
 	// know. It is for demonstrations: a hospital's own feed does this.
 	CreatePatient bool `json:"create_patient"`
+}
+
+// Code is a code of a terminology, as FHIR's Coding.
+type Code struct {
+	System  string `json:"system"`
+	Code    string `json:"code"`
+	Display string `json:"display"`
 }
 
 // DICOMConfig describes a DICOMweb archive (PS3.18).
@@ -133,6 +143,8 @@ func (c *FHIRConfig) check() error {
 		return errors.New("patient_system must be the identifier system of the record numbers")
 	case c.Confidentiality != "" && c.Confidentiality != "N" && c.Confidentiality != "R" && c.Confidentiality != "V":
 		return errors.New("confidentiality must be N, R or V")
+	case c.ExtraType != nil && (c.ExtraType.System == "" || c.ExtraType.Code == ""):
+		return errors.New("extra_type must have a system and a code")
 	}
 	return nil
 }

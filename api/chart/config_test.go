@@ -35,6 +35,7 @@ func TestNewRefuses(t *testing.T) {
 		{"no patient system", fhir(FHIRConfig{BaseURL: "https://ehr.example/fhir"}), "patient_system"},
 		{"a patient system that is two", fhir(FHIRConfig{BaseURL: "https://ehr.example", PatientSystem: "a|b"}), "patient_system"},
 		{"unknown confidentiality", fhir(FHIRConfig{BaseURL: "https://ehr.example", PatientSystem: system, Confidentiality: "X"}), "confidentiality"},
+		{"half a code", fhir(FHIRConfig{BaseURL: "https://ehr.example", PatientSystem: system, ExtraType: &Code{Code: "1"}}), "extra_type"},
 		{"no token file", fhir(FHIRConfig{BaseURL: "https://ehr.example", PatientSystem: system, TokenFile: "/nonexistent"}), "secret"},
 		{"empty token file", fhir(FHIRConfig{BaseURL: "https://ehr.example", PatientSystem: system, TokenFile: empty}), "one line"},
 		{"CA file without certificate", fhir(FHIRConfig{BaseURL: "https://ehr.example", PatientSystem: system, CAFile: empty}), "no certificate"},

@@ -62,6 +62,9 @@ func (c *FHIRConfig) writeDocument(e *entry, patientRef string) documentReferenc
 	if len(c.Profiles) > 0 {
 		doc.Meta = &meta{Profile: c.Profiles}
 	}
+	if x := c.ExtraType; x != nil {
+		doc.Type.Coding = append(doc.Type.Coding, coding{System: x.System, Code: x.Code, Display: x.Display})
+	}
 	if c.Custodian != "" {
 		doc.Custodian = &reference{Type: "Organization", Display: c.Custodian}
 	}

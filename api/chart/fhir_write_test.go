@@ -8,7 +8,8 @@ import (
 var fullFHIR = FHIRConfig{
 	PatientSystem: "https://hospital.example/mrn", PersonSystem: "https://hospital.example/staff",
 	EncounterSystem: "https://hospital.example/encounter", Custodian: "Test Hospital", Confidentiality: "V",
-	Profiles: []string{"http://hl7.org/fhir/us/core/StructureDefinition/us-core-documentreference"},
+	ExtraType: &Code{System: "http://snomed.info/sct", Code: "371525003", Display: "Clinical procedure report"},
+	Profiles:  []string{"http://hl7.org/fhir/us/core/StructureDefinition/us-core-documentreference"},
 }
 
 func goldenJSON(t *testing.T, name string, v any) {
