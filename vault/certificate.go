@@ -127,6 +127,9 @@ func VerifyCertificate(pub ed25519.PublicKey, signed []byte) (Certificate, error
 	if len(signed) > maxCertificate || len(pub) != ed25519.PublicKeySize || strictJSON(signed, &s) != nil {
 		return Certificate{}, fmt.Errorf("not a certificate: %w", ErrInvalid)
 	}
+	if again, err := json.Marshal(s); err != nil || !bytes.Equal(again, signed) { // one certificate, one text
+		return Certificate{}, fmt.Errorf("not a certificate as the vault writes it: %w", ErrInvalid)
+	}
 	if s.KeyID != seal.KeyID(pub) || !ed25519.Verify(pub, append([]byte(certificateDomain), s.Certificate...), s.Signature) {
 		return Certificate{}, fmt.Errorf("certificate signature: %w", ErrIntegrity)
 	}
