@@ -1,0 +1,145 @@
+// The pure parts of the pages: refusals, addresses, sign-in, times, the queue
+// panel, the capture form, the chart, the log.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Problem, address, call, offline, problemFrom } from '../../api/web/static/lib/api.js';
+import { pause, stateWords, tags } from '../../api/web/static/lib/attach.js';
+import { safeNext, signInSentence } from '../../api/web/static/lib/next.js';
+import { countText } from '../../api/web/static/lib/patients.js';
+import { clockTime, leftOver, localTime } from '../../api/web/static/lib/time.js';
+import { verifyWords } from '../../api/web/static/lib/verify.js';
+import { factsOf, likelyEncounter, missing } from '../../api/web/static/pages/capture-facts.js';
+import { hintText, rowWords, sizeText } from '../../api/web/static/pages/capture-queue.js';
+
+test('addresses are filled and escaped', () => {
+  assert.equal(address('/api/{id}/{kind}', { id: 'A/../B', kind: 'x' }), '/api/A%2F..%2FB/x');
+  assert.throws(() => address('/api/{id}', {}), /needs id/);
+  assert.throws(() => address(undefined), /no address/);
+});
+
+test('a refusal gives its sentence, and one of our own where there is none', () => {
+  const p = problemFrom(409, '{"title":"Conflict","detail":"A face is still visible.","request_id":"R1"}', null);
+  assert.deepEqual([p.status, p.message, p.requestID], [409, 'A face is still visible.', 'R1']);
+  for (const body of ['', '<html>proxy</html>', 'null', '{"detail":7}', '[]']) {
+    assert.match(problemFrom(503, body, '7').message, /Nothing was changed/, body);
+  }
+  assert.equal(problemFrom(503, '', '7').retryAfter, 7);
+  assert.equal(problemFrom(503, '', 'soon').retryAfter, 0);
+});
+
+test('calls speak JSON and turn silence into a problem', async (t) => {
+  const seen = [];
+  t.mock.method(globalThis, 'fetch', async (url, request) => {
+    seen.push([url, request.method, request.body, request.cache]);
+    if (url === '/down') throw new TypeError('network');
+    if (url === '/gone') return new Response('{"detail":"Gone."}', { status: 404 });
+    return new Response(url === '/none' ? null : '{"ok":1}', { status: url === '/none' ? 204 : 200 });
+  });
+  assert.deepEqual(await call('POST', '/x', { a: 1 }), { ok: 1 });
+  assert.deepEqual(seen[0], ['/x', 'POST', '{"a":1}', 'no-store']);
+  assert.equal(await call('POST', '/none'), null);
+  await assert.rejects(call('GET', '/gone'), (e) => e instanceof Problem && e.status === 404 && e.message === 'Gone.');
+  await assert.rejects(call('GET', '/down'), (e) => e instanceof Problem && e.status === 0 && e.message === offline);
+});
+
+test('after signing in one stays on this site', () => {
+  const origin = 'https://vault.test';
+  for (const good of ['/captures', '/audit?patient=A&before=9', '/photos/ABC']) assert.equal(safeNext(good, origin), good);
+  for (const bad of [null, '', 'captures', '//evil.test', '/\\evil.test', '/\t/evil.test', 'https://evil.test/', 'javascript:alert(1)',
+    '/sign-in?next=/', '/sign-out', '/a\nb', '/..//evil.test']) {
+    assert.equal(safeNext(bad, origin), '/', String(bad));
+  }
+});
+
+test('a refused sign-in is said plainly', () => {
+  assert.match(signInSentence({ status: 401, message: 'x' }), /login or the password is wrong/);
+  assert.match(signInSentence({ status: 429, message: 'x', retryAfter: 30 }), /wait 30 seconds/);
+  assert.match(signInSentence({ status: 429, message: 'x', retryAfter: 600 }), /wait 10 minutes/);
+  assert.equal(signInSentence({ status: 423, message: 'Locked for now.' }), 'Locked for now.');
+});
+
+test('times', () => {
+  assert.equal(localTime('2026-11-21T22:05:09.000Z', 'UTC'), '21 Nov 2026, 22:05');
+  assert.equal(localTime(null), 'not yet');
+  assert.equal(localTime('yesterday'), 'not yet');
+  assert.equal(clockTime('2026-11-21T22:05:09.000Z', 'UTC'), '22:05:09');
+  assert.equal(leftOver(61_001), '1:02');
+  assert.equal(leftOver(-5), '0:00');
+});
+
+test('a queue row says received by itself never: all sent still waits for the receipt', () => {
+  const item = { state: 'sending', last_error: '', size: 2_000_000 };
+  assert.match(rowWords(item, { sent: 2_000_000, total: 2_000_000 }).text, /Waiting for the signed receipt/);
+  assert.deepEqual(rowWords(item, { sent: 500_000, total: 2_000_000 }), { state: 'Sending', tone: 'wait', text: '500 kB of 2.0 MB', part: 0.25 });
+  assert.match(rowWords({ ...item, state: 'sealed', last_error: 'No connection.' }, undefined).text, /No connection/);
+  const failed = rowWords({ ...item, state: 'failed', last_error: 'The patient was not found.' }, undefined);
+  assert.deepEqual([failed.tone, failed.state], ['bad', 'Not taken']);
+  assert.match(failed.text, /not found\. The sealed photo is kept/);
+  for (const state of ['sealed', 'sending', 'failed']) {
+    assert.doesNotMatch(rowWords({ ...item, state }, { sent: 1, total: 1 }).state, /received/i);
+  }
+  assert.equal(sizeText(10), '1 kB');
+});
+
+test('the line at the top counts what is on the device', () => {
+  assert.equal(hintText([], 0), '');
+  assert.equal(hintText([{ state: 'failed' }, { state: 'sealed' }], 3), '1 not taken, please look, 1 on the way');
+  assert.equal(hintText([], 2), 'All 2 photos were received');
+});
+
+const details = { consent: { record: true, teaching: false, publication: false }, encounter: 'E', site: 'hand', sided: true, side: 'left', note: ' x ' };
+
+test('nothing goes to the camera without consent, site and side', () => {
+  assert.equal(missing(details), null);
+  assert.equal(missing({ ...details, consent: { ...details.consent, record: false } })?.field, 'record');
+  assert.equal(missing({ ...details, site: '' })?.field, 'site');
+  assert.equal(missing({ ...details, side: '' })?.field, 'side');
+  assert.equal(missing({ ...details, side: '', sided: false }), null);
+  assert.equal(missing({ ...details, note: 'é'.repeat(1001) })?.field, 'note');
+});
+
+test('facts hold exactly what the format knows', () => {
+  const facts = factsOf({ captureID: 'c', patient: 'P', author: 'A', details: { ...details, sided: false }, mediaType: 'image/jpeg', takenAt: new Date(0) });
+  assert.deepEqual(facts, {
+    capture_id: 'c', patient: 'P', encounter: 'E', body_site: 'hand', laterality: '', author: 'A', device: '', media_type: 'image/jpeg',
+    note: 'x', consent: { record: true, teaching: false, publication: false }, taken_at: '1970-01-01T00:00:00.000Z',
+  });
+});
+
+test('the visit that goes on is proposed', () => {
+  const visit = (id, ended) => ({ id, label: id, started_at: null, ended_at: ended });
+  assert.equal(likelyEncounter([visit('new', '2026-01-01'), visit('open', null)]), 'open');
+  assert.equal(likelyEncounter([visit('new', '2026-01-02'), visit('old', '2026-01-01')]), 'new');
+  assert.equal(likelyEncounter(null), '');
+});
+
+test('patients are counted in words', () => {
+  assert.match(countText(0, 'x'), /No patient found/);
+  assert.match(countText(0, ' '), /no patient here for you/);
+  assert.equal(countText(1, ''), '1 patient');
+  assert.match(countText(50, ''), /first 50/);
+});
+
+test('attachments are filed by what is to be done', () => {
+  const a = (state) => ({ id: state, target: 'fhir', state });
+  assert.deepEqual(tags([]), ['open']);
+  assert.deepEqual(tags(null), ['open']);
+  assert.deepEqual(tags([a('attached'), a('attached')]), ['attached']);
+  assert.deepEqual(tags([a('attached'), a('failed')]), ['failed', 'open']);
+  assert.deepEqual(tags([a('pending')]), ['pending', 'open']);
+  assert.equal(stateWords('attached').tone, 'good');
+  assert.notEqual(stateWords('pending').tone, 'good');
+  assert.ok(pause(0) < pause(3) && pause(100) === 30_000);
+});
+
+test('a broken log is never called verified', () => {
+  const good = verifyWords({ ok: true, size: 12, checkpoints: 1, last_checkpoint: '2026-11-21T22:05:09.000Z', root: 'abc=' }, 'UTC');
+  assert.ok(good.good);
+  assert.match(good.lines[0], /^Verified: the log is whole\. All 12 entries agree with 1 signed checkpoint, the last of 21 Nov 2026, 22:05\.$/);
+  const bad = verifyWords({ ok: false, size: 12, checkpoints: 1, problem: 'entry 4 was changed', first_bad: 4 });
+  assert.equal(bad.good, false);
+  assert.match(bad.lines.join(' '), /NOT whole: entry 4 was changed\. The first entry that is wrong is number 4/);
+  assert.doesNotMatch(bad.lines.join(' '), /verified/i);
+});
