@@ -53,7 +53,8 @@ type MinIO struct {
 	versioned bool
 }
 
-// OpenMinIO connects, makes the bucket when absent and turns versions on.
+// OpenMinIO connects, makes the bucket when absent, turns versions on and tries
+// that the server keeps what it has.
 func OpenMinIO(ctx context.Context, cfg MinIOConfig) (*MinIO, error) {
 	transport, err := cfg.transport()
 	if err != nil {
@@ -77,7 +78,30 @@ func OpenMinIO(ctx context.Context, cfg MinIOConfig) (*MinIO, error) {
 	if err := m.makeBucket(ctx); err != nil {
 		return nil, err
 	}
+	if err := m.checkGuard(ctx); err != nil {
+		return nil, err
+	}
 	return m, nil
+}
+
+// checkGuard refuses a server that does not heed If-None-Match: on it a second
+// Put would replace an object.
+func (m *MinIO) checkGuard(ctx context.Context) error {
+	name := "probe/" + strings.ToLower(rand.Text())
+	if err := m.Put(ctx, name, strings.NewReader("probe"), 5); err != nil {
+		return fmt.Errorf("trying the store: %w", err)
+	}
+	again := m.Put(ctx, name, strings.NewReader("probe"), 5)
+	if err := m.Delete(ctx, name); err != nil {
+		return fmt.Errorf("trying the store: %w", err)
+	}
+	switch {
+	case errors.Is(again, ErrExists):
+		return nil
+	case again == nil:
+		return errors.New("the store overwrites objects it should keep (it ignores If-None-Match): use MinIO or another server")
+	}
+	return fmt.Errorf("trying the store: %w", again)
 }
 
 func (c MinIOConfig) transport() (*http.Transport, error) {
