@@ -80,7 +80,7 @@ func allowedTag(line string) bool {
 	switch strings.TrimSpace(group) {
 	case "ExifTool", "System", "File", "Composite", "ICC-header", "ICC_Profile":
 		return group != "File" || (name != "Comment" && !strings.HasPrefix(name, "Trailer"))
-	case "JFIF", "APP14":
+	case "JFIF", "Adobe":
 		return !strings.Contains(name, "Thumbnail")
 	case "IFD0":
 		return name == "Orientation"

@@ -110,6 +110,10 @@ func Reason(err error) string {
 
 // codecError puts the codec's sentinels under ours, keeping its cause.
 func codecError(err error) error {
+	var feature *jpegcoef.UnsupportedError
+	if errors.As(err, &feature) {
+		return fmt.Errorf("%w: %w", &refusal{"This JPEG (" + feature.Feature + ")", retake}, err)
+	}
 	for _, m := range []struct{ theirs, ours error }{
 		{jpegcoef.ErrTooLarge, ErrTooLarge},
 		{jpegcoef.ErrTruncated, ErrTruncated},
