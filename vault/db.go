@@ -15,8 +15,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -32,16 +33,32 @@ func openDB(driverName, dsn string) (*sql.DB, error) {
 	case driverSQLite:
 		return openSQLite(dsn)
 	case driverPostgres:
-		db, err := sql.Open("pgx", dsn)
-		if err != nil {
-			return nil, errors.New("the PostgreSQL connection string cannot be read")
-		}
-		db.SetMaxOpenConns(16)
-		db.SetMaxIdleConns(8)
-		db.SetConnMaxIdleTime(5 * time.Minute)
-		return db, nil
+		return openPostgres(dsn)
 	}
 	return nil, errors.New(`the database driver must be "sqlite" or "postgres"`)
+}
+
+// openPostgres has the server give up on a node that holds the log and says
+// nothing, so that a hung node does not stop the others.
+func openPostgres(dsn string) (*sql.DB, error) {
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("the PostgreSQL connection string cannot be read") // the cause may hold the password
+	}
+	for name, value := range map[string]string{
+		"application_name":                    "clinivault",
+		"lock_timeout":                        "15s",
+		"idle_in_transaction_session_timeout": "30s",
+	} {
+		if cfg.RuntimeParams[name] == "" {
+			cfg.RuntimeParams[name] = value
+		}
+	}
+	db := stdlib.OpenDB(*cfg)
+	db.SetMaxOpenConns(16)
+	db.SetMaxIdleConns(8)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return db, nil
 }
 
 // openSQLite opens a file with foreign keys on, a write-ahead log that is
@@ -100,8 +117,9 @@ func transient(err error) bool {
 func unavailable(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		// Classes 08 connection, 53 resources, 57P shutdown, 58 system, 25006 read-only standby.
-		return pg.Code == "25006" || strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "53") ||
+		// Classes 08 connection, 53 resources, 57P shutdown, 58 system; 25006 read-only standby,
+		// 25P03 idle in transaction, 55P03 lock timeout.
+		return pg.Code == "25006" || pg.Code == "25P03" || pg.Code == "55P03" || strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "53") ||
 			strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "58")
 	}
 	var lite *sqlite.Error

@@ -237,6 +237,41 @@ func TestMigrate(t *testing.T) {
 	})
 }
 
+// TestNodesStartAtOnce: on a database that none of them has seen before.
+func TestNodesStartAtOnce(t *testing.T) {
+	b := vaulttest.New(t) // for a configuration
+	cfg := b.Cfg
+	cfg.Driver, cfg.DSN = "postgres", vaulttest.Postgres(t)
+	const nodes = 4
+	keys := make([]string, nodes)
+	var wg sync.WaitGroup
+	for i := range nodes {
+		wg.Go(func() {
+			if _, _, err := vault.Migrate(t.Context(), cfg.Driver, cfg.DSN); err != nil {
+				t.Errorf("Migrate: %v", err)
+				return
+			}
+			v, err := vault.Open(t.Context(), cfg)
+			if err != nil {
+				t.Errorf("Open: %v", err)
+				return
+			}
+			defer v.Close()
+			public, err := v.PublicKeys(t.Context())
+			if err != nil {
+				t.Errorf("PublicKeys: %v", err)
+			}
+			keys[i] = public.LogVerifier
+		})
+	}
+	wg.Wait()
+	for i, k := range keys {
+		if k == "" || k != keys[0] {
+			t.Errorf("log key of node %d: got %q, want %q", i, k, keys[0])
+		}
+	}
+}
+
 // TestKeysSurviveARestart: a capture sealed before opens after.
 func TestKeysSurviveARestart(t *testing.T) {
 	b := vaulttest.New(t)

@@ -107,6 +107,7 @@ func TestDatabaseErrors(t *testing.T) {
 		{"too many connections", pg("53300"), false, true},
 		{"disk full", pg("53100"), false, true},
 		{"read-only standby", pg("25006"), false, true},
+		{"lock timeout", pg("55P03"), false, true},
 		{"unique violation", pg("23505"), false, false},
 		{"bad connection", driver.ErrBadConn, false, true},
 		{"cut off", io.ErrUnexpectedEOF, false, true},

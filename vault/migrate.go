@@ -9,6 +9,7 @@ import (
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed schema/*.sql
@@ -23,7 +24,15 @@ func migrations(driver string, db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading schema: %w", err)
 	}
-	p, err := goose.NewProvider(dialect, db, files, goose.WithDisableGlobalRegistry(true))
+	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if driver == driverPostgres {
+		oneNode, err := lock.NewPostgresSessionLocker() // two nodes may be updated at once
+		if err != nil {
+			return nil, fmt.Errorf("preparing migration: %w", err)
+		}
+		opts = append(opts, goose.WithSessionLocker(oneNode))
+	}
+	p, err := goose.NewProvider(dialect, db, files, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("reading schema: %w", err)
 	}
