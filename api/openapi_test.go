@@ -179,3 +179,30 @@ func TestTemplatesNameRoutesThatExist(t *testing.T) {
 		t.Errorf("found %d addresses in the templates, want at least 10: the pattern misses some", seen)
 	}
 }
+
+// API.md has a section for every route and for no other.
+func TestAPIDocumentNamesEveryRoute(t *testing.T) {
+	text, err := os.ReadFile("API.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^### `([A-Z]+ [^`]+)`$").FindAllStringSubmatch(string(text), -1) {
+		told[m[1]] = true
+	}
+	for _, rt := range routes {
+		if name := rt.method + " " + rt.path; !told[name] {
+			t.Errorf("API.md has no section for %s", name)
+		} else {
+			delete(told, name)
+		}
+	}
+	for name := range told {
+		t.Errorf("API.md tells of %s, which is not served", name)
+	}
+	for _, r := range append(refusals, internal) {
+		if !strings.Contains(string(text), "`"+r.slug+"`") {
+			t.Errorf("API.md does not list the problem type %s", r.slug)
+		}
+	}
+}
