@@ -26,7 +26,7 @@ func migrations(driver string, db *sql.DB) (*goose.Provider, error) {
 	}
 	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if driver == driverPostgres {
-		oneNode, err := lock.NewPostgresSessionLocker() // two nodes may be updated at once
+		oneNode, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60)) // two nodes may be updated at once
 		if err != nil {
 			return nil, fmt.Errorf("preparing migration: %w", err)
 		}
