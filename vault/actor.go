@@ -52,10 +52,11 @@ func (a Actor) From(remote, requestID string) Actor {
 	return a
 }
 
-// subject is how audit events name the actor: a pseudonym, "job:worker", "operator", or "stranger".
+// subject is how audit events name the actor: a pseudonym, "job:worker", "operator", or "stranger". Who tries to sign
+// in counts as the person whose login they gave, so that a person's trail shows it.
 func (a Actor) subject() string {
 	switch {
-	case a.kind == byPerson:
+	case a.kind == byPerson, a.kind == byStranger && a.person != "":
 		return "person:" + string(a.person)
 	case a.kind == byJob:
 		return "job:" + a.name

@@ -30,6 +30,7 @@ type Event struct {
 	Request    string            `json:"request,omitempty"`
 	Session    string            `json:"session,omitempty"`
 	Detail     map[string]string `json:"detail,omitempty"`
+	Reason     string            `json:"reason,omitempty"` // of a reveal, opened now; never in the log
 }
 
 // AuditOfPatient returns the events about a patient with Seq below before (0:
@@ -84,6 +85,11 @@ func (v *Vault) readAudit(ctx context.Context, a Actor, on object, before int64,
 			WHERE `+where+` AND e.seq < $2 ORDER BY e.seq DESC LIMIT $3`, arg, before, limit)
 		if err != nil {
 			return fmt.Errorf("reading events: %w", err)
+		}
+		for i, e := range out {
+			if out[i].Reason, err = v.revealReason(ctx, t, e.Detail["reveal"]); err != nil {
+				return err
+			}
 		}
 		t.detail("events", fmt.Sprint(len(out)))
 		return nil

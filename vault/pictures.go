@@ -209,8 +209,11 @@ func (v *Vault) keepReason(ctx context.Context, t *tx, a Actor, patient PatientI
 	return nil
 }
 
-// revealReason reads the words of a reason for the audit trail; empty when the patient is erased.
+// revealReason reads the words of a reason for the audit trail; empty when there is none or the patient is erased.
 func (v *Vault) revealReason(ctx context.Context, t querier, reveal string) (string, error) {
+	if reveal == "" {
+		return "", nil
+	}
 	var sealed []byte
 	var patient PatientID
 	err := t.QueryRowContext(ctx, `SELECT r.sealed_reason, f.patient FROM reveals r JOIN photos f ON f.id = r.photo
