@@ -129,6 +129,12 @@ func TestCaptureRefusesChanges(t *testing.T) {
 	t.Run("no key", func(t *testing.T) {
 		_, err := OpenCapture(io.Discard, bytes.NewReader(env), func(uint32) (*IntakePrivate, error) { return nil, nil })
 		wantErr(t, err, ErrEpoch)
+		later, err := ParseIntakePrivate(append([]byte{intakeVersion, 0, 0, 0, 2}, refSeed...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = OpenCapture(io.Discard, bytes.NewReader(env), func(uint32) (*IntakePrivate, error) { return later, nil })
+		wantErr(t, err, ErrEpoch)
 		boom := errors.New("boom")
 		_, err = OpenCapture(io.Discard, bytes.NewReader(env), func(uint32) (*IntakePrivate, error) { return nil, boom })
 		wantErr(t, err, boom)

@@ -125,7 +125,12 @@ func TestObjectRefusesChanges(t *testing.T) {
 		wantErr(t, err, ErrSealed)
 	})
 	t.Run("zero key", func(t *testing.T) {
-		_, err := OpenBytes(sealed, Key{}, testBinding)
+		sum, err := objectSum(head, testBinding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newStream(Key{}, objectDomain, sum) // what nobody should have made
+		_, err = OpenBytes(s.aead.Seal(bytes.Clone(head), nil, payload(5), s.at(0, true)), Key{}, testBinding)
 		wantErr(t, err, ErrSealed)
 	})
 }
