@@ -105,6 +105,11 @@ async function handle(req, res) {
     res.writeHead(200, { 'Content-Type': binary.contentType, 'Content-Length': bytes.length });
     return res.end(bytes);
   }
+  if (req.method === 'POST' && path.endsWith('/_search')) { // FHIR R4 3.1.1.2: the form's fields are the search
+    const query = raw.toString('utf8');
+    const [oo, found] = await router.handleRequest(request('GET', `${path.slice(0, -'/_search'.length)}?${query}`, undefined, {}), repo);
+    return sendJson(res, statusOf(oo), found ?? oo);
+  }
   const body = raw.length > 0 ? JSON.parse(raw.toString('utf8')) : undefined;
   if (req.method === 'PUT') {
     const [status, stored] = await put(path, body);

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,11 +62,11 @@ func openBrowser(t testing.TB, profile string, photo []byte) *browser {
 	alloc, stopAlloc := chromedp.NewExecAllocator(t.Context(), options...)
 	ctx, stopBrowser := chromedp.NewContext(alloc)
 	b.ctx = ctx
-	b.stop = func() {
+	b.stop = sync.OnceFunc(func() {
 		_ = chromedp.Cancel(ctx) // waits until the process has gone
 		stopBrowser()
 		stopAlloc()
-	}
+	})
 	t.Cleanup(b.stop)
 	chromedp.ListenTarget(ctx, b.listen)
 	if err := chromedp.Run(ctx); err != nil {
@@ -127,10 +128,17 @@ func (b *browser) run(step string, actions ...chromedp.Action) {
 	}
 }
 
-// until waits until a JavaScript expression is true.
+// until waits until a JavaScript expression is true, over page loads too.
 func (b *browser) until(step, expression string) {
 	b.t.Helper()
-	b.run(step, chromedp.Poll(`!!(`+expression+`)`, nil, chromedp.WithPollingInterval(100*time.Millisecond), chromedp.WithPollingTimeout(55*time.Second)))
+	var err error
+	for deadline := time.Now().Add(45 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		ok := false
+		if err = chromedp.Run(b.ctx, chromedp.Evaluate(`!!(`+expression+`)`, &ok)); err == nil && ok {
+			return
+		}
+	}
+	b.run(step, chromedp.ActionFunc(func(context.Context) error { return fmt.Errorf("did not come true: %s (%w)", expression, err) }))
 }
 
 // value evaluates a JavaScript expression.
@@ -200,7 +208,7 @@ func (b *browser) signIn(s *service, role, next string) {
 	b.run("opening sign-in", chromedp.Navigate(s.base+"/sign-in"),
 		chromedp.WaitVisible("#login", chromedp.ByQuery),
 		chromedp.SendKeys("#login", a.Login, chromedp.ByQuery), chromedp.SendKeys("#password", a.Password, chromedp.ByQuery),
-		chromedp.Submit("#sign-in", chromedp.ByQuery))
+		chromedp.Click("#sign-in button[type=submit]", chromedp.ByQuery))
 	b.until("signing in as "+role, `location.pathname !== '/sign-in'`)
 	b.run("opening "+next, chromedp.Navigate(s.base+next))
 }

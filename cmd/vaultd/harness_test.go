@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -98,7 +99,12 @@ func (s *service) start() {
 		s.t.Fatal(err)
 	}
 	done := s.done
-	s.t.Cleanup(s.kill)
+	s.t.Cleanup(func() {
+		s.kill()
+		if s.t.Failed() {
+			s.t.Logf("the service's last words:\n%s", lastLines(s.log.String(), 30))
+		}
+	})
 	up := make(chan string, 1)
 	go s.read(out, up, done)
 	select {
@@ -121,6 +127,14 @@ func (s *service) start() {
 	for _, a := range accounts {
 		s.accounts[string(a.Role)] = a
 	}
+}
+
+// lastLines is the end of a log, without the reads that tests poll with.
+func lastLines(log string, n int) string {
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(log), "\n"), func(line string) bool {
+		return strings.Contains(line, "method=GET") && strings.Contains(line, "status=200")
+	})
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
 // read passes the address on once the whole welcome was printed, then waits.

@@ -38,7 +38,8 @@ func TestJourney(t *testing.T) {
 	b := openBrowser(t, profile, photograph(t))
 	b.answerDialogs()
 
-	b.look("sign-in-before")
+	b.run("opening", chromedp.Navigate(s.base+"/"), chromedp.WaitVisible("#login", chromedp.ByQuery))
+	b.look("sign-in")
 	photo := capture(b, s)
 	original := review(b, s, photo)
 	attached := attach(b, s, photo)
@@ -159,6 +160,11 @@ func attach(b *browser, s *service, photo vault.Photo) []byte {
 		for _, a := range now.Attachments {
 			if a.State == "attached" {
 				done++
+			}
+		}
+		for _, a := range now.Attachments {
+			if a.State == "failed" {
+				b.t.Fatalf("attaching to %s: %s", a.Target, a.LastError)
 			}
 		}
 		return done == 2
