@@ -137,13 +137,17 @@ func unavailable(err error) bool {
 		errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// errDatabase marks which part is unavailable: without it no event can be
+// written either.
+var errDatabase = errors.New("database")
+
 // dbError marks errors of an unreachable database as ErrUnavailable and leaves
 // every other error as it is.
 func dbError(err error) error {
 	if err == nil || errors.Is(err, ErrUnavailable) || !unavailable(err) {
 		return err
 	}
-	return fmt.Errorf("%w: database: %w", ErrUnavailable, err)
+	return fmt.Errorf("%w: %w: %w", ErrUnavailable, errDatabase, err)
 }
 
 // begin starts a transaction. On PostgreSQL a logged act first takes the log:

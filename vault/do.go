@@ -102,7 +102,7 @@ func (v *Vault) act(ctx context.Context, a Actor, what act, on object, fn func(t
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, ErrUnavailable) {
+	if errors.Is(err, errDatabase) {
 		return err // there is nowhere to write
 	}
 	if entry.Outcome != outcomeRefused {

@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/clinivault/clinivault/vault"
+	"github.com/clinivault/clinivault/vault/seal"
 	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
@@ -144,6 +146,39 @@ func TestCancelledCallLeavesItsEvent(t *testing.T) {
 	}
 }
 
+// mortalKMS is a key service that can be taken away.
+type mortalKMS struct {
+	vault.KMS
+	away atomic.Bool
+}
+
+func (k *mortalKMS) Unwrap(ctx context.Context, wrapped []byte, version uint32, aad []byte) (seal.Key, error) {
+	if k.away.Load() {
+		return seal.Key{}, vault.ErrUnavailable
+	}
+	return k.KMS.Unwrap(ctx, wrapped, version, aad)
+}
+
+// TestKeyServiceAwayLeavesAnEvent: a read that fails for want of a key is on the
+// record, although the vault is unavailable.
+func TestKeyServiceAwayLeavesAnEvent(t *testing.T) {
+	b := vaulttest.New(t)
+	kms := &mortalKMS{KMS: b.KMS}
+	b.Cfg.KMS = kms
+	b.Reopen(t)
+	doctor := b.Person(t, "doctor", vault.RoleClinician)
+	r := b.Send(t, doctor, b.Capture(t, doctor, b.Patient(t, doctor), vaulttest.Picture(t, 96, 64, 1)))
+	b.Work(t)
+	kms.away.Store(true)
+	_, err := b.V.ReadRendition(t.Context(), doctor, vault.PhotoID(r.PhotoID), vault.KindCoveredThumb)
+	if !errors.Is(err, vault.ErrUnavailable) {
+		t.Errorf("ReadRendition without the key service: got %v, want ErrUnavailable", err)
+	}
+	if n := count(t, b, `SELECT count(*) FROM audit_events WHERE outcome = 'failed' AND entry LIKE '%"error":"unavailable"%' AND photo <> ''`); n != 1 {
+		t.Errorf("events of the failure: got %d, want 1", n)
+	}
+}
+
 func TestWaitsForAnotherWriter(t *testing.T) {
 	b := vaulttest.New(t)
 	conn, err := b.SQL(t).Conn(t.Context())
@@ -154,7 +189,11 @@ func TestWaitsForAnotherWriter(t *testing.T) {
 	if _, err := conn.ExecContext(t.Context(), `BEGIN IMMEDIATE`); err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(200*time.Millisecond, func() { _, err = conn.ExecContext(context.Background(), `ROLLBACK`) })
+	time.AfterFunc(200*time.Millisecond, func() {
+		if _, err := conn.ExecContext(context.Background(), `ROLLBACK`); err != nil {
+			t.Errorf("ROLLBACK: %v", err)
+		}
+	})
 	if _, err := b.V.DeadJobs(t.Context(), vault.Operator()); err != nil {
 		t.Errorf("DeadJobs while another process writes: got %v, want it to wait", err)
 	}
