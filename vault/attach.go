@@ -153,6 +153,7 @@ func (v *Vault) Attach(ctx context.Context, a Actor, id PhotoID, targets []strin
 				return err
 			}
 		}
+		t.purpose(purposeRecord)
 		t.detail("targets", strings.Join(targets, ","))
 		var err error
 		out, err = attachmentsOf(ctx, t, id)

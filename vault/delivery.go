@@ -72,6 +72,7 @@ func (v *Vault) Delivery(ctx context.Context, a Actor, job *Job) (*Delivery, err
 		if err := mayBeRecorded(ctx, t, d.Photo); err != nil {
 			return err
 		}
+		t.purpose(d.Purpose)
 		t.detail("target", d.Target)
 		r, key, err = v.findRendition(ctx, t, d.Photo, KindRedacted)
 		return err
