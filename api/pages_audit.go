@@ -14,7 +14,7 @@ import (
 // deeds says each act of the log in words; what comes before is who did it. A test holds it against the vault's acts.
 var deeds = map[string]string{
 	"session.sign_in":        "signed in",
-	"session.sign_in_failed": "tried to sign in with a wrong login or password",
+	"session.sign_in_failed": "was named in a sign-in with a wrong password",
 	"session.sign_out":       "signed out",
 	"session.list":           "listed their sessions",
 	"session.end":            "ended a session",
@@ -89,8 +89,6 @@ func (e eventView) who() string {
 		return e.ActorName
 	case kind == "person" && e.names[name] != "":
 		return e.names[name]
-	case e.Act == "session.sign_in" && e.ObjectKind == "person" && e.names[e.Object] != "":
-		return e.names[e.Object] // nobody was signed in yet when it was written
 	case kind == "job":
 		return "The vault itself (" + name + ")"
 	case kind == "operator":
@@ -103,6 +101,12 @@ func (e eventView) who() string {
 
 // Sentence says who did what, and to which photo.
 func (e eventView) Sentence() string {
+	if e.Act == "session.sign_in_failed" { // whoever it was, it need not have been the person named
+		if !strings.HasPrefix(e.Actor, "person:") {
+			return "Somebody tried to sign in with a login that nobody has."
+		}
+		return "Somebody tried to sign in as " + e.who() + ", with a wrong password."
+	}
 	deed := deeds[e.Act]
 	if deed == "" {
 		deed = "did “" + e.Act + "”"
@@ -130,7 +134,7 @@ func (e eventView) Raw() []field {
 	out := []field{
 		{"act", e.Act}, {"outcome", e.Outcome}, {"actor", e.Actor}, {"acting as", e.ActingAs},
 		{"object", strings.TrimSpace(e.ObjectKind + " " + e.Object)}, {"patient (pseudonym)", e.Patient}, {"photo", e.Photo},
-		{"remote", e.Remote}, {"session", e.Session}, {"request", e.Request},
+		{"purpose", e.Purpose}, {"remote", e.Remote}, {"session", e.Session}, {"request", e.Request},
 	}
 	names := make([]string, 0, len(e.Detail))
 	for name := range e.Detail {

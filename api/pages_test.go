@@ -40,6 +40,11 @@ func newWard(t *testing.T) *ward {
 	w := &ward{bench: newBench(t), photo: map[string]vault.PhotoID{}}
 	doctor, reviewer := w.actorOf(t, vault.RoleClinician), w.actorOf(t, vault.RoleReviewer)
 	w.patient = w.Patient(t, doctor)
+	uncovered := func(id vault.PhotoID) {
+		if _, err := w.V.Reveal(t.Context(), doctor, id, "comparing <scars>"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	send := func(picture []byte) vault.PhotoID {
 		sent := w.Send(t, doctor, w.Capture(t, doctor, w.patient, picture, func(f *seal.CaptureFacts) { f.Note = wardNote }))
 		w.Work(t)
@@ -67,6 +72,7 @@ func newWard(t *testing.T) *ward {
 		t.Fatal(err)
 	}
 	w.photo[vault.StateInReview] = send(vaulttest.Picture(t, 320, 240, 3))
+	uncovered(w.photo[vault.StateInReview])
 	sent := w.Send(t, doctor, w.Capture(t, doctor, w.patient, vaulttest.Picture(t, 320, 240, 4)))
 	w.photo[vault.StateAccepted] = vault.PhotoID(sent.PhotoID)
 	return w
@@ -137,7 +143,7 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		{"review", "/review", reviewer, []string{"1 photo waiting", `data-room="dark"`, "That is a warning, not an all-clear", `id="picture"`}, []string{"Synthetic Patient", "TEST-000001"}},
 		{"records", "/records", records, []string{"Synthetic Patient 1", "TEST-000001", id(vault.StateApproved), "Attach to the chart"}, []string{id(vault.StateInReview), id(vault.StateRejected)}},
 		{"records of one", "/records/" + patient, records, []string{"All patients", `data-patient="` + patient + `"`, id(vault.StateApproved)}, nil},
-		{"audit", "/audit", privacy, []string{"Demo only-clinician sent a sealed photo", "approved a photo", "Verify now", "verify-audit FILE", "Demo only-reviewer signed in"}, []string{"Out of focus", "Note &lt;b"}},
+		{"audit", "/audit", privacy, []string{"Demo only-clinician sent a sealed photo", "approved a photo", "Verify now", "verify-audit FILE", "Demo only-reviewer signed in", "saw a photo uncovered", "Reason given: “comparing &lt;scars&gt;”"}, []string{"Out of focus", "Note &lt;b", "<scars>"}},
 		{"audit of a patient", "/audit?patient=" + patient, privacy, []string{"About Synthetic Patient 1, number TEST-000001", "patient (pseudonym)"}, nil},
 		{"audit of a person", "/audit?person=" + string(w.actorOf(t, clinician).Person()), privacy, []string{"By Demo only-clinician", "selected"}, []string{"approved a photo"}},
 		{"audit, later page", "/audit?before=5", privacy, []string{"Raw entry 4"}, []string{"Raw entry 5"}},
@@ -328,8 +334,8 @@ func TestEventSentences(t *testing.T) {
 	}{
 		{"named", vault.Event{Actor: "person:P9", ActorName: "Demo Nurse", Act: "session.sign_out"}, "Demo Nurse signed out."},
 		{"by the list", vault.Event{Actor: "person:P1", Act: "audit.verify"}, "Demo Doctor verified the log."},
-		{"signing in", vault.Event{Actor: "stranger", Act: "session.sign_in", ObjectKind: "person", Object: "P1"}, "Demo Doctor signed in."},
-		{"wrong password", vault.Event{Actor: "stranger", Act: "session.sign_in_failed", ObjectKind: "person", Object: "P1"}, "Somebody who is not signed in tried to sign in with a wrong login or password."},
+		{"wrong password", vault.Event{Actor: "person:P1", Act: "session.sign_in_failed"}, "Somebody tried to sign in as Demo Doctor, with a wrong password."},
+		{"wrong login", vault.Event{Actor: "stranger", Act: "session.sign_in_failed"}, "Somebody tried to sign in with a login that nobody has."},
 		{"job", vault.Event{Actor: "job:worker", Act: "photo.ingest", Photo: "ABCDEFGHIJ"}, "The vault itself (worker) prepared a photo for review (photo ABCDEFGH)."},
 		{"unknown act", vault.Event{Actor: "operator", Act: "new.act"}, "The operator of the machine did “new.act”."},
 	} {
