@@ -141,7 +141,7 @@ func TestJpegtranForms(t *testing.T) {
 // is progressive where the photo is, and for one photo in four where it is not.
 func TestDjpegSeesPhotosUnchanged(t *testing.T) {
 	compared, refused := 0, 0
-	for name, data := range corpus(t, "photos", 4) {
+	for name, data := range corpus(t, "photos", 16) {
 		c, err := Read(data, DefaultLimits())
 		if err != nil {
 			if _, judged := judge(t, data, "djpeg", "-fast", "-outfile", "/dev/null"); judged == nil {
