@@ -7,48 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-
-	"github.com/clinivault/clinivault/imaging/jpegcoef"
 )
-
-// TestRealPhotosExact wants the coefficients of every real photo kept: compared with the source as it is, or,
-// where it was turned, with the source's own turned coefficients; and Exif orientation kept where it was not.
-func TestRealPhotosExact(t *testing.T) {
-	kept, turned := 0, 0
-	for _, name := range files(t, filepath.Join(shared(t, "metadata"), "photos")) {
-		data := load(t, name)
-		s, err := Read(data, Limits{})
-		if err != nil || s.Converted() != "" {
-			continue
-		}
-		source, err := jpegcoef.Read(data, jpegcoef.DefaultLimits())
-		if err != nil {
-			t.Errorf("%s: %v", filepath.Base(name), err)
-			continue
-		}
-		written, err := jpegcoef.Read(s.Bytes(), jpegcoef.DefaultLimits())
-		if err != nil {
-			t.Errorf("%s: %v", filepath.Base(name), err)
-			continue
-		}
-		want := source
-		if o := s.Facts().Orientation; o != 1 && s.Orientation() == 1 {
-			var exact bool
-			if want, exact = source.Turn(o); !exact {
-				t.Errorf("%s: turned by %d though that is not exact", filepath.Base(name), o)
-			}
-			turned++
-		}
-		if !want.EqualOutside(written, nil) {
-			t.Errorf("%s: coefficients differ from the source's", filepath.Base(name))
-		}
-		kept++
-	}
-	t.Logf("%d photos kept every coefficient, %d of them turned upright", kept, turned)
-	if kept < 200 || turned == 0 {
-		t.Errorf("got %d photos, %d turned, want at least 200 and some turned", kept, turned)
-	}
-}
 
 // TestStockDecoder wants the standard library, which shares nothing with our codec, to see the mask as black and
 // the rest as it was.
