@@ -34,7 +34,7 @@ var BodySites = []BodySite{
 	{"chest", "Chest", "51185008", false},
 	{"breast", "Breast", "76752008", true},
 	{"axilla", "Axilla", "91470000", true},
-	{"abdomen", "Abdomen", "818983003", false},
+	{"abdomen", "Abdomen", "818981001", false},
 	{"back", "Back", "77568009", false},
 	{"sacrum", "Sacral region", "54735007", false},
 	{"buttock", "Buttock", "46862004", true},
