@@ -1,7 +1,11 @@
+//go:build !js
+
 package imaging
 
 import (
 	"encoding/binary"
+	"errors"
+	"image"
 	"testing"
 	"time"
 )
@@ -85,6 +89,42 @@ func FuzzRead(f *testing.F) {
 			}
 			if err := Verify(s.Bytes()); err != nil {
 				t.Fatalf("accepted but not clean: %v", err)
+			}
+		})
+	})
+}
+
+func FuzzResponse(f *testing.F) {
+	whole, err := appendFrame(&response{Facts: Facts{Orientation: 1}, Removed: []string{"XMP"},
+		Regions: []Region{{Kind: KindFace, Box: Box{1, 2, 3, 4}, Source: faceSource}}}, []byte("picture"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	f.Add(whole[:20])
+	f.Add([]byte("CVF1\x00\x00\x00\x02{}\xff\xff\xff\xff\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		within(t, time.Second, func() {
+			resp, err := parseResponse(data)
+			if err != nil {
+				return
+			}
+			if err := resp.err(); err != nil && !knownError(err) && !errors.Is(err, ErrProof) && !errors.Is(err, ErrChild) {
+				t.Fatalf("unknown error %v", err)
+			}
+			total := 0
+			for _, p := range resp.pictures {
+				total += len(p)
+			}
+			if total > len(data) || len(resp.pictures) > maxPictures {
+				t.Fatalf("got %d pictures of %d bytes from %d bytes", len(resp.pictures), total, len(data))
+			}
+			if regions, err := checkRegions(resp.Regions, 100, 100); err == nil {
+				for _, r := range regions {
+					if !r.Box.rect().In(image.Rect(0, 0, 100, 100)) {
+						t.Fatalf("got region %v outside the picture", r)
+					}
+				}
 			}
 		})
 	})

@@ -7,6 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,18 +163,81 @@ func TestChildLimits(t *testing.T) {
 	}
 }
 
-// TestMemoryLimitOnRealWork gives a real picture too little memory, and then enough.
-func TestMemoryLimitOnRealWork(t *testing.T) {
-	big := photo(t, 4000, 3000)
-	tight := children(t, "child", func(c *PoolConfig) { c.MemoryBytes = 32 << 20 })
-	if _, err := tight.Read(context.Background(), big); !errors.Is(err, ErrChild) || !strings.Contains(err.Error(), "memory limit") {
-		t.Errorf("12 megapixels in 32 MiB: got %v, want the memory limit", err)
+// TestBombCostsItsChild sends real bombs and small photos through one pool at once: each bomb stops its own child
+// at the memory limit, and the photos come through.
+func TestBombCostsItsChild(t *testing.T) {
+	var bomb bytes.Buffer
+	if err := png.Encode(&bomb, image.NewGray(image.Rect(0, 0, 7000, 7000))); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := tight.Read(context.Background(), photo(t, 64, 48)); err != nil {
-		t.Errorf("a small picture after it: got %v, want none", err)
+	small := photo(t, 64, 48)
+	p := children(t, "child", func(c *PoolConfig) { c.MemoryBytes, c.Size = 48<<20, 4 })
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			_, err := p.Read(context.Background(), bomb.Bytes())
+			if !errors.Is(err, ErrChild) || !strings.Contains(err.Error(), "memory limit") {
+				t.Errorf("%d bytes that become 49 megapixels: got %v, want the memory limit", bomb.Len(), err)
+			}
+			if got := Reason(err); !strings.Contains(got, "too much memory or time") {
+				t.Errorf("got reason %q", got)
+			}
+		})
+		wg.Go(func() {
+			if _, err := p.Read(context.Background(), small); err != nil {
+				t.Errorf("a small photo beside the bomb: got %v, want none", err)
+			}
+		})
 	}
-	if _, err := children(t, "child", nil).Read(context.Background(), big); err != nil {
-		t.Errorf("12 megapixels under the defaults: got %v, want none", err)
+	wg.Wait()
+}
+
+// TestPoolSize counts the children that run at once.
+func TestPoolSize(t *testing.T) {
+	p := children(t, "child-hang", func(c *PoolConfig) { c.Size, c.Timeout = 2, 250*time.Millisecond })
+	most := 0
+	done := make(chan error)
+	for range 5 {
+		go func() {
+			_, err := p.Read(context.Background(), []byte("x"))
+			done <- err
+		}()
+	}
+	for range 5 {
+		most = max(most, len(p.slots))
+		if err := <-done; !errors.Is(err, ErrChild) {
+			t.Errorf("got %v, want %v", err, ErrChild)
+		}
+	}
+	if most > 2 || cap(p.slots) != 2 {
+		t.Errorf("got %d children at once, want at most 2", most)
+	}
+}
+
+// TestChildMainRefuses gives a child requests that are none.
+func TestChildMainRefuses(t *testing.T) {
+	for name, in := range map[string]string{
+		"nothing": "", "noise": "GET / HTTP/1.1\r\n\r\n", "cut head": "CVF1\x00\x00\x00\x09{}",
+		"head of 4 GB": "CVF1\xff\xff\xff\xff", "not JSON": "CVF1\x00\x00\x00\x02no",
+	} {
+		var out bytes.Buffer
+		if got := ChildMain(strings.NewReader(in), &out); got == 0 || out.Len() != 0 {
+			t.Errorf("%s: got status %d and %d bytes, want a failure and nothing said", name, got, out.Len())
+		}
+	}
+}
+
+// TestUnknownQuestion wants a question nobody knows refused, and a picture that is not clean refused in all but
+// the first reading.
+func TestUnknownQuestion(t *testing.T) {
+	clean := mustRead(t, photo(t, 16, 16)).Bytes()
+	if _, err := handle(request{Op: "delete"}, clean); !errors.Is(err, ErrMalformed) {
+		t.Errorf("got %v, want %v", err, ErrMalformed)
+	}
+	for _, op := range []string{opRedact, opCover, opChart} {
+		if _, err := handle(request{Op: op}, photo(t, 16, 16)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s of a picture that is not clean: got %v, want %v", op, err, ErrMalformed)
+		}
 	}
 }
 
