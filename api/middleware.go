@@ -98,7 +98,7 @@ func (s *Server) recoverer(next http.Handler) http.Handler {
 			if v == nil {
 				return
 			}
-			if v == http.ErrAbortHandler { //nolint:errorlint // the documented comparison
+			if v == http.ErrAbortHandler { // as net/http documents it
 				panic(v)
 			}
 			s.log.Error("panic in a handler", "request", infoOf(r).id, "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
