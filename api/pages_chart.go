@@ -18,16 +18,23 @@ func (s *Server) reviewPage(v visit) (sheet, error) {
 // chartPhoto is an approved photo with how its attachments stand.
 type chartPhoto struct{ photoView }
 
-// Requested reports whether the photo was given to a chart already.
-func (p chartPhoto) Requested() bool { return len(p.Attachments) > 0 }
+// Current are the attachments of the photo as it is released now; a photo that was reopened and approved again has
+// older ones beside them.
+func (p chartPhoto) Current() []vault.Attachment {
+	return slices.DeleteFunc(slices.Clone(p.Attachments), func(a vault.Attachment) bool { return a.Version < p.Version })
+}
+
+// Requested reports whether the photo as it is now was given to a chart already.
+func (p chartPhoto) Requested() bool { return len(p.Current()) > 0 }
 
 // Tags are what the filter of the page looks for: open, failed, pending, attached. The page's script works them out
 // in the same way when something changes.
 func (p chartPhoto) Tags() string { return strings.Join(p.tags(), " ") }
 
 func (p chartPhoto) tags() []string {
+	current := p.Current()
 	in := func(state string) bool {
-		return slices.ContainsFunc(p.Attachments, func(a vault.Attachment) bool { return a.State == state })
+		return slices.ContainsFunc(current, func(a vault.Attachment) bool { return a.State == state })
 	}
 	var out []string
 	if in(vault.AttachmentFailed) {
@@ -36,7 +43,7 @@ func (p chartPhoto) tags() []string {
 	if in(vault.AttachmentPending) {
 		out = append(out, "pending")
 	}
-	if len(out) > 0 || len(p.Attachments) == 0 {
+	if len(out) > 0 || len(current) == 0 {
 		return append(out, "open")
 	}
 	return []string{"attached"}

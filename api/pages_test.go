@@ -366,4 +366,9 @@ func TestChartTags(t *testing.T) {
 			t.Errorf("%v: got %q, want %q", c.states, got, c.want)
 		}
 	}
+	again := with("attached")
+	again.Version, again.Attachments[0].Version = 5, 3
+	if got := again.Tags(); got != "open" || again.Requested() {
+		t.Errorf("approved again: got %q, requested %v; want it to be open", got, again.Requested())
+	}
 }

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Problem, address, call, offline, problemFrom } from '../../api/web/static/lib/api.js';
-import { pause, stateWords, tags } from '../../api/web/static/lib/attach.js';
+import { current, pause, stateWords, tags } from '../../api/web/static/lib/attach.js';
 import { safeNext, signInSentence } from '../../api/web/static/lib/next.js';
 import { countText } from '../../api/web/static/lib/patients.js';
 import { clockTime, leftOver, localTime } from '../../api/web/static/lib/time.js';
@@ -124,6 +124,7 @@ test('patients are counted in words', () => {
 
 test('attachments are filed by what is to be done', () => {
   const a = (state) => ({ id: state, target: 'fhir', state });
+  assert.deepEqual(current([{ ...a('attached'), version: 3 }, { ...a('pending'), version: 5 }], 5).map((x) => x.state), ['pending']);
   assert.deepEqual(tags([]), ['open']);
   assert.deepEqual(tags(null), ['open']);
   assert.deepEqual(tags([a('attached'), a('attached')]), ['attached']);

@@ -1,7 +1,14 @@
 // @ts-check
 // How the chart attachments of a photo stand. Pure.
 
-/** @typedef {{ id: string, target: string, state: string, last_error?: string }} Attachment */
+/** @typedef {{ id: string, target: string, state: string, version?: number, last_error?: string }} Attachment */
+
+/**
+ * The attachments of the photo as it is released now, without those of an earlier release.
+ * @param {Attachment[] | null | undefined} list
+ * @param {number} version of the photo
+ */
+export const current = (list, version) => (list ?? []).filter((a) => (a.version ?? version) >= version);
 
 /** @type {Record<string, { text: string, tone: string }>} */
 const states = {

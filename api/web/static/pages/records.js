@@ -2,7 +2,7 @@
 // Records: filtering, attaching with one click, and how it goes.
 
 import { address, call } from '../lib/api.js';
-import { pause, stateWords, tags, targetWords } from '../lib/attach.js';
+import { current, pause, stateWords, tags, targetWords } from '../lib/attach.js';
 import { busy, fill, need, say, sentence, show, stamp } from '../lib/dom.js';
 
 /** @typedef {import('../lib/attach.js').Attachment} Attachment */
@@ -33,7 +33,7 @@ const cardOf = (photo) => chart?.querySelector(`[data-photo="${CSS.escape(photo)
 
 /** @param {HTMLElement} card @param {Attachment[] | null | undefined} list */
 function draw(card, list) {
-  const all = list ?? [];
+  const all = current(list, Number(card.dataset.version) || 0);
   const key = JSON.stringify(all.map((a) => [a.id, a.state, a.last_error]));
   if (card.dataset.drawn === key) return;
   card.dataset.drawn = key;
