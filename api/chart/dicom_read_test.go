@@ -71,6 +71,23 @@ func TestInstanceIs(t *testing.T) {
 	}
 }
 
+// nest puts a well-formed sequence of that many levels in front of the pixels.
+func nest(object []byte, levels int) []byte {
+	at := bytes.Index(object, []byte("\xe0\x7f\x10\x00OB"))
+	open := []byte("\x00\x04\x61\x05SQ\x00\x00\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff")
+	shut := []byte("\xfe\xff\x0d\xe0\x00\x00\x00\x00\xfe\xff\xdd\xe0\x00\x00\x00\x00")
+	return slices.Concat(object[:at], bytes.Repeat(open, levels), bytes.Repeat(shut, levels), object[at:])
+}
+
+func TestNestingIsBounded(t *testing.T) {
+	object := written(t, sample(t, "NEST"), fullDICOM)
+	for levels, want := range map[int]error{1: nil, 5: nil, 100: errNotInstance, 100_000: errNotInstance} {
+		if _, err := readInstance(nest(object, levels)); err != want {
+			t.Errorf("%d levels gave %v, want %v", levels, err, want)
+		}
+	}
+}
+
 func TestReadInstanceRefuses(t *testing.T) {
 	object := written(t, sample(t, "REFUSE"), fullDICOM)
 	syntax := bytes.Replace(object, []byte("1.2.840.10008.1.2.4.50"), []byte("1.2.840.10008.1.2.4.51"), 1)

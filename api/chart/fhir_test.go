@@ -2,7 +2,9 @@ package chart
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -260,6 +262,32 @@ func TestFHIRReadBackDiffers(t *testing.T) {
 				t.Error("a link is shown for what was not proved")
 			}
 		})
+	}
+}
+
+// When the vault cannot keep the progress the delivery stops there, is not
+// counted as the receiver's fault, and removes nothing.
+func TestFHIRStopsWithoutTheVault(t *testing.T) {
+	for mark, writes := range []int{0, 1, 2, 3} {
+		b := newBench(t)
+		b.admit("", nil)
+		marks := 0
+		p := readProgress(nil, func(context.Context, json.RawMessage) error {
+			if marks++; marks > mark {
+				return errors.New("the vault is away")
+			}
+			return nil
+		})
+		_, err := b.target.deliver(t.Context(), b.entry, p)
+		if !errors.Is(err, errVault) {
+			t.Errorf("mark %d: got %v, want errVault", mark, err)
+		}
+		if n, removed := b.count("PUT", ""), b.count("DELETE", ""); n != writes || removed != 0 {
+			t.Errorf("mark %d: %d writes and %d removals, want %d and none", mark, n, removed, writes)
+		}
+		if err := b.try(); err != nil || b.entries() != 1 {
+			t.Errorf("mark %d: the next try gave %v and %d entries", mark, err, b.entries())
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -217,6 +218,99 @@ func TestDeliverTwice(t *testing.T) {
 		t.Errorf("%d requests by a worker without a lease, want none", after-before)
 	}
 	o.want(TargetFHIR, vault.AttachmentAttached, "")
+}
+
+// A worker that was thought dead loses its lease in the middle: it stops, and
+// the other one's delivery is the only one.
+func TestDeliverLosesItsLease(t *testing.T) {
+	o := newOffice(t)
+	o.attach(TargetFHIR)
+	job := o.job()
+	var second *vault.Job
+	o.fhir.edit = func(r *http.Request) {
+		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/Binary/") && second == nil {
+			o.Clock.Add(time.Hour)
+			second = o.job()
+		}
+	}
+	if err := o.d.Deliver(t.Context(), o.V, worker, job); !errors.Is(err, errVault) || !errors.Is(err, vault.ErrConflict) {
+		t.Fatalf("got %v, want that the lease was lost", err)
+	}
+	if o.fhir.count("PUT", "/DocumentReference/") != 0 || o.fhir.count("DELETE", "") != 0 {
+		t.Error("the first worker went on without its lease")
+	}
+	if err := o.d.Deliver(t.Context(), o.V, worker, second); err != nil {
+		t.Fatal(err)
+	}
+	o.records = o.SignIn(t, "records")
+	o.want(TargetFHIR, vault.AttachmentAttached, "")
+}
+
+// wrongDigest is a target that proves something else than what was released.
+type wrongDigest struct{ target }
+
+func (w wrongDigest) deliver(ctx context.Context, e *entry, p *progress) ([sha256.Size]byte, error) {
+	digest, err := w.target.deliver(ctx, e, p)
+	digest[0] ^= 1
+	return digest, err
+}
+
+// The vault compares once more, whatever this package believes.
+func TestDeliverWrongDigest(t *testing.T) {
+	o := newOffice(t)
+	o.attach(TargetDICOM)
+	right := o.d.targets[TargetDICOM]
+	o.d.targets[TargetDICOM] = wrongDigest{right}
+	o.deliver()
+	if a := o.states()[TargetDICOM]; a.State != vault.AttachmentPending || !strings.Contains(a.LastError, "digest") {
+		t.Errorf("got %q with %q, want pending", a.State, a.LastError)
+	}
+	o.d.targets[TargetDICOM] = right
+	o.Clock.Add(time.Hour)
+	o.records = o.SignIn(t, "records")
+	o.deliver()
+	o.want(TargetDICOM, vault.AttachmentAttached, "")
+}
+
+// After the eighth try the attachment is failed and waits for records. An
+// operator who revives the job alone revives nothing.
+func TestDeliverGivesUp(t *testing.T) {
+	o := newOffice(t)
+	o.attach(TargetDICOM)
+	o.dicom.faults = []*fault{{method: "GET", path: "/instances/", what: refuse, times: 8}}
+	for range 8 {
+		o.deliver()
+		o.Clock.Add(time.Hour)
+	}
+	o.records = o.SignIn(t, "records")
+	o.want(TargetDICOM, vault.AttachmentFailed, "503")
+	dead, err := o.V.DeadJobs(t.Context(), vault.Operator())
+	if err != nil || len(dead) != 1 {
+		t.Fatalf("dead jobs: %v, %v; want one", dead, err)
+	}
+	if err := o.V.RetryJob(t.Context(), vault.Operator(), dead[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	before := len(o.dicom.requests)
+	job, err := o.V.ClaimJob(t.Context(), worker, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job != nil {
+		if err := o.d.Deliver(t.Context(), o.V, worker, job); err != nil {
+			t.Fatal(err)
+		}
+		if after := len(o.dicom.requests); after != before {
+			t.Errorf("%d requests for an attachment that has failed, want none", after-before)
+		}
+	}
+	if o.states()[TargetDICOM].State == vault.AttachmentFailed {
+		if err := o.V.RetryAttachment(t.Context(), o.records, o.states()[TargetDICOM].ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.deliver()
+	o.want(TargetDICOM, vault.AttachmentAttached, "")
 }
 
 func TestDeliverToAnUnconfiguredReceiver(t *testing.T) {
