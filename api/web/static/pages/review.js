@@ -322,7 +322,7 @@ function run(name) {
 document.addEventListener('keydown', (event) => {
   const at = event.target instanceof Element ? event.target : document.body;
   if (document.querySelector('dialog[open]') || at.closest('input, textarea, select')) return;
-  if (event.key === 'Enter' && at.closest('button, a')) return;
+  if (event.key === 'Enter' && at.closest('button, a, [role="button"]')) return; // Enter there is not a decision
   if (event.key === ' ' || event.isComposing) return;
   const name = command(event, letters.checked);
   const needsBox = /^(move|size)/.test(name) && !boxes.chosen(now.history.now);
