@@ -76,7 +76,6 @@ const (
 	actJobRetry        act = "job.retry"
 	actSweep           act = "sweep"
 	actReadHealth      act = "vault.health"
-	actDeleteBlobs     act = "blob.delete"
 )
 
 // The objects of most acts.
@@ -166,7 +165,6 @@ var rights = map[act][]grant{
 	actJobRetry:        {{RoleAdmin, anything}, {toOperator, anything}},
 	actSweep:           {{toJob, anything}, {toOperator, anything}},
 	actReadHealth:      {{RoleAdmin, anything}, {toOperator, anything}},
-	actDeleteBlobs:     {{toJob, anything}},
 }
 
 // decide is the one place where access is decided. It reads the session, the person's roles, the care team and the

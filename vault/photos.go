@@ -194,6 +194,9 @@ func (al *album) addFacts(ctx context.Context, p *Photo, sealed []byte) error {
 // as empties what a role may not see. A reviewer looks at the picture and need not know whose it is; records need not
 // know what was covered.
 func (p Photo) as(r Role) Photo {
+	if r != RoleClinician {
+		p.Note, p.Removed = "", nil
+	}
 	switch r {
 	case RoleReviewer:
 		p.Patient, p.PatientName, p.RecordNumber = "", "", ""
