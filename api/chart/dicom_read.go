@@ -7,7 +7,7 @@ import (
 )
 
 // errNotInstance says that what an archive gave back is not the kind of object
-// that was sent. It shares no code with the writer.
+// that was sent.
 var errNotInstance = errors.New("not a DICOM file in JPEG Baseline that can be read")
 
 const (
@@ -31,14 +31,15 @@ const (
 	elSeries         = 0x0020000E
 	elPixelData      = 0x7FE00010
 
-	elItem             = 0xFFFEE000
-	elItemDelimiter    = 0xFFFEE00D
-	elSequenceDelmiter = 0xFFFEE0DD
+	elItem              = 0xFFFEE000
+	elItemDelimiter     = 0xFFFEE00D
+	elSequenceDelimiter = 0xFFFEE0DD
 )
 
 // dicomReader walks a DICOM file (PS3.10 7.1) in Explicit VR Little Endian
 // (PS3.5 7.1.2), which all encapsulated transfer syntaxes use. Lengths are
-// checked against what is there, and nothing is allocated by them.
+// checked against what is there, and nothing is allocated by them. It shares no
+// code with the writer.
 type dicomReader struct {
 	rest []byte
 	err  error
@@ -127,7 +128,7 @@ func (r *dicomReader) fragments() []byte {
 		switch {
 		case r.err != nil:
 			return nil
-		case tag == elSequenceDelmiter && !first && length == 0:
+		case tag == elSequenceDelimiter && !first && length == 0:
 			return frame
 		case tag != elItem || length == undefinedLength:
 			r.err = errNotInstance
@@ -148,7 +149,7 @@ func (r *dicomReader) skipSequence(vr string, depth int) {
 	for r.err == nil {
 		tag, _, length := r.header()
 		switch {
-		case tag == elSequenceDelmiter && length == 0:
+		case tag == elSequenceDelimiter && length == 0:
 			return
 		case tag != elItem:
 			r.err = errNotInstance
