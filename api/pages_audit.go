@@ -69,7 +69,6 @@ var deeds = map[string]string{
 	"job.retry":              "started given-up work again",
 	"sweep":                  "cleared away what was left over",
 	"vault.health":           "looked at the state of the parts",
-	"blob.delete":            "deleted a sealed object that is no longer needed",
 }
 
 // field is one raw field of an event.
