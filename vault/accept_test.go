@@ -140,6 +140,8 @@ func TestAcceptTwice(t *testing.T) {
 		other := w.Capture(t, w.author, w.patient, w.picture, func(f *seal.CaptureFacts) { f.CaptureID = string(capture.ID) })
 		_, _, err = w.V.Accept(t.Context(), w.author, other.Request())
 		wants(t, "other bytes", err, vault.ErrConflict)
+		_, _, err = w.V.Accept(t.Context(), w.colleague, capture.Request())
+		wants(t, "the same bytes by another", err, vault.ErrConflict)
 		theirs := w.Capture(t, w.colleague, w.patient, w.picture, func(f *seal.CaptureFacts) { f.CaptureID = string(capture.ID) })
 		_, _, err = w.V.Accept(t.Context(), w.colleague, theirs.Request())
 		wants(t, "another's bytes under the same ID", err, vault.ErrConflict)
