@@ -124,6 +124,7 @@ func TestApproveRefuses(t *testing.T) {
 	w := newWorld(t)
 	id := w.inReview()
 	p := w.claim(w.reviewer, id)
+	before := w.Blobs.Names()
 	region := func(kind imaging.Kind, x0, y0, x1, y1 int) []vault.ApprovedRegion {
 		return []vault.ApprovedRegion{{Kind: kind, Box: imaging.Box{X0: x0, Y0: y0, X1: x1, Y1: y1}}}
 	}
@@ -154,6 +155,9 @@ func TestApproveRefuses(t *testing.T) {
 	}
 	if n := w.count(`SELECT count(*) FROM reviews`) + w.count(`SELECT count(*) FROM renditions WHERE kind LIKE 'redacted%'`); n != 0 {
 		t.Errorf("%d reviews and redacted renditions after refusals", n)
+	}
+	if after := w.Blobs.Names(); !slices.Equal(after, before) {
+		t.Errorf("refusals left blobs: %d, before %d", len(after), len(before))
 	}
 }
 
