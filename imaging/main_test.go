@@ -144,7 +144,8 @@ func shared(t testing.TB, name string) string {
 	return dir
 }
 
-// files lists a folder's files.
+// files lists a folder's files; under the race detector every twentieth, since what it looks for does not depend
+// on the picture.
 func files(t testing.TB, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -152,7 +153,10 @@ func files(t testing.TB, dir string) []string {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, e := range entries {
+	for i, e := range entries {
+		if underRace && i%20 != 0 {
+			continue
+		}
 		names = append(names, filepath.Join(dir, e.Name()))
 	}
 	return names

