@@ -17,7 +17,7 @@ const (
 	leaseFor        = time.Minute
 	renewEvery      = 20 * time.Second
 	pollEvery       = 300 * time.Millisecond
-	sweepEvery      = time.Minute
+	sweepEvery      = 5 * time.Minute
 	checkpointEvery = time.Minute
 )
 

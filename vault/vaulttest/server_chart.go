@@ -80,7 +80,11 @@ func startOrthanc(dir string) (string, func(), error) {
 		return "", nil, err
 	}
 	base := "http://" + outside.Addr().String()
-	stop := func() { outside.Close(); p.stop() }
+	stop := func() { // unshare holds back SIGTERM; its death takes the namespace with it
+		outside.Close()
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
 	return base, stop, p.await(func() error { return answers(base + "/dicom-web/studies") })
 }
 
