@@ -1,15 +1,12 @@
+//go:build !js
+
 package imaging
 
 import (
 	"bytes"
 	"fmt"
-	"image"
-	"image/color"
-	"image/jpeg"
 	"io"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -132,104 +129,4 @@ func spy() int {
 	}
 	_, _ = os.Stdout.Write(out)
 	return 0
-}
-
-// shared gives a folder of real pictures, or skips.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	dir := filepath.Join("..", "..", "shared", "data", name)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("SKIPPED: real pictures %q are not on this machine", name)
-	}
-	return dir
-}
-
-// files lists a folder's files; under the race detector every twentieth, since what it looks for does not depend
-// on the picture.
-func files(t testing.TB, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for i, e := range entries {
-		if underRace && i%20 != 0 {
-			continue
-		}
-		names = append(names, filepath.Join(dir, e.Name()))
-	}
-	return names
-}
-
-func load(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// moduleSample is the photo of people that comes with the face detector's module.
-func moduleSample(t testing.TB) []byte {
-	t.Helper()
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/esimov/pigo").Output()
-	if err != nil || len(bytes.TrimSpace(dir)) == 0 {
-		t.Skip("SKIPPED: the face detector's module is not unpacked on this machine")
-	}
-	return load(t, filepath.Join(strings.TrimSpace(string(dir)), "testdata", "sample.jpg"))
-}
-
-// scene is a synthetic picture with edges, gradients and noise.
-func scene(w, h int) *image.RGBA {
-	m := image.NewRGBA(image.Rect(0, 0, w, h))
-	r := rand.New(rand.NewPCG(1, uint64(w*h)))
-	for y := range h {
-		for x := range w {
-			n := uint8(r.UintN(24))
-			c := color.RGBA{uint8(255 * x / w), uint8(255 * y / h), uint8((x/16 ^ y/16) & 1 * 160), 255}
-			m.SetRGBA(x, y, color.RGBA{c.R/2 + n, c.G/2 + n, c.B/2 + n, 255})
-		}
-	}
-	return m
-}
-
-// photo encodes a scene as a JPEG file.
-func photo(t testing.TB, w, h int) []byte {
-	t.Helper()
-	return encodeJPEG(t, scene(w, h))
-}
-
-func encodeJPEG(t testing.TB, m image.Image) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	if err := jpeg.Encode(&buf, m, &jpeg.Options{Quality: 90}); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
-func mustRead(t testing.TB, data []byte) *Still {
-	t.Helper()
-	s, err := Read(data, Limits{})
-	if err != nil {
-		t.Fatalf("Read: %v", err)
-	}
-	return s
-}
-
-// insert puts segments directly behind the start of image.
-func insert(jpg []byte, segments ...[]byte) []byte {
-	out := bytes.Clone(jpg[:2])
-	for _, s := range segments {
-		out = append(out, s...)
-	}
-	return append(out, jpg[2:]...)
-}
-
-// segment makes a marker segment.
-func segment(mark byte, body ...byte) []byte {
-	n := len(body) + 2
-	return append([]byte{0xff, mark, byte(n >> 8), byte(n)}, body...)
 }
