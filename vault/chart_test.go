@@ -185,9 +185,18 @@ func TestDeliveryOfAnotherApproval(t *testing.T) {
 	must(w.V.Attach(t.Context(), w.records, id, []string{"fhir"}))(t)
 	job := w.job(vault.JobDeliver)
 	must(w.V.Delivery(t.Context(), w.worker, job))(t)
-	w.change(`UPDATE photos SET state = 'in_review', version = version + 1`)
-	_, err := w.V.Delivery(t.Context(), w.worker, job)
-	wants(t, "reopened", err, vault.ErrConflict)
+	for _, c := range []struct{ name, change, undo string }{
+		{"reopened", `UPDATE photos SET state = 'in_review', version = version + 1`,
+			`UPDATE photos SET state = 'approved', version = version - 1`},
+		{"not approved", `UPDATE photos SET state = 'rejected'`, `UPDATE photos SET state = 'approved'`},
+		{"approved anew", `UPDATE attachments SET version = version - 1`, `UPDATE attachments SET version = version + 1`},
+	} {
+		w.change(c.change)
+		_, err := w.V.Delivery(t.Context(), w.worker, job)
+		wants(t, c.name, err, vault.ErrConflict)
+		w.change(c.undo)
+		must(w.V.Delivery(t.Context(), w.worker, job))(t)
+	}
 	ok(t, w.V.DeliveryFailed(t.Context(), w.worker, job, errors.New("the approval was withdrawn"), true))
 	if n := w.count(`SELECT count(*) FROM attachments WHERE state = 'failed'`); n != 1 {
 		t.Errorf("%d failed attachments, want 1", n)
