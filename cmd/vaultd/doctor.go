@@ -159,11 +159,7 @@ func (d *doctor) clock() (string, error) {
 
 // checkChild has the limited child read a small picture.
 func checkChild(ctx context.Context) (string, error) {
-	command, err := childCommand()
-	if err != nil {
-		return "", err
-	}
-	pool, err := imaging.NewPool(imaging.PoolConfig{Command: command, Limits: imaging.DefaultLimits(), Size: 1})
+	pool, err := imaging.NewPool(imaging.PoolConfig{Command: childCommand, Limits: imaging.DefaultLimits(), Size: 1})
 	if err != nil {
 		return "", err
 	}

@@ -56,14 +56,9 @@ func (c *Config) openBlobs(ctx context.Context) (vault.Blobs, error) {
 	})
 }
 
-// childCommand is how the limited child is started: this very program again.
-func childCommand() ([]string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding this program for the limited child: %w", err)
-	}
-	return []string{self, "child"}, nil
-}
+// childCommand is how the limited child is started: this very program again,
+// also when its file was replaced meanwhile.
+var childCommand = []string{"/proc/self/exe", "child"}
 
 // openParts opens everything the configuration describes. beside is for the
 // operator's short commands, which may run next to the server and touch no
@@ -92,11 +87,7 @@ func openParts(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*
 	}
 	p := &parts{}
 	if !beside {
-		command, err := childCommand()
-		if err != nil {
-			return nil, err
-		}
-		if p.pool, err = imaging.NewPool(imaging.PoolConfig{Command: command, Limits: imaging.DefaultLimits()}); err != nil {
+		if p.pool, err = imaging.NewPool(imaging.PoolConfig{Command: childCommand, Limits: imaging.DefaultLimits()}); err != nil {
 			return nil, err
 		}
 	}
