@@ -95,7 +95,7 @@ func TestAttachedMeansReadBack(t *testing.T) {
 	job := w.job(vault.JobDeliver)
 	d := must(w.V.Delivery(t.Context(), w.worker, job))(t)
 	if d.Patient.RecordNumber != "TEST-000001" || d.Author.ID != w.author.Person() || d.Reviewer.ID != w.reviewer.Person() ||
-		string(d.Progress) != "{}" || !isJPEG(d.Bytes) || d.Width != 320 || d.Height != 240 || d.BodySite.Code == "" {
+		string(d.Progress) != "{}" || !isJPEG(d.Bytes) || d.Width != 160 || d.Height != 120 || d.BodySite.Code == "" {
 		t.Errorf("delivery %#v", *d)
 	}
 	original := sha256.Sum256(w.picture)

@@ -26,7 +26,7 @@ func TestJourney(t *testing.T) {
 			}
 		}
 		mine := must(w.V.PatientPhotos(ctx, w.author, w.patient))(t)
-		if len(mine) != 1 || mine[0].Note != "test note" || mine[0].State != vault.StateInReview || mine[0].Width != 320 {
+		if len(mine) != 1 || mine[0].Note != "test note" || mine[0].State != vault.StateInReview || mine[0].Width != 160 {
 			t.Fatalf("the author sees %#v", mine)
 		}
 		p := w.claim(w.reviewer, id)

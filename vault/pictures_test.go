@@ -94,7 +94,7 @@ func TestReveal(t *testing.T) {
 // TestStoreCannotSwap: whatever the store answers with instead of what was stored is refused and reported.
 func TestStoreCannotSwap(t *testing.T) {
 	w := newWorld(t)
-	first, other := w.inReview(), w.send(vaulttest.Picture(t, 320, 240, 99))
+	first, other := w.inReview(), w.send(vaulttest.Picture(t, 160, 120, 99))
 	w.Work(t)
 	blob := func(id vault.PhotoID, kind string) string {
 		var name string

@@ -137,7 +137,7 @@ func TestApproveRefuses(t *testing.T) {
 		{"old version", w.reviewer, drawn(p.Version - 1), vault.ErrConflict},
 		{"version of the future", w.reviewer, drawn(p.Version + 1), vault.ErrConflict},
 		{"not the holder", w.second, drawn(p.Version), vault.ErrConflict},
-		{"outside", w.reviewer, vault.Approval{Version: p.Version, Regions: region("face", 0, 0, 321, 10)}, vault.ErrInvalid},
+		{"outside", w.reviewer, vault.Approval{Version: p.Version, Regions: region("face", 0, 0, 161, 10)}, vault.ErrInvalid},
 		{"negative", w.reviewer, vault.Approval{Version: p.Version, Regions: region("face", -1, 0, 10, 10)}, vault.ErrInvalid},
 		{"empty", w.reviewer, vault.Approval{Version: p.Version, Regions: region("face", 10, 10, 10, 20)}, vault.ErrInvalid},
 		{"unknown kind", w.reviewer, vault.Approval{Version: p.Version, Regions: region("nose", 0, 0, 10, 10)}, vault.ErrInvalid},
@@ -213,10 +213,10 @@ func TestApproveCrashBeforeCommit(t *testing.T) {
 func TestRegionsKeepTheirFate(t *testing.T) {
 	w := newWorld(t)
 	id := w.inReview()
-	for i, x := range []int{0, 100, 200} { // as a detector would have proposed them
+	for i, x := range []int{0, 50, 100} { // as a detector would have proposed them
 		w.change(`INSERT INTO regions (id, photo, version, kind, x0, y0, x1, y1, score, source, fate)
 			VALUES ($1, $2, 2, 'face', $3, 10, $4, 60, 0.9, 'test detector', 'proposed')`,
-			string(rune('a'+i)), string(id), x, x+50)
+			string(rune('a'+i)), string(id), x, x+40)
 	}
 	p := w.claim(w.reviewer, id)
 	if len(p.Regions) != 3 {
@@ -224,7 +224,7 @@ func TestRegionsKeepTheirFate(t *testing.T) {
 	}
 	kept, moved := p.Regions[0], p.Regions[1]
 	box := moved.Box
-	box.X0 += 16
+	box.X0 += 8
 	done := must(w.V.Approve(t.Context(), w.reviewer, id, vault.Approval{Version: p.Version, Regions: []vault.ApprovedRegion{
 		{ID: kept.ID, Kind: kept.Kind, Box: kept.Box}, {ID: moved.ID, Kind: moved.Kind, Box: box}, {Kind: "tattoo", Box: drawnBox},
 	}}))(t)

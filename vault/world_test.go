@@ -70,7 +70,7 @@ func worldOn(t testing.TB, b *vaulttest.Bench) *world {
 	w.admin = b.Person(t, "admin", vault.RoleAdmin)
 	w.patient = b.Patient(t, w.author, w.colleague)
 	w.foreign = b.Patient(t, w.outsider)
-	w.picture = vaulttest.Picture(t, 320, 240, 7)
+	w.picture = vaulttest.Picture(t, 160, 120, 7)
 	return w
 }
 
