@@ -125,6 +125,7 @@ func TestShapes(t *testing.T) {
 		Hidden  string            `json:"-"`
 		private int
 	}
+	_ = sample{}.private
 	sh := &shapes{schemas: object{}}
 	if got := sh.of(reflect.TypeFor[sample]()); !reflect.DeepEqual(got, ref("Sample")) {
 		t.Fatalf("a named struct: got %v, want a reference", got)

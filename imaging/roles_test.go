@@ -54,11 +54,10 @@ func misbehave(how string) {
 	if err := limitSelf(req.MemoryBytes, req.CPUSeconds); err != nil {
 		os.Exit(4)
 	}
-	var hoard [][]byte
+	hoard := map[int][]byte{}
 	for n := 0; ; n++ {
 		if how == "child-eat" {
-			b := bytes.Repeat([]byte{byte(n)}, 16<<20)
-			hoard = append(hoard, b)
+			hoard[n] = bytes.Repeat([]byte{byte(n)}, 16<<20)
 		}
 	}
 }

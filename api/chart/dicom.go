@@ -188,9 +188,9 @@ func (t *dicomTarget) storeRefused(got answer) error {
 		} `json:"00081198"`
 	}
 	if json.Unmarshal(got.body, &reply) == nil {
-		for _, item := range reply.Failed.Value {
+		if failed := reply.Failed.Value; len(failed) > 0 { // one object was sent, so one can fail
 			reason := 0
-			if len(item.Reason.Value) > 0 {
+			if item := failed[0]; len(item.Reason.Value) > 0 {
 				reason = item.Reason.Value[0]
 			}
 			return &refusal{text: fmt.Sprintf("%s refused the DICOM object with reason %04XH", t.name, reason),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -178,7 +177,7 @@ func TestTopLevel(t *testing.T) {
 	}
 	for _, e := range entries {
 		if !slices.Contains(known, e.Name()) {
-			t.Error(fmt.Sprintf("%s is outside the agreed house", e.Name()))
+			t.Errorf("%s is outside the agreed house", e.Name())
 		}
 	}
 }
