@@ -27,6 +27,7 @@ const (
 	opRedact = "redact"
 	opCover  = "cover"
 	opChart  = "chart"
+	opLook   = "look"
 )
 
 // request asks a child for one thing. Its limits apply to the child before it reads the picture.

@@ -1,0 +1,78 @@
+//go:build !js
+
+package imaging
+
+import (
+	"context"
+	"fmt"
+	"math"
+)
+
+// Prove proves a redaction from the two files as they came back from where they are kept, and has a new child
+// look at the result again. The proof is that of ProveFiles and is made here; only the looking is left to the
+// child. It answers what the detectors still see, which is a reason to look again and no error.
+func (p *Pool) Prove(ctx context.Context, original, redacted []byte, masked []Box) (residual []Region, err error) {
+	if err := ProveFiles(original, redacted, masked); err != nil {
+		return nil, err
+	}
+	resp, err := p.ask(ctx, opLook, redacted, nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	pic, err := inspect(redacted)
+	if err != nil {
+		return nil, err
+	}
+	w, h := turnedSize(pic.orientation, pic.width, pic.height)
+	return checkRegions(resp.Regions, w, h)
+}
+
+// ProveFiles is Prove for two clean files: the masked boxes of redacted are solid, everything else is identical to
+// original, and the checker passes both. Any other outcome is ErrProof.
+func ProveFiles(original, redacted []byte, masked []Box) error {
+	before, err := newStill(original)
+	if err != nil {
+		return fmt.Errorf("%w: original: %w", ErrProof, err)
+	}
+	after, err := newStill(redacted)
+	if err != nil {
+		return fmt.Errorf("%w: redacted: %w", ErrProof, err)
+	}
+	return Prove(before, after, masked)
+}
+
+// ProveMasked proves of a redacted file alone that the checker passes it and that each masked box, in upright
+// pixels, is made of whole coded units of one constant. What lies outside the masks it cannot judge. Any other
+// outcome is ErrProof.
+func ProveMasked(redacted []byte, masked []Box) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("%w: reading stopped", ErrProof)
+		}
+	}()
+	s, err := newStill(redacted)
+	if err != nil {
+		return fmt.Errorf("%w: redacted: %w", ErrProof, err)
+	}
+	c, err := s.coefficients()
+	if err != nil {
+		return fmt.Errorf("%w: redacted: %w", ErrProof, err)
+	}
+	for _, box := range masked {
+		r := s.stored(box)
+		if !aligned(c, r) {
+			return fmt.Errorf("%w: a mask is not made of whole units", ErrProof)
+		}
+		if !c.MaskedSolid(r) {
+			return fmt.Errorf("%w: a mask is not solid", ErrProof)
+		}
+	}
+	return nil
+}
+
+// Thresholds gives the least Score that each search reports, as Regions have it: "face" for upright faces,
+// "face_tilted" for those seen only in a turned picture.
+func Thresholds() map[string]float64 {
+	score := func(q float64) float64 { return math.Round(1000*q/(q+scoreScale)) / 1000 }
+	return map[string]float64{"face": score(faceThreshold), "face_tilted": score(tiltThreshold)}
+}
