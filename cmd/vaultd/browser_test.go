@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -217,6 +218,43 @@ func (b *browser) signOut() {
 	b.t.Helper()
 	b.run("signing out", chromedp.Click(`form[action="/sign-out"] button`, chromedp.ByQuery))
 	b.until("signed out", `location.pathname === '/sign-in'`)
+}
+
+// path is a stroke over the picture, from (x, y) in parts of its size, 15 % long.
+func (b *browser) path(x, y float64) (points [5][2]float64) {
+	b.t.Helper()
+	box := value[[]float64](b, "measuring the picture", `(() => { const r = document.querySelector('#picture').getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; })()`)
+	for i := range points {
+		along := 0.15 * float64(i) / float64(len(points)-1)
+		points[i] = [2]float64{box[0] + box[2]*(x+along), box[1] + box[3]*(y+along)}
+	}
+	return points
+}
+
+// drag draws with the mouse.
+func (b *browser) drag(x, y float64) {
+	b.t.Helper()
+	points := b.path(x, y)
+	last := len(points) - 1
+	actions := []chromedp.Action{input.DispatchMouseEvent(input.MousePressed, points[0][0], points[0][1]).WithButton(input.Left).WithClickCount(1)}
+	for _, p := range points[1:] {
+		actions = append(actions, input.DispatchMouseEvent(input.MouseMoved, p[0], p[1]).WithButton(input.Left).WithButtons(1))
+	}
+	b.run("dragging", append(actions, input.DispatchMouseEvent(input.MouseReleased, points[last][0], points[last][1]).WithButton(input.Left).WithClickCount(1))...)
+}
+
+// touch draws with one finger.
+func (b *browser) touch(x, y float64) {
+	b.t.Helper()
+	var actions []chromedp.Action
+	for i, p := range b.path(x, y) {
+		kind := input.TouchMove
+		if i == 0 {
+			kind = input.TouchStart
+		}
+		actions = append(actions, input.DispatchTouchEvent(kind, []*input.TouchPoint{{X: p[0], Y: p[1]}}))
+	}
+	b.run("touching", append(actions, input.DispatchTouchEvent(input.TouchEnd, []*input.TouchPoint{}))...)
 }
 
 // answerDialogs accepts leave-page questions, as a person in a hurry would.

@@ -68,20 +68,7 @@ func TestJourney(t *testing.T) {
 // page is loaded again, and the photo goes when the network is back.
 func capture(b *browser, s *service) vault.Photo {
 	b.signIn(s, "clinician", "/capture")
-	b.run("patients listed", chromedp.WaitVisible(`#patients button`, chromedp.ByQuery))
-	b.look("capture-1-patient")
-	b.run("choosing", chromedp.Click(`#patients button`, chromedp.ByQuery), chromedp.WaitVisible("#confirm-yes", chromedp.ByQuery))
-	b.look("capture-2-confirm")
-	b.run("confirming", chromedp.Click("#confirm-yes", chromedp.ByQuery), chromedp.WaitVisible("#details", chromedp.ByQuery))
-	b.run("details", chromedp.Click(`#details input[name=record]`, chromedp.ByQuery),
-		chromedp.Evaluate(`(() => { const s = document.querySelector('#site'); s.value = [...s.options].find(o => o.value && !o.dataset.sided).value; s.dispatchEvent(new Event('change', {bubbles: true})); })()`, nil),
-		chromedp.SendKeys("#note", "journey-note-to-be-sealed", chromedp.ByQuery))
-	b.look("capture-3-details")
-	b.run("to the camera", chromedp.Click(`#details button[type=submit]`, chromedp.ByQuery))
-	b.until("camera ready", `document.querySelector('#shutter') && !document.querySelector('#shutter').disabled`)
-	b.look("capture-4-camera")
-	b.run("shutter", chromedp.Click("#shutter", chromedp.ByQuery), chromedp.WaitVisible("#send", chromedp.ByQuery))
-	b.look("capture-5-preview")
+	toPreview(b, true)
 	offline(b, true)
 	b.run("sending", chromedp.Click("#send", chromedp.ByQuery), chromedp.WaitVisible("#step-sent", chromedp.ByQuery))
 	b.until("queued", `document.querySelectorAll('#queue-list li').length === 1`)
@@ -102,6 +89,62 @@ func capture(b *browser, s *service) vault.Photo {
 	b.look("captures")
 	b.signOut()
 	return photo
+}
+
+const firstSite = `(() => {
+	const site = document.querySelector('#site');
+	site.value = [...site.options].find(o => o.value && !o.dataset.sided).value;
+	site.dispatchEvent(new Event('change', {bubbles: true}));
+})()`
+
+// toPreview goes from the list of patients to a photo that could be sent.
+func toPreview(b *browser, look bool) {
+	see := func(name string) {
+		if look {
+			b.look(name)
+		}
+	}
+	b.run("patients listed", chromedp.WaitVisible(`#patients button`, chromedp.ByQuery))
+	see("capture-1-patient")
+	b.run("choosing", chromedp.Click(`#patients button`, chromedp.ByQuery), chromedp.WaitVisible("#confirm-yes", chromedp.ByQuery))
+	see("capture-2-confirm")
+	b.run("confirming", chromedp.Click("#confirm-yes", chromedp.ByQuery), chromedp.WaitVisible("#details", chromedp.ByQuery))
+	b.run("details", chromedp.Click(`#details input[name=record]`, chromedp.ByQuery), chromedp.Evaluate(firstSite, nil),
+		chromedp.SendKeys("#note", "journey-note-to-be-sealed", chromedp.ByQuery))
+	see("capture-3-details")
+	b.run("to the camera", chromedp.Click(`#details button[type=submit]`, chromedp.ByQuery))
+	b.until("camera ready", `document.querySelector('#shutter') && !document.querySelector('#shutter').disabled`)
+	see("capture-4-camera")
+	b.run("shutter", chromedp.Click("#shutter", chromedp.ByQuery), chromedp.WaitVisible("#send", chromedp.ByQuery))
+	see("capture-5-preview")
+}
+
+// TestSessionEndsMidCapture: the photo is sealed and stays queued when the
+// session is gone at Send, and goes after signing in on the same page.
+func TestSessionEndsMidCapture(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	b := openBrowser(t, t.TempDir(), photograph(t))
+	b.answerDialogs()
+	b.signIn(s, "clinician", "/capture")
+	toPreview(b, false)
+	b.run("losing the session", network.ClearBrowserCookies(), chromedp.Click("#send", chromedp.ByQuery))
+	b.until("asked to sign in", `document.querySelector('#again').open`)
+	if got := value[int](b, "queue", `document.querySelectorAll('#queue-list li').length`); got != 1 {
+		t.Errorf("queue while signed out: got %d photos, want 1", got)
+	}
+	if n := len(s.signIn("clinician").captures()); n != 0 {
+		t.Errorf("the vault took %d captures without a session, want 0", n)
+	}
+	b.look("capture-8-session-ended")
+	a := s.accounts["clinician"]
+	b.run("signing in again", chromedp.SendKeys("#again-login", a.Login, chromedp.ByQuery),
+		chromedp.SendKeys("#again-password", a.Password, chromedp.ByQuery), chromedp.Click("#again-form button[type=submit]", chromedp.ByQuery))
+	b.until("received", `/received/i.test(document.querySelector('#queue-list')?.innerText ?? '')`)
+	if n := len(s.signIn("clinician").captures()); n != 1 {
+		t.Errorf("after signing in: got %d captures, want 1", n)
+	}
+	b.noFaults()
 }
 
 func offline(b *browser, cut bool) {
@@ -125,6 +168,10 @@ func review(b *browser, s *service, photo vault.Photo) map[string][]byte {
 	b.run("drawing one", chromedp.Focus("#picture", chromedp.ByQuery), chromedp.KeyEvent("n"))
 	b.until("drawn", fmt.Sprintf(`document.querySelectorAll('#regions li').length === %d`, before))
 	b.run("moving and growing", chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowDown))
+	b.drag(0.05, 0.75)
+	b.until("drawn by mouse", fmt.Sprintf(`document.querySelectorAll('#regions li').length === %d`, before+1))
+	b.touch(0.05, 0.05)
+	b.until("drawn by finger", fmt.Sprintf(`document.querySelectorAll('#regions li').length === %d`, before+2))
 	b.look("review-2-corrected")
 	b.run("keys", chromedp.KeyEvent("?"), chromedp.WaitVisible("#help", chromedp.ByQuery))
 	b.look("review-3-keys")
