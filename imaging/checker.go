@@ -11,8 +11,9 @@ import (
 
 // The checker. It reads a file that is about to be stored, knows nothing of how it was written, and refuses
 // whatever is not on the list: SOI, JFIF or Adobe, an orientation alone, one of three colour profiles by
-// digest, tables that are used, one frame, one sequential scan that ends exactly where it must, EOI, and not
-// one byte more. It shares no code with the writer; even the profiles are known here only by their digests.
+// digest, tables that are used, one frame, scans that together hold each coefficient once and end exactly where
+// they must, EOI, and not one byte more. It shares no code with the writer; even the profiles are known here only
+// by their digests.
 
 // profileDigests are the SHA-256 of the three profiles that may stand in a file.
 var profileDigests = map[string]profileKind{
@@ -33,6 +34,7 @@ type picture struct {
 	orientation   int
 	profile       profileKind
 	baseline      bool
+	progressive   bool
 	adobe         bool
 }
 
@@ -49,13 +51,8 @@ type grammar struct {
 	huff    [8]*codeTable // DC 0 to 3, AC 4 to 7
 	restart int
 	comps   []frameComponent
-}
-
-// frameComponent is one entry of the frame header (T.81 B.2.2), with the tables its scan names.
-type frameComponent struct {
-	id, h, v, tq byte
-	dc, ac       *codeTable
-	level        int32 // the DC so far
+	scans   int
+	scan    scan // the one whose header was read last
 }
 
 // The order in which segments may come. Tables may repeat, the others may not.
@@ -82,16 +79,20 @@ func inspect(data []byte) (picture, error) {
 		return picture{}, refuse("no start of image")
 	}
 	g := &grammar{data: data, at: 2, pic: picture{orientation: 1}}
-	for g.last != placeScan {
+	for !g.complete() {
 		if err := g.segment(); err != nil {
 			if errors.Is(err, errShort) {
 				err = refuse("a segment is short")
 			}
 			return picture{}, err
 		}
-	}
-	if err := g.scanData(); err != nil {
-		return picture{}, err
+		if g.last != placeScan {
+			continue
+		}
+		if err := g.scanData(); err != nil {
+			return picture{}, err
+		}
+		g.last = placeFrame // tables and a further scan may follow
 	}
 	if rest := data[g.at:]; len(rest) != 2 || rest[0] != 0xff || rest[1] != markEOI {
 		return picture{}, refuse("bytes where the image must end")
@@ -122,8 +123,8 @@ func (g *grammar) segment() error {
 		return g.step(placeProfile, g.checkProfile(body))
 	case markDQT:
 		return g.step(placeDQT, g.checkQuant(body))
-	case markSOF0, markSOF1:
-		g.pic.baseline = mark == markSOF0
+	case markSOF0, markSOF1, markSOF2:
+		g.pic.baseline, g.pic.progressive = mark == markSOF0, mark == markSOF2
 		return g.step(placeFrame, g.checkFrame(body))
 	case markDHT:
 		return g.step(placeDHT, g.checkHuffman(body))
@@ -224,7 +225,7 @@ func (g *grammar) checkFrame(b []byte) error {
 	}
 	var used [4]bool
 	for c := b[6:]; len(c) > 0; c = c[3:] {
-		f := frameComponent{id: c[0], h: c[1] >> 4, v: c[1] & 15, tq: c[2]}
+		f := frameComponent{id: c[0], h: int(c[1] >> 4), v: int(c[1] & 15), tq: c[2]}
 		if f.h < 1 || f.h > 4 || f.v < 1 || f.v > 4 || f.tq > 3 || !g.quant[f.tq] {
 			return refuse("frame component")
 		}
@@ -245,37 +246,14 @@ func (g *grammar) checkFrame(b []byte) error {
 	if len(g.comps) == 3 && !g.jfif && !g.pic.adobe {
 		return refuse("colours without a meaning")
 	}
-	return nil
+	return g.layOut()
 }
 
-// checkRestart reads the restart interval (T.81 B.2.4.4).
+// checkRestart reads the restart interval (T.81 B.2.4.4), which all scans share.
 func (g *grammar) checkRestart(b []byte) error {
-	if len(b) != 2 || (b[0] == 0 && b[1] == 0) {
+	if len(b) != 2 || (b[0] == 0 && b[1] == 0) || g.scans > 0 {
 		return refuse("restart interval")
 	}
 	g.restart = int(binary.BigEndian.Uint16(b))
-	return nil
-}
-
-// checkScan reads the scan header (T.81 B.2.3): all components, all coefficients, tables all used.
-func (g *grammar) checkScan(b []byte) error {
-	n := len(g.comps)
-	if n == 0 || len(b) != 4+2*n || int(b[0]) != n || !bytes.Equal(b[1+2*n:], []byte{0, 63, 0}) {
-		return refuse("scan header")
-	}
-	var used [8]bool
-	for i := range g.comps {
-		id, dc, ac := b[1+2*i], b[2+2*i]>>4, b[2+2*i]&15
-		if id != g.comps[i].id || dc > 3 || ac > 3 || g.huff[dc] == nil || g.huff[4+ac] == nil {
-			return refuse("scan component")
-		}
-		g.comps[i].dc, g.comps[i].ac = g.huff[dc], g.huff[4+ac]
-		used[dc], used[4+ac] = true, true
-	}
-	for i, t := range g.huff {
-		if (t != nil) != used[i] {
-			return refuse("a code table that is not used")
-		}
-	}
 	return nil
 }

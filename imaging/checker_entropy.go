@@ -1,8 +1,8 @@
 package imaging
 
 // The checker's own walk over entropy-coded data (T.81 F.2.2). It keeps no coefficient: it only follows the
-// codes to see that the scan holds exactly the blocks of the frame, that its padding is ones, that its restart
-// markers count, and that each symbol a table defines occurs, so that nothing can ride along.
+// codes to see that a scan holds exactly its blocks, that its padding is ones, that its restart markers count, and
+// that each symbol a table defines occurs, so that nothing can ride along.
 
 // codeTable is a Huffman table as a list of codes by length (T.81 annex C).
 type codeTable struct {
@@ -38,7 +38,7 @@ func (g *grammar) checkHuffman(b []byte) error {
 			return refuse("code table")
 		}
 		t.symbol = b[17 : 17+total]
-		if err := t.prepare(class == 0); err != nil {
+		if err := t.prepare(class == 0, g.pic.progressive); err != nil {
 			return err
 		}
 		g.huff[4*class+id] = t
@@ -47,13 +47,13 @@ func (g *grammar) checkHuffman(b []byte) error {
 	return nil
 }
 
-// prepare checks the symbols, which must be ones that 8-bit pictures use and each at most once (T.81 F.1.2),
-// and fills the fast table.
-func (t *codeTable) prepare(dc bool) error {
+// prepare checks the symbols, which must be ones that 8-bit pictures use and each at most once (T.81 F.1.2; in
+// progressive frames G.1.2.2 adds runs of ended blocks), and fills the fast table.
+func (t *codeTable) prepare(dc, progressive bool) error {
 	var seen [256]bool
 	for _, s := range t.symbol {
 		size, run := s&15, s>>4
-		if seen[s] || (dc && s > 11) || (!dc && (size > 10 || (size == 0 && run != 0 && run != 15))) {
+		if seen[s] || (dc && s > 11) || (!dc && (size > 10 || (size == 0 && run != 0 && run != 15 && !progressive))) {
 			return refuse("code table symbol")
 		}
 		seen[s] = true
@@ -67,6 +67,16 @@ func (t *codeTable) prepare(dc bool) error {
 		}
 	}
 	return nil
+}
+
+// allUsed reports whether each symbol has occurred.
+func (t *codeTable) allUsed() bool {
+	for i := range t.symbol {
+		if !t.used[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // bits reads a scan. A stuffed zero after 0xff is dropped, any other marker ends the bits (T.81 F.2.2.5).
@@ -140,26 +150,16 @@ func (b *bits) symbol(t *codeTable, dc bool) (symbol byte, value int32, ok bool)
 	return s, value, true
 }
 
-// block follows one block: a DC difference, then runs and values up to 63 or an end of block.
-func (b *bits) block(c *frameComponent) bool {
-	_, diff, ok := b.symbol(c.dc, true)
-	if c.level += diff; !ok || c.level < -1024 || c.level > 1023 {
-		return false // a DC of 8-bit samples has 11 bits (F.1.2.1.1)
+// take reads up to 32 bits.
+func (b *bits) take(size uint) (value uint32, ok bool) {
+	if b.n < 32 {
+		b.fill()
 	}
-	for k := 1; k < 64; {
-		s, _, ok := b.symbol(c.ac, false)
-		if !ok {
-			return false
-		}
-		if s == 0 {
-			return true
-		}
-		k += int(s>>4) + 1
-		if k > 64 {
-			return false
-		}
+	if size > b.n {
+		return 0, false
 	}
-	return true
+	b.n -= size
+	return uint32(b.acc >> b.n & (1<<size - 1)), true
 }
 
 // align ends an interval: fewer than 8 bits may be left, all ones (T.81 F.1.2.3).
@@ -168,58 +168,4 @@ func (b *bits) align() bool {
 	ok := b.n < 8 && b.acc&(1<<b.n-1) == 1<<b.n-1
 	b.n, b.acc, b.ended = 0, 0, false
 	return ok
-}
-
-// scanData follows the only scan from the end of its header.
-func (g *grammar) scanData() error {
-	blocks, units := g.units()
-	b := &bits{data: g.data, at: g.at}
-	for n, next := 0, byte(0); n < units; n++ {
-		if g.restart > 0 && n > 0 && n%g.restart == 0 {
-			if !b.align() || b.at+2 > len(b.data) || b.data[b.at] != 0xff || b.data[b.at+1] != markRST0+next {
-				return refuse("restart marker")
-			}
-			b.at, next = b.at+2, (next+1)&7
-			for i := range g.comps {
-				g.comps[i].level = 0
-			}
-		}
-		for i := range g.comps {
-			for range blocks[i] {
-				if !b.block(&g.comps[i]) {
-					return refuse("picture data")
-				}
-			}
-		}
-	}
-	if !b.align() {
-		return refuse("bits after the picture data")
-	}
-	g.at = b.at
-	for _, t := range g.huff {
-		if t == nil {
-			continue
-		}
-		for i := range t.symbol {
-			if !t.used[i] {
-				return refuse("a code that does not occur")
-			}
-		}
-	}
-	return nil
-}
-
-// units counts the blocks of each component in a unit of the scan, and the units (T.81 A.2).
-func (g *grammar) units() (blocks [3]int, units int) {
-	if len(g.comps) == 1 {
-		blocks[0] = 1
-		return blocks, ((g.pic.width + 7) / 8) * ((g.pic.height + 7) / 8)
-	}
-	hmax, vmax := 1, 1
-	for i, c := range g.comps {
-		blocks[i] = int(c.h) * int(c.v)
-		hmax, vmax = max(hmax, int(c.h)), max(vmax, int(c.v))
-	}
-	w, h := 8*hmax, 8*vmax
-	return blocks, ((g.pic.width + w - 1) / w) * ((g.pic.height + h - 1) / h)
 }

@@ -54,11 +54,16 @@ func (l Limits) fits(w, h int64) error {
 	return nil
 }
 
+// maxScanWork bounds scans × pixels, what a file may make its reader do: 1e9, or 20 scans of the largest picture
+// where more pixels are allowed than by default.
+func (l Limits) maxScanWork() int64 { return max(1_000_000_000, 20*l.MaxPixels) }
+
 // codec gives the limits in the codec's terms.
 func (l Limits) codec() jpegcoef.Limits {
 	c := jpegcoef.DefaultLimits()
 	c.MaxBytes, c.MaxPixels, c.MaxSide = l.MaxBytes, l.MaxPixels, l.MaxSide
 	c.MaxSegments, c.MaxScans = l.MaxSegments, l.MaxScans
+	c.MaxScanWork = l.maxScanWork()
 	return c
 }
 

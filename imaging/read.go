@@ -79,9 +79,15 @@ func (s *source) still(c *jpegcoef.Coefficients, orientation int, converted stri
 // (ITU-T T.872 6.5.3: version 100, no flags, transform 0).
 var adobeRGB = []byte{0xff, markAPP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0}
 
-// rebuild writes coefficients as a file that holds what DESIGN section 5 allows and nothing else.
+// rebuild writes coefficients as a file that holds what STRIP.md lists and nothing else. It is progressive when
+// the coefficients come from a progressive file.
 func rebuild(c *jpegcoef.Coefficients, orientation int, profile profileKind) ([]byte, error) {
-	var o jpegcoef.WriteOptions
+	return rebuildAs(c, orientation, profile, c.Progressive())
+}
+
+// rebuildAs is rebuild with the form given.
+func rebuildAs(c *jpegcoef.Coefficients, orientation int, profile profileKind, progressive bool) ([]byte, error) {
+	o := jpegcoef.WriteOptions{Progressive: progressive}
 	if orientation != 1 {
 		o.Extra = append(o.Extra, orientationSegment(orientation))
 	}

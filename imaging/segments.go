@@ -35,6 +35,7 @@ func (s *source) exif(tiff []byte) {
 const (
 	markSOF0  = 0xc0
 	markSOF1  = 0xc1
+	markSOF2  = 0xc2
 	markDHT   = 0xc4
 	markRST0  = 0xd0
 	markRST7  = 0xd7

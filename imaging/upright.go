@@ -33,21 +33,20 @@ func turnImage(img image.Image, orientation int) image.Image {
 }
 
 // Baseline gives a baseline JPEG (ITU-T T.81 process 1) of upright pixels, and its size, for charts that
-// cannot carry an orientation. The coefficients are kept when the Still is upright, YCbCr or grey, and already
-// baseline; otherwise the pixels are turned and encoded anew, and a caller that must say so compares the
-// result with Bytes.
+// cannot carry an orientation. The coefficients are kept when the Still is upright, YCbCr or grey, and its
+// quantisation fits baseline: as they are, or written sequentially when the Still is progressive. Otherwise the
+// pixels are turned and encoded anew.
 func Baseline(s *Still) (data []byte, width, height int, err error) {
 	defer rescue(&err)
 	c, err := s.coefficients()
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	p, err := inspect(s.data)
-	if err != nil {
-		return nil, 0, 0, err
-	}
-	if s.orientation == 1 && p.baseline && c.ColorTransform() != jpegcoef.RGB {
-		return s.Bytes(), s.width, s.height, nil
+	if s.orientation == 1 && c.ColorTransform() != jpegcoef.RGB {
+		data, p, err := s.sequential(c)
+		if err != nil || p.baseline {
+			return data, s.width, s.height, err
+		}
 	}
 	img, err := c.Decode()
 	if err != nil {
@@ -65,4 +64,20 @@ func Baseline(s *Still) (data []byte, width, height int, err error) {
 		return nil, 0, 0, fmt.Errorf("checking the turned picture: %w", err)
 	}
 	return data, s.width, s.height, nil
+}
+
+// sequential gives the picture's coefficients in a sequential file, and what the checker saw in it.
+func (s *Still) sequential(c *jpegcoef.Coefficients) ([]byte, picture, error) {
+	data := s.Bytes()
+	p, err := inspect(data)
+	if err != nil || !p.progressive {
+		return data, p, err
+	}
+	if data, err = rebuildAs(c, s.orientation, s.profile, false); err != nil {
+		return nil, p, err
+	}
+	if p, err = inspect(data); err != nil {
+		return nil, p, fmt.Errorf("checking the sequential picture: %w", err)
+	}
+	return data, p, nil
 }
