@@ -117,6 +117,9 @@ func (e eventView) Sentence() string {
 	return out + "."
 }
 
+// Automatic tells what the vault did by itself from what somebody did.
+func (e eventView) Automatic() bool { return strings.HasPrefix(e.Actor, "job:") }
+
 // Refusal says that the act did not happen.
 func (e eventView) Refusal() string {
 	switch e.Outcome {

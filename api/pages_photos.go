@@ -100,7 +100,7 @@ type remark struct{ Text, Tone string }
 func (p photoView) What() *remark {
 	switch p.State {
 	case vault.StateQuarantined:
-		return &remark{sentenceEnd(p.Reason, "The file could not be read as a picture.") + " Nothing of it entered the record; please take the photo again.", "bad"}
+		return &remark{sentenceEnd(p.Reason, "The file could not be read as a picture. Take the photo again.") + " Nothing of it entered the record.", "bad"}
 	case vault.StateRejected:
 		return &remark{"A reviewer rejected it: " + sentenceEnd(p.Reason, "no reason is kept."), "bad"}
 	case vault.StateInReview:

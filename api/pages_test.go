@@ -130,7 +130,7 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		has, lacks []string
 	}{
 		{"sent photos", "/captures", clinician, []string{
-			"Being prepared", "Waiting for review", "Approved", "Rejected", "Could not be used", "please take the photo again",
+			"Being prepared", "Waiting for review", "Approved", "Rejected", "Could not be used", "ake the photo again. Nothing of it entered the record.",
 			"A reviewer rejected it: Out of focus.", "Synthetic Patient", id(vault.StateInReview) + "/renditions/covered_thumb",
 			id(vault.StateApproved) + "/renditions/redacted_thumb",
 		}, []string{id(vault.StateApproved) + "/renditions/covered", "/renditions/display", "/renditions/original", id(vault.StateQuarantined) + "/renditions"}},
@@ -147,7 +147,7 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		{"audit of a patient", "/audit?patient=" + patient, privacy, []string{"About Synthetic Patient 1, number TEST-000001", "patient (pseudonym)"}, nil},
 		{"audit of a person", "/audit?person=" + string(w.actorOf(t, clinician).Person()), privacy, []string{"By Demo only-clinician", "selected"}, []string{"approved a photo"}},
 		{"audit, later page", "/audit?before=5", privacy, []string{"Raw entry 4"}, []string{"Raw entry 5"}},
-		{"people", "/people", admin, []string{"only-reviewer", "Privacy officer", "/api/v1/people/only-reviewer/disable"}, []string{"/api/v1/people/only-admin/disable", "Synthetic Patient"}},
+		{"people", "/people", admin, []string{"only-reviewer", "Privacy officer", "/api/v1/people/only-reviewer/disable", "/api/v1/people/only-reviewer/password", `/api/v1/people/only-admin/password" data-name="Demo only-admin" data-self`}, []string{"/api/v1/people/only-admin/disable", "Synthetic Patient"}},
 		{"health", "/health", admin, []string{"database", "Photos in review", "None. Work that fails"}, []string{"Synthetic Patient"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,13 +5,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Problem, address, call, offline, problemFrom } from '../../api/web/static/lib/api.js';
-import { current, pause, stateWords, tags } from '../../api/web/static/lib/attach.js';
+import { current, errorWords, pause, stateWords, tags } from '../../api/web/static/lib/attach.js';
 import { safeNext, signInSentence } from '../../api/web/static/lib/next.js';
 import { countText } from '../../api/web/static/lib/patients.js';
-import { clockTime, leftOver, localTime } from '../../api/web/static/lib/time.js';
+import { clockTime, exactTime, leftOver, localTime } from '../../api/web/static/lib/time.js';
+import { passwordGap } from '../../api/web/static/lib/password.js';
 import { verifyWords } from '../../api/web/static/lib/verify.js';
 import { factsOf, likelyEncounter, missing } from '../../api/web/static/pages/capture-facts.js';
-import { hintText, rowWords, sizeText } from '../../api/web/static/pages/capture-queue.js';
+import { hintText, othersText, rowWords, sizeText } from '../../api/web/static/pages/capture-queue.js';
 
 test('addresses are filled and escaped', () => {
   assert.equal(address('/api/{id}/{kind}', { id: 'A/../B', kind: 'x' }), '/api/A%2F..%2FB/x');
@@ -62,6 +63,8 @@ test('a refused sign-in is said plainly', () => {
 
 test('times', () => {
   assert.equal(localTime('2026-11-21T22:05:09.000Z', 'UTC'), '21 Nov 2026, 22:05');
+  assert.equal(exactTime('2026-11-21T22:05:09.000Z', 'UTC'), '21 Nov 2026, 22:05:09');
+  assert.equal(exactTime('yesterday'), 'not yet');
   assert.equal(localTime(null), 'not yet');
   assert.equal(localTime('yesterday'), 'not yet');
   assert.equal(clockTime('2026-11-21T22:05:09.000Z', 'UTC'), '22:05:09');
@@ -139,8 +142,35 @@ test('a broken log is never called verified', () => {
   const good = verifyWords({ ok: true, size: 12, checkpoints: 1, last_checkpoint: '2026-11-21T22:05:09.000Z', root: 'abc=' }, 'UTC');
   assert.ok(good.good);
   assert.match(good.lines[0], /^Verified: the log is whole\. All 12 entries agree with 1 signed checkpoint, the last of 21 Nov 2026, 22:05\.$/);
+  const young = verifyWords({ ok: true, size: 12, covered: 9, checkpoints: 2, root: 'abc=' });
+  assert.match(young.lines[0], /^Verified: the log is whole\. Of 12 entries, the last 3 are newer than any checkpoint .* the 9 before agree with 2 signed checkpoints\.$/);
+  assert.match(verifyWords({ ok: true, size: 12, covered: 11, checkpoints: 2 }).lines[0], /the last one is newer/);
+  assert.doesNotMatch(young.lines.join(' '), /All 12/);
   const bad = verifyWords({ ok: false, size: 12, checkpoints: 1, problem: 'entry 4 was changed', first_bad: 4 });
   assert.equal(bad.good, false);
   assert.match(bad.lines.join(' '), /NOT whole: entry 4 was changed\. The first entry that is wrong is number 4/);
   assert.doesNotMatch(bad.lines.join(' '), /verified/i);
+});
+
+test('a password is long enough and written the same twice', () => {
+  for (const [name, password, again, want] of [
+    ['good', 'twelve chars', undefined, ''], ['good twice', 'twelve chars', 'twelve chars', ''],
+    ['short', 'eleven char', undefined, 'at least 12'], ['short in characters, not in bytes', '\u{1F600}'.repeat(11), undefined, 'at least 12'],
+    ['other', 'twelve chars', 'twelve Chars', 'not the same'], ['empty again', 'twelve chars', '', 'not the same'],
+  ]) {
+    const got = passwordGap(password, again);
+    assert.ok(want === '' ? got === '' : got.includes(want), `${name}: got "${got}", want "${want}"`);
+  }
+});
+
+test('an attachment that is still tried says so', () => {
+  assert.equal(errorWords({ id: 'A', target: 'fhir', state: 'failed', last_error: 'Refused.' }), 'Refused.');
+  assert.match(errorWords({ id: 'A', target: 'fhir', state: 'pending', last_error: 'No answer.' }), /tried again by itself.*No answer\./);
+  assert.equal(errorWords({ id: 'A', target: 'fhir', state: 'pending', last_error: '' }), '');
+});
+
+test('photos of other people are counted, not shown', () => {
+  assert.equal(othersText(0), '');
+  assert.match(othersText(1), /^One sealed photo .* it goes /);
+  assert.match(othersText(3), /^3 sealed photos .* they go /);
 });

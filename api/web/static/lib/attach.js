@@ -20,6 +20,12 @@ const states = {
 /** @param {string} state */
 export const stateWords = (state) => states[state] ?? { text: state, tone: '' };
 
+/**
+ * What went wrong with an attachment, and whether somebody has to do something about it.
+ * @param {Attachment} a
+ */
+export const errorWords = (a) => (a.last_error && a.state === 'pending' ? `Not reached; it is tried again by itself. Last answer: ${a.last_error}` : a.last_error ?? '');
+
 /** @type {Record<string, string>} */
 const targets = { fhir: 'Health record (FHIR)', dicom: 'Image archive (DICOM)' };
 

@@ -17,6 +17,18 @@ export function localTime(iso, zone) {
 }
 
 /**
+ * The same to the second, for the log.
+ * @param {string} iso RFC 3339
+ * @param {string} [zone]
+ * @returns {string} for example "21 Nov 2026, 22:05:09"
+ */
+export function exactTime(iso, zone) {
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return 'not yet';
+  return new Intl.DateTimeFormat('en-GB', { ...style, second: '2-digit', timeZone: zone }).format(at);
+}
+
+/**
  * The time of day, with seconds.
  * @param {string} iso RFC 3339
  * @param {string} [zone]
@@ -42,6 +54,6 @@ export function leftOver(ms) {
 export function localTimes(root) {
   for (const node of root.querySelectorAll('time[datetime]')) {
     const iso = node.getAttribute('datetime');
-    if (iso) node.textContent = localTime(iso);
+    if (iso) node.textContent = node.hasAttribute('data-seconds') ? exactTime(iso) : localTime(iso);
   }
 }

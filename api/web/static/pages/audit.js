@@ -20,6 +20,13 @@ form.addEventListener('submit', async (event) => {
   }
 });
 
+const peopleOnly = document.getElementById('people-only');
+if (peopleOnly instanceof HTMLInputElement) {
+  const hide = () => document.querySelector('.trail')?.classList.toggle('people-only', peopleOnly.checked);
+  peopleOnly.addEventListener('change', hide);
+  hide(); // a browser may bring the tick back with the page
+}
+
 const verify = need('verify', HTMLButtonElement);
 verify.addEventListener('click', () => {
   const out = need('verify-result', HTMLElement);

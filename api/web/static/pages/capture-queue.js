@@ -45,6 +45,15 @@ export function hintText(mine, received) {
   return parts.join(', ');
 }
 
+/**
+ * What waits here of other people, whom this device may be shared with.
+ * @param {number} others
+ */
+export function othersText(others) {
+  if (others === 1) return 'One sealed photo of somebody else waits here; it goes when that person signs in on this device.';
+  return others ? `${others} sealed photos of somebody else wait here; they go when that person signs in on this device.` : '';
+}
+
 export class Panel {
   /** @param {string} owner @param {(captureID: string) => void} retry */
   constructor(owner, retry) {
@@ -69,11 +78,16 @@ export class Panel {
     const hint = need('queue-hint', HTMLElement);
     hint.textContent = hintText(mine, this.received.length);
     show(hint, hint.textContent !== '');
-    const empty = need('queue-empty', HTMLElement);
-    empty.textContent = others
-      ? `${others} sealed photo${others === 1 ? '' : 's'} of somebody else wait here; they go when that person signs in on this device.`
-      : 'Nothing waits on this device.';
-    show(empty, rows.length === 0 || others > 0);
+    const theirs = need('queue-others', HTMLElement);
+    theirs.textContent = othersText(others);
+    show(theirs, others > 0);
+    this.shown();
+  }
+
+  /** With nothing to tell, the panel leaves the room to the step. */
+  shown() {
+    const parts = ['queue-others', 'queue-wait'].some((id) => !need(id, HTMLElement).hasAttribute('hidden'));
+    show(need('queue', HTMLElement), parts || this.list.childElementCount > 0);
   }
 
   /** @param {string} captureID @param {number} sent @param {number} total */
@@ -100,6 +114,7 @@ export class Panel {
     const node = need('queue-wait', HTMLElement);
     node.textContent = text;
     show(node, text !== '');
+    this.shown();
   }
 
   /** @param {Item} item */

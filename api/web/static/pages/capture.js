@@ -30,8 +30,8 @@ const video = need('finder', HTMLVideoElement);
 const canvas = need('preview', HTMLCanvasElement);
 const shutter = need('shutter', HTMLButtonElement);
 
-/** @type {{ step: Step, patient: Patient | null, details: Details | null, frame: Frame | null, takenAt: Date, camera: Camera | null, deviceID: string }} */
-const now = { step: 'patient', patient: null, details: null, frame: null, takenAt: new Date(0), camera: null, deviceID: '' };
+/** @type {{ step: Step, patient: Patient | null, details: Details | null, frame: Frame | null, takenAt: Date, camera: Camera | null, deviceID: string, sent: string }} sent: the capture that the last step speaks of */
+const now = { step: 'patient', patient: null, details: null, frame: null, takenAt: new Date(0), camera: null, deviceID: '', sent: '' };
 
 /** @type {Step[]} */
 const order = ['patient', 'details', 'camera', 'preview'];
@@ -217,13 +217,23 @@ async function send() {
     const envelope = await seal(sealing.module, sealing.intake, facts, frame.bytes);
     dropFrame();
     await store.put(newItem(envelope, owner, new Date()));
+    now.sent = envelope.capture_id;
   } catch (err) {
     go('camera'); // sealing has used the frame up; it must be taken again
     throw err;
   }
+  sentWords(false);
   go('sent');
   say('Sealed. Sending.');
   void startUploads();
+}
+
+/** Says how the photo just sent stands: on its way, or with the vault. @param {boolean} received */
+function sentWords(received) {
+  need('sent-title', HTMLElement).textContent = received ? 'Received by the vault' : 'Sealed and on its way';
+  need('sent-text', HTMLElement).textContent = received
+    ? 'The vault has the photo, with a signed receipt, and the copy on this device is gone. A colleague checks it next.'
+    : 'The photo is sealed; nobody can open it on this device any more. Below you see when the vault has received it. You can go on at once.';
 }
 
 const queue = openQueue();
@@ -253,7 +263,10 @@ async function startUploads() {
   /** @param {string} name @param {(detail: any) => void} act */
   const on = (name, act) => uploader?.addEventListener(name, (e) => act(/** @type {CustomEvent} */ (e).detail));
   on('progress', (d) => panel.moved(d.capture_id, d.sent, d.total));
-  on('received', (d) => panel.arrived(d.capture_id, d.photo_id));
+  on('received', (d) => {
+    panel.arrived(d.capture_id, d.photo_id);
+    if (d.capture_id === now.sent) sentWords(true);
+  });
   on('failed', (d) => alarm(d.sentence));
   on('waiting', (d) => panel.wait(`${d.sentence} Next try at ${clockTime(d.retry_at)}.`));
   on('signin', (d) => {

@@ -2,7 +2,7 @@
 // Records: filtering, attaching with one click, and how it goes.
 
 import { address, call } from '../lib/api.js';
-import { current, pause, stateWords, tags, targetWords } from '../lib/attach.js';
+import { current, errorWords, pause, stateWords, tags, targetWords } from '../lib/attach.js';
 import { busy, fill, need, say, sentence, show, stamp } from '../lib/dom.js';
 
 /** @typedef {import('../lib/attach.js').Attachment} Attachment */
@@ -42,8 +42,7 @@ function draw(card, list) {
     row.dataset.attachment = a.id;
     row.dataset.state = a.state;
     const words = stateWords(a.state);
-    const failed = a.state === 'failed' || a.last_error;
-    fill(row, { target: targetWords(a.target), state: words.text, error: failed ? a.last_error ?? '' : '' });
+    fill(row, { target: targetWords(a.target), state: words.text, error: errorWords(a) });
     row.querySelector('.pill')?.classList.add(...(words.tone ? [words.tone] : []));
     return row;
   });
