@@ -59,6 +59,15 @@ func TestCommandsRefuse(t *testing.T) {
 }
 
 // TestOperatorCommands provisions an empty service from the command line.
+func TestCommandsHelp(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"--help"}, {"doctor", "-h"}, {"user", "add", "--help"}, {"verify-audit", "-h"}} {
+		out, err := run(t, args...)
+		if err != nil || out != usage {
+			t.Errorf("%q: got %q, %v, want the usage and no error", args, out, err)
+		}
+	}
+}
+
 func TestOperatorCommands(t *testing.T) {
 	config := configFile(t)
 	password := filepath.Join(t.TempDir(), "password")

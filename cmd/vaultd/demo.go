@@ -83,7 +83,7 @@ func welcome(out io.Writer, base string, accounts []vault.DemoAccount, chart boo
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, `
+	fmt.Fprint(out, `
 Three things to try:
   1. Sign in as the clinician, pick a patient and take a photo (the browser asks for the camera).
   2. Sign in as the reviewer (another browser profile or after signing out): the photo waits with
@@ -91,7 +91,9 @@ Three things to try:
   3. Sign in as the privacy officer: see who saw what, press Verify, download the log and check it with
      .build/vaultd verify-audit FILE
 `)
-	if !chart {
+	if chart {
+		fmt.Fprintln(out, "And with the chart: sign in as records, press Attach; attached means that each chart gave back the same bytes.")
+	} else {
 		fmt.Fprintln(out, "No chart is configured: `make run-stack` starts a DICOM archive and a FHIR server to attach to.")
 	}
 	fmt.Fprintln(out, "\nStop with Ctrl-C; the next start continues with the same data.")

@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -52,8 +53,17 @@ func main() {
 	}
 }
 
-// command runs the command that args name and writes its output to out.
+// command runs the command that args name and writes its output to out. Who
+// asks a command for help gets the usage, and that is no error.
 func command(ctx context.Context, args []string, out io.Writer) error {
+	err := dispatch(ctx, args, out)
+	if errors.Is(err, flag.ErrHelp) {
+		_, err = fmt.Fprint(out, usage)
+	}
+	return err
+}
+
+func dispatch(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
 		fmt.Fprint(out, usage)
 		return errors.New("no command given")
