@@ -11,9 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/clinivault/clinivault/vault/seal"
 )
+
+// clockAhead is how far a device's clock may be ahead: a wrong time zone is a day at most.
+const clockAhead = 24 * time.Hour
 
 // AcceptRequest is a sealed capture as it arrives. Digest is the SHA-256 and Size the length of the whole envelope.
 type AcceptRequest struct {
@@ -62,7 +66,8 @@ func (v *Vault) Accept(ctx context.Context, a Actor, r AcceptRequest) (receipt s
 		})
 		return receipt, false, err
 	}
-	on.Patient, on.at = PatientID(facts.Patient), facts.TakenAt.UnixMilli()
+	// The time is the device's word: it may lie back, never ahead, when a care team is asked for.
+	on.Patient, on.at = PatientID(facts.Patient), min(facts.TakenAt.UnixMilli(), v.now())
 	err = v.quietly(ctx, a, actAccept, on, func(t *tx) error { return checkFacts(ctx, t, facts) })
 	if err != nil {
 		return seal.Receipt{}, false, err
@@ -133,6 +138,9 @@ func checkFacts(ctx context.Context, t *tx, f seal.CaptureFacts) error {
 	}
 	if !f.Consent.Record {
 		return say(ErrInvalid, "The patient has not allowed the photo for the record.")
+	}
+	if f.TakenAt.UnixMilli() > t.now+clockAhead.Milliseconds() {
+		return say(ErrInvalid, "The device's clock is far ahead. Set it right and take the photo again.")
 	}
 	if err := checkSite(f.BodySite, f.Laterality); err != nil {
 		return err

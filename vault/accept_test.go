@@ -58,6 +58,7 @@ func TestAcceptRefuses(t *testing.T) {
 		{"no consent for the record", func(_ *world, f *seal.CaptureFacts) {
 			f.Consent = seal.Consent{Teaching: true, Publication: true}
 		}, nil, vault.ErrInvalid},
+		{"taken two days from now", func(_ *world, f *seal.CaptureFacts) { f.TakenAt = f.TakenAt.Add(48 * time.Hour) }, nil, vault.ErrInvalid},
 		{"unknown site", func(_ *world, f *seal.CaptureFacts) { f.BodySite = "tail" }, nil, vault.ErrInvalid},
 		{"sided site without side", func(_ *world, f *seal.CaptureFacts) { f.BodySite = "hand" }, nil, vault.ErrInvalid},
 		{"another patient's encounter", func(w *world, f *seal.CaptureFacts) {

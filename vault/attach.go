@@ -73,6 +73,11 @@ func (v *Vault) ApprovedPhotos(ctx context.Context, a Actor, f ApprovedFilter) (
 		if query != "" && !isLine(query, maxQuery) {
 			return say(ErrInvalid, "Search by a name or a record number.")
 		}
+		for _, id := range []string{string(f.Patient), string(f.Encounter)} {
+			if shape(id) != id { // and a database need not take every byte
+				return say(ErrInvalid, "That is not the number of a patient or of a visit.")
+			}
+		}
 		where, args := f.where(query)
 		found, err := v.album(t, a).read(ctx, photoColumns+where, args...)
 		if err != nil {

@@ -130,7 +130,8 @@ func (d *Dir) Get(_ context.Context, name string) (io.ReadCloser, error) {
 	if err := CheckBlobName(name); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(filepath.Join(d.root, filepath.FromSlash(name)))
+	// Whoever owns the folder may have put anything there: a pipe must not be waited for, a link not be followed.
+	f, err := os.OpenFile(filepath.Join(d.root, filepath.FromSlash(name)), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, diskError(err)
 	}
@@ -216,8 +217,8 @@ func diskError(err error) error {
 		return nil
 	case errors.Is(err, ErrInvalid):
 		return err
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return ErrAbsent
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENXIO):
+		return ErrAbsent // nothing of ours: also a link, or a socket
 	case errors.As(err, &errno):
 		return fmt.Errorf("%w: store folder: %w", ErrUnavailable, errno)
 	}

@@ -37,9 +37,10 @@ func (v *Vault) putObject(ctx context.Context, b seal.Binding, key seal.Key, pla
 // openObject fetches and opens what putObject stored. Bytes that are not what
 // was stored, under that name, for that binding, are never returned: the event
 // "integrity.refused" is written first, then comes ErrIntegrity. An object that
-// the rows know and the store has not is such a case too.
-func (v *Vault) openObject(ctx context.Context, a Actor, b seal.Binding, key seal.Key, name, sealedHash string, on object) ([]byte, error) {
-	sealed, err := v.fetch(ctx, name, maxObject)
+// the rows know and the store has not is such a case too. No more than size bytes,
+// which putObject returned, are read.
+func (v *Vault) openObject(ctx context.Context, a Actor, b seal.Binding, key seal.Key, name, sealedHash string, size int64, on object) ([]byte, error) {
+	sealed, err := v.fetch(ctx, name, min(size, maxObject))
 	if err == nil {
 		sum := sha256.Sum256(sealed)
 		if subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(sealedHash)) != 1 {

@@ -106,6 +106,9 @@ func TestSwappedRowsAreRefused(t *testing.T) {
 	if !errors.Is(err, vault.ErrIntegrity) || len(got.Bytes) != 0 {
 		t.Errorf("ReadRendition of a swapped row: got %d bytes and %v, want ErrIntegrity", len(got.Bytes), err)
 	}
+	if n := b.V.IntegrityRefusals(); n != 1 {
+		t.Errorf("refusals counted: got %d, want 1", n)
+	}
 }
 
 // TestStoreOutageIsNoIntegrityFailure: a store that is away says nothing about

@@ -57,6 +57,8 @@ type photoFacts struct {
 	Converted string        `json:"converted,omitempty"`
 }
 
+const maxCaptures = 500 // of one answer of MyCaptures
+
 const factsDomain = "clinivault/photo-facts/v1"
 
 func (v *Vault) factsAAD(patient PatientID, id PhotoID) []byte {
@@ -246,10 +248,10 @@ func (v *Vault) PatientPhotos(ctx context.Context, a Actor, id PatientID) ([]Pho
 	return out, nil
 }
 
-// MyCaptures lists what the actor sent, newest first, at most limit (1 to 200) of them, with their states and reasons.
+// MyCaptures lists what the actor sent, newest first, at most limit (1 to 500) of them, with their states and reasons.
 // Of patients whose care team they have left it tells no more than that.
 func (v *Vault) MyCaptures(ctx context.Context, a Actor, limit int) ([]Photo, error) {
-	limit = min(max(limit, 1), 200)
+	limit = min(max(limit, 1), maxCaptures)
 	var out []Photo
 	err := v.do(ctx, a, actMyCaptures, onPerson(a.person), func(t *tx) (err error) {
 		out, err = v.album(t, a).read(ctx, photoColumns+`WHERE f.author = $1 AND f.state <> 'erased'

@@ -90,8 +90,8 @@ func insertRenditions(ctx context.Context, t *tx, made []rendition) error {
 func (v *Vault) findRendition(ctx context.Context, t querier, id PhotoID, kind string) (rendition, seal.Key, error) {
 	found, err := list(ctx, t, func(rows *sql.Rows) (rendition, error) {
 		r := rendition{photo: id, kind: kind}
-		return r, rows.Scan(&r.id, &r.patient, &r.version, &r.blob, &r.hash, &r.wrapped, &r.mediaType, &r.width, &r.height)
-	}, `SELECT r.id, f.patient, r.version, r.blob, r.sealed_hash, r.wrapped_key, r.media_type, r.width, r.height
+		return r, rows.Scan(&r.id, &r.patient, &r.version, &r.blob, &r.size, &r.hash, &r.wrapped, &r.mediaType, &r.width, &r.height)
+	}, `SELECT r.id, f.patient, r.version, r.blob, r.size, r.sealed_hash, r.wrapped_key, r.media_type, r.width, r.height
 		FROM renditions r JOIN photos f ON f.id = r.photo WHERE r.photo = $1 AND r.kind = $2
 		ORDER BY r.version DESC LIMIT 1`, id, kind)
 	if err != nil {
@@ -122,7 +122,7 @@ func (v *Vault) openRendition(ctx context.Context, a Actor, r rendition, key sea
 	defer key.Wipe()
 	on := onPhoto(r.photo)
 	on.Patient = r.patient
-	plain, err := v.openObject(ctx, a, r.binding(v.cfg.Tenant), key, r.blob, r.hash, on)
+	plain, err := v.openObject(ctx, a, r.binding(v.cfg.Tenant), key, r.blob, r.hash, r.size, on)
 	if err != nil {
 		return Picture{}, err
 	}

@@ -29,6 +29,8 @@ func TestSignIn(t *testing.T) {
 		{"very long password", "author", strings.Repeat("x", 100_000), vault.ErrUnauthenticated},
 		{"unknown login", "nobody", vaulttest.Password, vault.ErrUnauthenticated},
 		{"empty login", "", "", vault.ErrUnauthenticated},
+		{"login that no database takes", "author\x00", vaulttest.Password, vault.ErrUnauthenticated},
+		{"login with broken text", "author\xff", vaulttest.Password, vault.ErrUnauthenticated},
 		{"disabled", "outsider", vaulttest.Password, vault.ErrUnauthenticated},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,0 +1,105 @@
+package vault_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/clinivault/clinivault/vault"
+	"github.com/clinivault/clinivault/vault/seal"
+	"github.com/clinivault/clinivault/vault/vaulttest"
+)
+
+// TestDirGivesFilesOnly: whoever can write to the store's folder may put there what is no file. A pipe must not hang
+// the request, a link not lead out of the folder.
+func TestDirGivesFilesOnly(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "outside")
+	ok(t, os.WriteFile(outside, []byte("elsewhere"), 0o600))
+	for _, c := range []struct {
+		name  string
+		plant func(path string) error
+	}{
+		{"pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }},
+		{"link out of the folder", func(path string) error { return os.Symlink(outside, path) }},
+		{"link to a device", func(path string) error { return os.Symlink("/dev/zero", path) }},
+		{"folder", func(path string) error { return os.Mkdir(path, 0o700) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			root := t.TempDir()
+			d := openDir(t, root)
+			ok(t, c.plant(filepath.Join(root, "objects", "planted")))
+			done := make(chan error, 1)
+			go func() {
+				r, err := d.Get(context.Background(), "planted")
+				if err == nil {
+					err = r.Close()
+				}
+				done <- err
+			}()
+			select {
+			case err := <-done:
+				wants(t, "getting it", err, vault.ErrAbsent)
+			case <-time.After(10 * time.Second):
+				t.Fatal("getting it hangs")
+			}
+		})
+	}
+}
+
+// greedy gives endless bytes for every object and counts what is taken.
+type greedy struct {
+	vault.Blobs
+	taken int64
+}
+
+func (g *greedy) Get(context.Context, string) (io.ReadCloser, error) { return io.NopCloser(g), nil }
+
+func (g *greedy) Read(p []byte) (int, error) {
+	g.taken += int64(len(p))
+	return len(p), nil
+}
+
+// TestEndlessObject: a store that never stops sending costs no more than the object would have.
+func TestEndlessObject(t *testing.T) {
+	store := &greedy{}
+	b := vaulttest.New(t)
+	store.Blobs = b.Blobs
+	doctor := b.Person(t, "doctor", vault.RoleClinician)
+	r := b.Send(t, doctor, b.Capture(t, doctor, b.Patient(t, doctor), vaulttest.Picture(t, 96, 64, 1)))
+	b.Work(t)
+	b.Cfg.Blobs = store
+	b.Reopen(t)
+	_, err := b.V.ReadRendition(t.Context(), doctor, vault.PhotoID(r.PhotoID), vault.KindCoveredThumb)
+	wants(t, "reading it", err, vault.ErrIntegrity)
+	if store.taken > 1<<20 {
+		t.Errorf("took %d bytes of an object of a few thousand", store.taken)
+	}
+}
+
+// TestClockAheadOpensNothing: a care team that begins tomorrow is not opened by a device that says it is tomorrow.
+func TestClockAheadOpensNothing(t *testing.T) {
+	w := newWorld(t)
+	tomorrow := w.Clock.Now().Add(12 * time.Hour)
+	ok(t, w.V.JoinCareTeam(t.Context(), vault.Operator(), w.foreign, w.author.Person(), tomorrow))
+	ahead := func(f *seal.CaptureFacts) { f.TakenAt = tomorrow.Add(time.Hour) }
+	_, _, err := w.V.Accept(t.Context(), w.author, w.Capture(t, w.author, w.foreign, w.picture, ahead).Request())
+	wants(t, "accepting it today", err, vault.ErrNotFound)
+	_, _, err = w.V.Accept(t.Context(), w.author, w.Capture(t, w.author, w.patient, w.picture, ahead).Request())
+	wants(t, "accepting one's own patient's, with the clock half a day ahead", err, nil)
+}
+
+// TestApprovedFilterTakesAnyText: what no database takes is refused before it is asked.
+func TestApprovedFilterTakesAnyText(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		for _, f := range []vault.ApprovedFilter{
+			{Patient: "\x00"}, {Encounter: "a\x00"}, {Query: "\x00"}, {Patient: "\xff"}, {Query: "\xff"},
+		} {
+			_, err := w.V.ApprovedPhotos(t.Context(), w.records, f)
+			wants(t, "searching", err, vault.ErrInvalid)
+		}
+	})
+}
