@@ -39,13 +39,14 @@ const (
 	actIngest     act = "photo.ingest"
 	actQuarantine act = "photo.quarantine"
 
-	actReadPhoto   act = "photo.read"
-	actSeeCovered  act = "photo.see_covered"
-	actSeeRedacted act = "photo.see_redacted"
-	actSeeDisplay  act = "photo.see_display"
-	actSeeOriginal act = "photo.see_original"
-	actReveal      act = "photo.reveal"
-	actCertificate act = "photo.certificate"
+	actReadPhoto    act = "photo.read"
+	actSeeCovered   act = "photo.see_covered"
+	actSeeRedacted  act = "photo.see_redacted"
+	actSeeDisplay   act = "photo.see_display"
+	actSeeOriginal  act = "photo.see_original"
+	actReveal       act = "photo.reveal"
+	actCertificate  act = "photo.certificate"
+	actOriginalSalt act = "photo.original_salt"
 
 	actClaim       act = "review.claim"
 	actRenewClaim  act = "review.renew"
@@ -128,13 +129,14 @@ var rights = map[act][]grant{
 	actIngest:     {{toJob, anything}},
 	actQuarantine: {{toJob, anything}},
 
-	actReadPhoto:   {{RoleClinician, careTeam}, {RoleReviewer, claimed}, {RoleRecords, approved}},
-	actSeeCovered:  {{RoleClinician, careTeamBefore}, {RoleReviewer, claimed}},
-	actSeeRedacted: {{RoleClinician, careTeamAfter}, {RoleRecords, approved}},
-	actSeeDisplay:  {{RoleReviewer, claimed}},
-	actSeeOriginal: {{RoleReviewer, claimed}},
-	actReveal:      {{RoleClinician, careTeam}},
-	actCertificate: {{RoleClinician, careTeamAfter}, {RoleRecords, approved}, {RolePrivacy, approved}, {RoleReviewer, approved}},
+	actReadPhoto:    {{RoleClinician, careTeam}, {RoleReviewer, claimed}, {RoleRecords, approved}},
+	actSeeCovered:   {{RoleClinician, careTeamBefore}, {RoleReviewer, claimed}},
+	actSeeRedacted:  {{RoleClinician, careTeamAfter}, {RoleRecords, approved}},
+	actSeeDisplay:   {{RoleReviewer, claimed}},
+	actSeeOriginal:  {{RoleReviewer, claimed}},
+	actReveal:       {{RoleClinician, careTeam}},
+	actCertificate:  {{RoleClinician, careTeamAfter}, {RoleRecords, approved}, {RolePrivacy, approved}, {RoleReviewer, approved}},
+	actOriginalSalt: {{RolePrivacy, approved}},
 
 	actClaim:       {{RoleReviewer, anything}},
 	actRenewClaim:  {{RoleReviewer, notAuthor}},

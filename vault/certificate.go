@@ -2,7 +2,6 @@ package vault
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -20,31 +19,33 @@ const (
 	certificateFormat = "clinivault-certificate-v1"
 	certificateDomain = "clinivault/certificate/v1\x00"
 	certificatePolicy = "v1" // whole coded units, margins as proposed, a face still seen needs the reviewer's word
-	saltDomain        = "clinivault/certificate-salt/v1"
-	maxCertificate    = 1 << 20 // bytes
+	maxCertificate    = 1 << 20
 )
 
-// Certificate says what was covered in a photo, by whose decision. Sealed pictures are named by commitments: SHA-256
-// of salt ‖ file. The salt of the redacted file stands beside it; that of the original stays sealed in the vault, so
+// Certificate says what was covered in a photo, by whose decision. Pictures are named by commitments: SHA-256 of
+// salt ‖ file. The salt of the redacted file stands beside it; that of the original stays sealed in the vault, so
 // that nobody can test a guess at the original. LogPosition is the place in the log LogOrigin of the event that
-// released the photo.
+// released the photo; a redaction made without a vault has neither, nor photo and reviewer.
 type Certificate struct {
-	Format      string           `json:"format"`
-	Photo       PhotoID          `json:"photo"`
-	Version     int64            `json:"version"`
-	Policy      string           `json:"policy"`
-	Original    Commitment       `json:"original"`
-	Redacted    Commitment       `json:"redacted"`
-	Width       int              `json:"width"`
-	Height      int              `json:"height"`
-	Masked      []imaging.Box    `json:"masked"`
-	Regions     []Region         `json:"regions"`
-	Detectors   []string         `json:"detectors"`
-	Residual    []imaging.Region `json:"residual"` // what the detectors see on the redacted picture
-	Reviewer    PersonID         `json:"reviewer"`
-	DecidedAt   Time             `json:"decided_at"`
-	LogOrigin   string           `json:"log_origin"`
-	LogPosition int64            `json:"log_position"`
+	Format      string             `json:"format"`
+	Photo       PhotoID            `json:"photo"`
+	Version     int64              `json:"version"`
+	Policy      string             `json:"policy"`
+	Original    Commitment         `json:"original"`
+	Redacted    Commitment         `json:"redacted"`
+	Width       int                `json:"width"` // upright pixels
+	Height      int                `json:"height"`
+	Masked      []imaging.Box      `json:"masked"`
+	Regions     []Region           `json:"regions"`
+	Detectors   []string           `json:"detectors"`  // that proposed regions, with their digests
+	CheckedBy   []string           `json:"checked_by"` // that looked at the redacted picture again
+	Thresholds  map[string]float64 `json:"thresholds"` // least scores: of each search, and "visible" of what stops a release
+	Residual    []imaging.Region   `json:"residual"`   // what they see on it
+	Forced      bool               `json:"forced"`     // the reviewer let a face stay visible
+	Reviewer    PersonID           `json:"reviewer"`
+	DecidedAt   Time               `json:"decided_at"`
+	LogOrigin   string             `json:"log_origin"`
+	LogPosition int64              `json:"log_position"`
 }
 
 // Commitment is the SHA-256, in hexadecimal, of salt ‖ file. Salt is 32 bytes in hexadecimal, or empty where it is not
@@ -54,100 +55,98 @@ type Commitment struct {
 	Salt   string `json:"salt,omitempty"`
 }
 
-// signedCertificate is a certificate as it is stored and handed out. The Ed25519 signature covers a domain text and
-// the exact bytes of the member "certificate".
-type signedCertificate struct {
-	Certificate json.RawMessage `json:"certificate"`
-	KeyID       string          `json:"key_id"`
-	Signature   []byte          `json:"signature"`
+// commit commits to a file. The salt stays with the caller.
+func commit(file []byte) (c Commitment, salt string) {
+	b := make([]byte, sha256.Size)
+	rand.Read(b) // never fails (crypto/rand)
+	salt = hex.EncodeToString(b)
+	return Commitment{SHA256: commitment(b, file)}, salt
 }
 
-func commit(file []byte) (c Commitment, salt []byte) {
-	salt = make([]byte, sha256.Size)
-	rand.Read(salt) // never fails (crypto/rand)
+func commitment(salt, file []byte) string {
 	sum := sha256.New()
 	sum.Write(salt)
 	sum.Write(file)
-	return Commitment{SHA256: hex.EncodeToString(sum.Sum(nil))}, salt
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// certify writes the review with its signed certificate.
-func (v *Vault) certify(ctx context.Context, t *tx, a Actor, r *reviewing, original Picture, result *imaging.Redacted) error {
-	position, err := t.nextSeq(ctx)
-	if err != nil {
-		return err
-	}
-	before, salt := commit(original.Bytes)
-	after, open := commit(result.Still.Bytes())
-	after.Salt = hex.EncodeToString(open)
-	c := Certificate{Format: certificateFormat, Photo: r.photo.ID, Version: r.version, Policy: certificatePolicy,
-		Original: before, Redacted: after, Width: result.Still.Width(), Height: result.Still.Height(),
-		Masked: append([]imaging.Box{}, result.Masked...), Regions: append([]Region{}, r.regions...),
-		Residual: append([]imaging.Region{}, result.Residual...), Reviewer: a.person, DecidedAt: Time(t.now),
-		LogOrigin: v.cfg.LogOrigin, LogPosition: position}
-	if err := json.Unmarshal([]byte(r.photo.detectors), &c.Detectors); err != nil {
-		return fmt.Errorf("detectors: %w", ErrIntegrity)
-	}
-	signed, err := v.sign(c)
-	if err != nil {
-		return err
-	}
-	review := newID()
-	sealed := seal.SealSmall(r.patient, salt, bindText(saltDomain, v.cfg.Tenant, string(r.photo.ID), review))
-	_, err = t.ExecContext(ctx, `INSERT INTO reviews (id, photo, version, reviewer, decision, reason, certificate, sealed_salt,
-		decided_at) VALUES ($1, $2, $3, $4, 'approve', '', $5, $6, $7)`, review, r.photo.ID, r.version, a.person,
-		string(signed), sealed, t.now)
-	if err != nil {
-		return fmt.Errorf("writing review: %w", err)
-	}
-	sum := sha256.Sum256(signed)
-	t.detail("certificate", hex.EncodeToString(sum[:]))
-	t.detail("masked", fmt.Sprint(len(result.Masked)))
-	return nil
-}
-
-func (v *Vault) sign(c Certificate) ([]byte, error) {
-	body, err := json.Marshal(c)
-	if err != nil {
-		return nil, fmt.Errorf("encoding certificate: %w", err)
-	}
-	s := signedCertificate{Certificate: body}
-	s.KeyID, s.Signature = v.signCertificate(append([]byte(certificateDomain), body...))
-	out, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("encoding certificate: %w", err)
-	}
-	return out, nil
-}
-
-// VerifyCertificate checks that pub signed a certificate as Vault.Certificate hands it out, and reads it. It needs
-// neither vault nor network. Errors: ErrInvalid when it is not a certificate, ErrIntegrity when it is not signed so.
-func VerifyCertificate(pub ed25519.PublicKey, signed []byte) (Certificate, error) {
-	var s signedCertificate
-	if len(signed) > maxCertificate || len(pub) != ed25519.PublicKeySize || strictJSON(signed, &s) != nil {
-		return Certificate{}, fmt.Errorf("not a certificate: %w", ErrInvalid)
-	}
-	if again, err := json.Marshal(s); err != nil || !bytes.Equal(again, signed) { // one certificate, one text
-		return Certificate{}, fmt.Errorf("not a certificate as the vault writes it: %w", ErrInvalid)
-	}
-	if s.KeyID != seal.KeyID(pub) || !ed25519.Verify(pub, append([]byte(certificateDomain), s.Certificate...), s.Signature) {
-		return Certificate{}, fmt.Errorf("certificate signature: %w", ErrIntegrity)
-	}
-	var c Certificate
-	if err := strictJSON(s.Certificate, &c); err != nil || c.Format != certificateFormat {
-		return Certificate{}, fmt.Errorf("not a certificate of a known format: %w", ErrInvalid)
-	}
-	return c, nil
+// Opens reports whether the commitment is to file with this salt, in hexadecimal.
+func (c Commitment) Opens(salt string, file []byte) bool {
+	b, err := hex.DecodeString(salt)
+	return err == nil && len(b) == sha256.Size && commitment(b, file) == c.SHA256
 }
 
 // Fits reports whether file is the redacted picture that the certificate is about.
-func (c Certificate) Fits(file []byte) bool {
-	salt, err := hex.DecodeString(c.Redacted.Salt)
-	if err != nil || len(salt) != sha256.Size {
-		return false
+func (c Certificate) Fits(file []byte) bool { return c.Redacted.Opens(c.Redacted.Salt, file) }
+
+// proved reports whether nothing that the detectors know is left to see, and nobody had to let anything pass.
+func (c Certificate) proved() bool {
+	for _, r := range c.Residual {
+		if !inside(r.Box, c.Masked) {
+			return false
+		}
 	}
-	sum := sha256.Sum256(append(salt, file...))
-	return hex.EncodeToString(sum[:]) == c.Redacted.SHA256
+	return !c.Forced
+}
+
+// signedCertificate is a certificate as it is handed out; it is stored without the proof. The Ed25519 signature covers
+// a domain text and the canonical text of the member "certificate".
+type signedCertificate struct {
+	Certificate json.RawMessage `json:"certificate"`
+	Key         []byte          `json:"key"`
+	KeyID       string          `json:"key_id"`
+	Signature   []byte          `json:"signature"`
+	Proof       *Proof          `json:"proof,omitempty"`
+}
+
+// signRedaction gives the canonical text of a signed certificate, and the digest of its member "certificate".
+func signRedaction(key ed25519.PrivateKey, c Certificate) (text []byte, digest string, err error) {
+	body, err := canonical(c)
+	if err != nil {
+		return nil, "", err
+	}
+	pub := key.Public().(ed25519.PublicKey)
+	text, err = canonical(signedCertificate{Certificate: body, Key: pub, KeyID: seal.KeyID(pub),
+		Signature: ed25519.Sign(key, append([]byte(certificateDomain), body...))})
+	return text, digestOf(body), err
+}
+
+func digestOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// canonical is the text of a value in the manner of RFC 8785: members sorted, no white space, numbers as ECMAScript
+// writes them. Our texts are printable ASCII, for which its rules for strings and order are those of encoding/json.
+func canonical(v any) ([]byte, error) {
+	var plain any
+	text, err := json.Marshal(v)
+	if err == nil {
+		plain, err = decodePlain(text)
+	}
+	var out bytes.Buffer
+	if err == nil {
+		enc := json.NewEncoder(&out)
+		enc.SetEscapeHTML(false)
+		err = enc.Encode(plain)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encoding certificate: %w", err)
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
+// decodePlain decodes one JSON value with its numbers as they are written, and nothing after it.
+func decodePlain(text []byte) (v any, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, ErrInvalid
+	}
+	return v, nil
 }
 
 // strictJSON decodes one value without unknown fields and with nothing after it.
@@ -163,20 +162,94 @@ func strictJSON(b []byte, into any) error {
 	return nil
 }
 
-// Certificate reads the signed certificate of an approved photo, as JSON; VerifyCertificate checks it.
-// Errors: ErrNotFound, ErrDenied.
-func (v *Vault) Certificate(ctx context.Context, a Actor, id PhotoID) ([]byte, error) {
-	var out string
-	err := v.do(ctx, a, actCertificate, onPhoto(id), func(t *tx) error {
-		err := t.QueryRowContext(ctx, `SELECT certificate FROM reviews WHERE photo = $1 AND decision = 'approve'
-			ORDER BY version DESC LIMIT 1`, id).Scan(&out)
-		if err != nil {
-			return fmt.Errorf("reading certificate: %w", absent(err))
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+// Trust is what a certificate is checked with: keys that come from another source than the certificate. An empty one
+// is taken from the certificate itself, which then shows that it was not altered, but not who made it.
+type Trust struct {
+	Key         ed25519.PublicKey // of certificates
+	LogVerifier string            // of the log's checkpoints, in the form of golang.org/x/mod/sumdb/note
+}
+
+// Verified is a certificate that was checked.
+type Verified struct {
+	Certificate
+	InLog     bool  // its release is in the log; false only where there was no vault
+	LogSize   int64 // of the checkpoint that covers the release
+	SignedAt  Time  // when that checkpoint was signed
+	OwnKey    bool  // the certificate's key is its own word
+	OwnLogKey bool  // the log's key is its own word
+}
+
+// VerifyCertificate checks a certificate as Vault.Certificate hands it out, however it is spaced, and reads it: the
+// signature, and that the log holds the release. It needs neither vault nor network. Errors: ErrInvalid when it is not
+// a certificate, ErrIntegrity when signature or proof do not hold.
+func VerifyCertificate(text []byte, trust Trust) (Verified, error) {
+	var s signedCertificate
+	if len(text) > maxCertificate {
+		return Verified{}, fmt.Errorf("not a certificate: %w", ErrInvalid)
 	}
-	return []byte(out), nil
+	plain, err := decodePlain(text)
+	if err == nil {
+		text, err = canonical(plain)
+	}
+	if err != nil || strictJSON(text, &s) != nil || len(s.Key) != ed25519.PublicKeySize || s.KeyID != seal.KeyID(s.Key) {
+		return Verified{}, fmt.Errorf("not a certificate: %w", ErrInvalid)
+	}
+	v := Verified{OwnKey: trust.Key == nil}
+	if v.OwnKey {
+		trust.Key = s.Key
+	}
+	if !bytes.Equal(trust.Key, s.Key) {
+		return Verified{}, fmt.Errorf("it is signed with another key: %w", ErrIntegrity)
+	}
+	if !ed25519.Verify(trust.Key, append([]byte(certificateDomain), s.Certificate...), s.Signature) {
+		return Verified{}, fmt.Errorf("the signature does not hold: %w", ErrIntegrity)
+	}
+	if err := strictJSON(s.Certificate, &v.Certificate); err != nil || v.Format != certificateFormat {
+		return Verified{}, fmt.Errorf("not a certificate of a known format: %w", ErrInvalid)
+	}
+	if err := v.checkLog(s, trust.LogVerifier); err != nil {
+		return Verified{}, err
+	}
+	return v, nil
+}
+
+// checkLog checks the proof beside a certificate; one that names no log has none.
+func (v *Verified) checkLog(s signedCertificate, verifier string) error {
+	if v.LogOrigin == "" && v.LogPosition == 0 && s.Proof == nil {
+		return nil
+	}
+	if s.Proof == nil {
+		return fmt.Errorf("the proof that the release is in the log is missing: %w", ErrIntegrity)
+	}
+	v.OwnLogKey = verifier == ""
+	if v.OwnLogKey {
+		verifier = s.Proof.Verifier
+	}
+	says, err := s.Proof.check(v.Certificate, digestOf(s.Certificate), verifier)
+	if err != nil {
+		return err
+	}
+	v.InLog, v.LogSize, v.SignedAt = true, says.N, says.at
+	return nil
+}
+
+// CertifyRedaction signs a certificate for a redaction that was made without a vault, of pictures that package imaging
+// made. Whoever keeps salt can show later that original is what was redacted. Residual is what was still seen.
+func CertifyRedaction(key ed25519.PrivateKey, original []byte, result *imaging.Redacted, regions []Region, at Time) (text []byte, salt string, err error) {
+	c := newCertificate(result, regions)
+	c.DecidedAt, c.Detectors = at, []string{}
+	c.Original, salt = commit(original)
+	c.Redacted, c.Redacted.Salt = commit(result.Still.Bytes())
+	text, _, err = signRedaction(key, c)
+	return text, salt, err
+}
+
+// newCertificate says what all certificates say of a redaction.
+func newCertificate(result *imaging.Redacted, regions []Region) Certificate {
+	least := imaging.Thresholds()
+	least["visible"] = visibleScore
+	return Certificate{Format: certificateFormat, Policy: certificatePolicy,
+		Width: result.Still.Width(), Height: result.Still.Height(), Masked: append([]imaging.Box{}, result.Masked...),
+		Regions: append([]Region{}, regions...), CheckedBy: imaging.Detectors(), Thresholds: least,
+		Residual: append([]imaging.Region{}, result.Residual...)}
 }

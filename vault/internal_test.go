@@ -112,46 +112,6 @@ func TestSearchForm(t *testing.T) {
 	}
 }
 
-func TestCoveredBy(t *testing.T) {
-	mask := []imaging.Box{{X0: 0, Y0: 0, X1: 100, Y1: 100}, {X0: 300, Y0: 0, X1: 400, Y1: 100}}
-	for _, c := range []struct {
-		name string
-		box  imaging.Box
-		want bool
-	}{
-		{"inside", imaging.Box{X0: 10, Y0: 10, X1: 50, Y1: 50}, true},
-		{"inside the second", imaging.Box{X0: 310, Y0: 10, X1: 350, Y1: 50}, true},
-		{"half", imaging.Box{X0: 50, Y0: 0, X1: 150, Y1: 100}, true},
-		{"less than half", imaging.Box{X0: 51, Y0: 0, X1: 151, Y1: 100}, false},
-		{"beside", imaging.Box{X0: 100, Y0: 0, X1: 200, Y1: 100}, false},
-		{"around", imaging.Box{X0: 0, Y0: 0, X1: 400, Y1: 400}, false},
-		{"diagonal", imaging.Box{X0: 150, Y0: 150, X1: 160, Y1: 160}, false},
-	} {
-		if got := coveredBy(c.box, mask); got != c.want {
-			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
-		}
-	}
-}
-
-func TestFaceVisible(t *testing.T) {
-	box := imaging.Box{X0: 10, Y0: 10, X1: 50, Y1: 50}
-	for _, c := range []struct {
-		name   string
-		found  imaging.Region
-		masked []imaging.Box
-		want   bool
-	}{
-		{"a sure face", imaging.Region{Kind: imaging.KindFace, Box: box, Score: 0.5}, nil, true},
-		{"an unsure face", imaging.Region{Kind: imaging.KindFace, Box: box, Score: 0.49}, nil, false},
-		{"a covered face", imaging.Region{Kind: imaging.KindFace, Box: box, Score: 0.9}, []imaging.Box{box}, false},
-		{"no face", imaging.Region{Kind: imaging.KindTattoo, Box: box, Score: 0.9}, nil, false},
-	} {
-		if got := faceVisible(&imaging.Redacted{Residual: []imaging.Region{c.found}, Masked: c.masked}); got != c.want {
-			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
-		}
-	}
-}
-
 func TestProposalsHaveTheirMargin(t *testing.T) {
 	found := []imaging.Region{{Kind: imaging.KindFace, Box: imaging.Box{X0: 100, Y0: 100, X1: 200, Y1: 200}, Score: 0.7, Source: "test"}}
 	got := proposals(found, 1000, 1000)

@@ -35,11 +35,11 @@ func TestJourney(t *testing.T) {
 			t.Errorf("after approval: state %s version %d, want approved %d", done.State, done.Version, p.Version+1)
 		}
 		redacted := must(w.V.ReadRendition(ctx, w.records, id, vault.KindRedacted))(t)
-		cert, err := vault.VerifyCertificate(keys.Certificates[0].Key, must(w.V.Certificate(ctx, w.records, id))(t))
+		cert, err := vault.VerifyCertificate(must(w.V.Certificate(ctx, w.records, id))(t), w.trust())
 		if err != nil || !cert.Fits(redacted.Bytes) || cert.Photo != id || len(cert.Masked) != 1 {
 			t.Errorf("certificate %+v, %v", cert, err)
 		}
-		w.checkLogPosition(cert)
+		w.checkLogPosition(cert.Certificate)
 		if asked := must(w.V.Attach(ctx, w.records, id, nil))(t); len(asked) != 2 {
 			t.Fatalf("asked for %d attachments, want 2", len(asked))
 		}

@@ -192,12 +192,6 @@ func (v *Vault) signReceipt(r seal.Receipt) seal.Receipt {
 	return seal.SignReceipt(v.keys.receipt.private, "", r)
 }
 
-// signCertificate signs a certificate's bytes with the certificate key.
-func (v *Vault) signCertificate(msg []byte) (keyID string, sig []byte) {
-	key := v.keys.certificate
-	return seal.KeyID(key.public()), ed25519.Sign(key.private, msg)
-}
-
 // IntakeKeys tells a client what to seal captures to. It asks for a signed-in
 // person and is no secret: the key can only close.
 func (v *Vault) IntakeKeys(ctx context.Context, a Actor) (IntakeInfo, error) {

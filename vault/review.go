@@ -26,11 +26,7 @@ type ApprovedRegion struct {
 	Box  imaging.Box
 }
 
-const (
-	maxRegions = 200
-	// visibleScore is from which score on a face that is still seen needs the reviewer's word.
-	visibleScore = 0.5
-)
+const maxRegions = 200
 
 // reviewing is what a decision on a photo rests on.
 type reviewing struct {
@@ -40,14 +36,21 @@ type reviewing struct {
 	patient  seal.Key
 	regions  []Region
 	version  int64 // the photo's after the decision
+	force    bool  // the reviewer confirms what is away from all masks
+
+	// What the proof of the stored picture adds.
+	forced        bool
+	before, after Commitment
+	salt          string // of before
 }
 
-// Approve covers the regions in the original, proves the result, stores the redacted renditions and then releases the
-// photo in one transaction with its signed certificate. The actor must hold the claim and not have taken the photo.
-// Errors: ErrConflict when the claim or the version is gone, or a face is still visible and Force is not set;
+// Approve covers the regions in the original, stores the redacted renditions, fetches the redacted picture back, proves
+// that one, and then releases the photo in one transaction with its signed certificate. The actor must hold the claim
+// and not have taken the photo. Errors: ErrConflict when the claim or the version is gone; a *Visible, which is one
+// too, when something is still visible beside a mask, or a face elsewhere and Force is not set;
 // ErrInvalid for regions outside the picture; ErrDenied for one's own photo.
 func (v *Vault) Approve(ctx context.Context, a Actor, id PhotoID, decision Approval) (Photo, error) {
-	r := reviewing{version: decision.Version + 1}
+	r := reviewing{version: decision.Version + 1, force: decision.Force}
 	err := v.quietly(ctx, a, actApprove, onPhoto(id), func(t *tx) (err error) {
 		if r.photo, err = heldPhoto(ctx, t, a, id, decision.Version); err != nil {
 			return err
@@ -77,10 +80,8 @@ func (v *Vault) Approve(ctx context.Context, a Actor, id PhotoID, decision Appro
 	if err != nil {
 		return Photo{}, redactionError(err)
 	}
-	if !decision.Force && faceVisible(result) {
-		return Photo{}, v.quietly(ctx, a, actApprove, onPhoto(id), func(*tx) error {
-			return say(ErrConflict, "A face is still visible. Cover it, or confirm that it may stay.")
-		})
+	if _, err := judge(result.Residual, result.Masked, decision.Force); err != nil {
+		return Photo{}, v.refuseVisible(ctx, a, id, err)
 	}
 	return v.release(ctx, a, &r, original, result)
 }
@@ -174,27 +175,15 @@ func redactionError(err error) error {
 	return fmt.Errorf("covering regions: %w: %w", say(ErrUnavailable, imaging.Reason(err)), err)
 }
 
-// faceVisible reports whether the detector still sees a face for sure that no mask covers.
-func faceVisible(r *imaging.Redacted) bool {
-	return slices.ContainsFunc(r.Residual, func(f imaging.Region) bool {
-		return f.Kind == imaging.KindFace && f.Score >= visibleScore && !coveredBy(f.Box, r.Masked)
-	})
-}
-
-// coveredBy reports whether at least half of a box lies in one of the masks: what a detector sees there is the mask.
-func coveredBy(b imaging.Box, masks []imaging.Box) bool {
-	return slices.ContainsFunc(masks, func(m imaging.Box) bool {
-		w, h := min(b.X1, m.X1)-max(b.X0, m.X0), min(b.Y1, m.Y1)-max(b.Y0, m.Y0)
-		return w > 0 && h > 0 && 2*w*h >= (b.X1-b.X0)*(b.Y1-b.Y0)
-	})
-}
-
-// release makes the redacted renditions durable and then writes everything the release is in one transaction.
+// release makes the redacted renditions durable, proves the stored picture, and then writes everything the release is in one transaction.
 func (v *Vault) release(ctx context.Context, a Actor, r *reviewing, original Picture, result *imaging.Redacted) (Photo, error) {
 	id := r.photo.ID
 	made, err := v.storeAll(ctx, r.patient, rendition{photo: id, patient: r.original.patient, version: r.version}, []kindOf{
 		{KindRedacted, result.Still}, {KindRedactedThumb, result.Thumb}, {KindRedactedDisplay, result.Display}})
 	if err != nil {
+		return Photo{}, err
+	}
+	if err := v.proveStored(ctx, a, r, original, made[0], result); err != nil {
 		return Photo{}, err
 	}
 	var p Photo
@@ -210,7 +199,7 @@ func (v *Vault) release(ctx context.Context, a Actor, r *reviewing, original Pic
 			return err
 		}
 		r.photo = held
-		if err := v.certify(ctx, t, a, r, original, result); err != nil {
+		if err := v.certify(ctx, t, a, r, result); err != nil {
 			return err
 		}
 		if err := setState(ctx, t, id, StateApproved, "", r.version); err != nil {

@@ -1,9 +1,6 @@
 package vault_test
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -288,36 +285,6 @@ func TestReopen(t *testing.T) {
 	must(w.V.Approve(t.Context(), w.second, id, vault.Approval{Version: p.Version}))(t)
 	must(w.V.Attach(t.Context(), w.records, id, nil))(t)
 	wants(t, "on its way to the chart", w.V.Reopen(t.Context(), w.reviewer, id, "a reason"), vault.ErrConflict)
-}
-
-func TestCertificate(t *testing.T) {
-	w := newWorld(t)
-	id := w.approved()
-	signed := must(w.V.Certificate(t.Context(), w.privacy, id))(t)
-	pub := ed25519.PublicKey(must(w.V.PublicKeys(t.Context()))(t).Certificates[0].Key)
-	cert := must(vault.VerifyCertificate(pub, signed))(t)
-	w.claimAgain(id)
-	original := must(w.V.ReadRendition(t.Context(), w.second, id, vault.KindOriginal))(t)
-	if cert.Fits(original.Bytes) || cert.Original.Salt != "" || cert.Reviewer != w.reviewer.Person() {
-		t.Errorf("certificate %+v", cert)
-	}
-	other, _, err := ed25519.GenerateKey(rand.Reader)
-	ok(t, err)
-	_, err = vault.VerifyCertificate(other, signed)
-	wants(t, "another key", err, vault.ErrIntegrity)
-	for i := 0; i < len(signed); i += 7 {
-		bad := slices.Clone(signed)
-		bad[i] ^= 4
-		if _, err := vault.VerifyCertificate(pub, bad); !errors.Is(err, vault.ErrIntegrity) && !errors.Is(err, vault.ErrInvalid) {
-			t.Fatalf("byte %d altered: got %v, want a refusal", i, err)
-		}
-	}
-	for _, bad := range []string{"", "{}", "[]", string(signed) + "x", strings.Repeat(" ", 2<<20)} {
-		_, err := vault.VerifyCertificate(pub, []byte(bad))
-		if err == nil {
-			t.Errorf("%.10q is a certificate", bad)
-		}
-	}
 }
 
 // claimAgain reopens an approved photo for the second reviewer.

@@ -151,6 +151,10 @@ var operations = []operation{
 		_, err := s.v.MyCaptures(ctx, a, 10)
 		return err
 	}},
+	{"OriginalSalt", "p", "", func(ctx context.Context, s scene, a vault.Actor) error {
+		_, err := s.v.OriginalSalt(ctx, a, s.approved)
+		return err
+	}},
 	{"Patient", "cdp", "x", func(ctx context.Context, s scene, a vault.Actor) error {
 		_, err := s.v.Patient(ctx, a, s.patient)
 		return err

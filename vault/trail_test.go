@@ -1,7 +1,6 @@
 package vault_test
 
 import (
-	"crypto/ed25519"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -116,22 +115,4 @@ func TestMyCapturesNewestFirst(t *testing.T) {
 	if counts := must(w.V.PhotoCounts(t.Context()))(t); counts[vault.StateAccepted] != 3 || counts[vault.StateApproved] != 0 {
 		t.Errorf("counts %v", counts)
 	}
-}
-
-// FuzzVerifyCertificate: whatever is handed in, it is refused or it is exactly what the vault signed.
-func FuzzVerifyCertificate(f *testing.F) {
-	w := newWorld(f)
-	id := w.approved()
-	signed := must(w.V.Certificate(f.Context(), w.records, id))(f)
-	pub := ed25519.PublicKey(must(w.V.PublicKeys(f.Context()))(f).Certificates[0].Key)
-	f.Add(signed)
-	f.Add([]byte(`{}`))
-	f.Add([]byte(`{"certificate":{},"key_id":"","signature":""}`))
-	f.Add(append([]byte(" "), signed...))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := vault.VerifyCertificate(pub, text)
-		if err == nil && (c.Photo != id || string(text) != string(signed)) {
-			t.Errorf("%.40q verifies as a certificate of %s", text, c.Photo)
-		}
-	})
 }

@@ -1,0 +1,124 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/clinivault/clinivault/imaging"
+	"github.com/clinivault/clinivault/vault/seal"
+)
+
+const (
+	// visibleScore is from which score on a face that is still seen needs the reviewer's word.
+	visibleScore = 0.5
+	// besideMask is how near to a mask, in pixels, a thing counts as beside it: one coded unit of common files.
+	besideMask = 16
+)
+
+// Visible is the refusal to release a photo on which a face or tattoo can still be seen. It is an ErrConflict.
+type Visible struct {
+	text    string
+	regions []imaging.Region
+	force   bool
+}
+
+func (e *Visible) Error() string { return ErrConflict.Error() + ": " + e.text }
+
+// Unwrap is ErrConflict.
+func (e *Visible) Unwrap() error { return ErrConflict }
+
+// Sentence is what may be shown to the person.
+func (e *Visible) Sentence() string { return e.text }
+
+// Residual are the regions that are still seen, in upright pixels.
+func (e *Visible) Residual() []imaging.Region { return e.regions }
+
+// Forcible reports whether the reviewer may confirm that they stay.
+func (e *Visible) Forcible() bool { return e.force }
+
+// judge decides on what the detectors still see in a redacted picture. What lies wholly inside one mask is proved to
+// be one colour and cannot be more. A face or tattoo that reaches out of a mask, or lies beside one, is badly
+// covered and stops the release. A face away from all masks stops it until the reviewer confirms it: forced says
+// that they did.
+func judge(residual []imaging.Region, masked []imaging.Box, force bool) (forced bool, err error) {
+	var beside, open []imaging.Region
+	for _, f := range residual {
+		switch {
+		case inside(f.Box, masked):
+		case (f.Kind == imaging.KindFace || f.Kind == imaging.KindTattoo) && near(f.Box, masked):
+			beside = append(beside, f)
+		case f.Kind == imaging.KindFace && f.Score >= visibleScore:
+			open = append(open, f)
+		}
+	}
+	if len(beside) > 0 {
+		return false, &Visible{text: "Something is still visible beside a covered region. Make the region larger, or cover it too.",
+			regions: append(beside, open...)}
+	}
+	if len(open) > 0 && !force {
+		return false, &Visible{text: "A face is still visible. Cover it, or confirm that it may stay.", regions: open, force: true}
+	}
+	return len(open) > 0, nil
+}
+
+// inside reports whether one mask covers all of b.
+func inside(b imaging.Box, masks []imaging.Box) bool {
+	return slices.ContainsFunc(masks, func(m imaging.Box) bool {
+		return m.X0 <= b.X0 && m.Y0 <= b.Y0 && b.X1 <= m.X1 && b.Y1 <= m.Y1
+	})
+}
+
+// near reports whether b overlaps a mask or lies beside it.
+func near(b imaging.Box, masks []imaging.Box) bool {
+	return slices.ContainsFunc(masks, func(m imaging.Box) bool {
+		return b.X0 < m.X1+besideMask && m.X0 < b.X1+besideMask && b.Y0 < m.Y1+besideMask && m.Y0 < b.Y1+besideMask
+	})
+}
+
+// refuseVisible puts a refusal to release on the record.
+func (v *Vault) refuseVisible(ctx context.Context, a Actor, id PhotoID, refusal error) error {
+	return v.quietly(ctx, a, actApprove, onPhoto(id), func(*tx) error { return refusal })
+}
+
+// proveStored fetches the redacted rendition back from the store, opens it, proves it against the original, and has the
+// detectors look at it again. What the certificate then commits to is what came back. A picture that is not proved is
+// not released.
+func (v *Vault) proveStored(ctx context.Context, a Actor, r *reviewing, original Picture, stored rendition, result *imaging.Redacted) error {
+	aad, err := stored.binding(v.cfg.Tenant).AAD()
+	if err != nil {
+		return err
+	}
+	key, err := seal.Unwrap(r.patient, stored.wrapped, aad)
+	if err != nil {
+		return fmt.Errorf("%w: rendition key: %w", ErrIntegrity, err)
+	}
+	back, err := v.openRendition(ctx, a, stored, key)
+	if err != nil {
+		return tryLaterUnless(err, ErrIntegrity)
+	}
+	defer clear(back.Bytes)
+	result.Residual, err = v.cfg.Imaging.Prove(ctx, original.Bytes, back.Bytes, result.Masked)
+	if errors.Is(err, imaging.ErrProof) {
+		v.cfg.Log.Error("stored redaction is not proved", "photo", string(r.photo.ID), "error", err)
+		return v.refuseVisible(ctx, a, r.photo.ID, fmt.Errorf("%w: %w", say(ErrIntegrity, imaging.Reason(err)), err))
+	}
+	if err != nil {
+		return redactionError(err)
+	}
+	if r.forced, err = judge(result.Residual, result.Masked, r.force); err != nil {
+		return v.refuseVisible(ctx, a, r.photo.ID, err)
+	}
+	r.before, r.salt = commit(original.Bytes)
+	r.after, r.after.Salt = commit(back.Bytes)
+	return nil
+}
+
+// tryLaterUnless is tryLater for all errors but one.
+func tryLaterUnless(err, but error) error {
+	if errors.Is(err, but) {
+		return err
+	}
+	return tryLater(err)
+}

@@ -1,0 +1,98 @@
+package vault
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/clinivault/clinivault/imaging"
+)
+
+// TestJudge is the whole rule on what may still be seen in a picture that is released.
+func TestJudge(t *testing.T) {
+	masks := []imaging.Box{{X0: 96, Y0: 96, X1: 208, Y1: 208}, {X0: 400, Y0: 96, X1: 512, Y1: 208}}
+	face := func(x0, y0, x1, y1 int, score float64) imaging.Region {
+		return imaging.Region{Kind: imaging.KindFace, Box: imaging.Box{X0: x0, Y0: y0, X1: x1, Y1: y1}, Score: score, Source: "test"}
+	}
+	tattoo := face(208, 100, 250, 140, 0.2)
+	tattoo.Kind = imaging.KindTattoo
+	text := tattoo
+	text.Kind = imaging.KindText
+	const passes, asks, stops = "passes", "asks", "stops"
+	for _, c := range []struct {
+		name  string
+		found imaging.Region
+		want  string
+	}{
+		{"inside a mask", face(100, 100, 200, 200, 0.9), passes},
+		{"the mask itself", face(96, 96, 208, 208, 0.9), passes},
+		{"inside the second mask", face(410, 100, 500, 200, 0.9), passes},
+		{"out of a mask by a pixel", face(100, 100, 209, 200, 0.9), stops},
+		{"out of a mask, unsure", face(100, 100, 209, 200, 0.17), stops},
+		{"across both masks", face(200, 96, 410, 208, 0.9), stops},
+		{"touching a mask", face(208, 100, 300, 200, 0.3), stops},
+		{"a unit away", face(223, 100, 300, 200, 0.9), stops},
+		{"more than a unit away", face(224, 100, 300, 200, 0.9), asks},
+		{"above by a unit", face(100, 10, 200, 81, 0.9), stops},
+		{"above by more", face(100, 10, 200, 80, 0.9), asks},
+		{"elsewhere, as sure as needed", face(600, 600, 700, 700, 0.5), asks},
+		{"elsewhere, unsure", face(600, 600, 700, 700, 0.499), passes},
+		{"a tattoo beside", tattoo, stops},
+		{"letters beside", text, passes},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, force := range []bool{false, true} {
+				forced, err := judge([]imaging.Region{c.found}, masks, force)
+				var seen *Visible
+				errors.As(err, &seen)
+				refused := c.want == stops || c.want == asks && !force
+				if (err != nil) != refused || forced != (c.want == asks && force) {
+					t.Errorf("force %v: forced %v, %v, want it %s", force, forced, err, c.want)
+				}
+				if refused && (!errors.Is(err, ErrConflict) || seen == nil || len(seen.Residual()) != 1 ||
+					seen.Residual()[0] != c.found || seen.Forcible() != (c.want == asks) || seen.Sentence() == "") {
+					t.Errorf("force %v: the refusal %v does not carry what is seen", force, err)
+				}
+			}
+		})
+	}
+	both := []imaging.Region{face(208, 100, 300, 200, 0.9), face(600, 600, 700, 700, 0.9)}
+	var seen *Visible
+	if _, err := judge(both, masks, true); !errors.As(err, &seen) || len(seen.Residual()) != 2 || seen.Forcible() {
+		t.Errorf("one beside and one elsewhere: got %v, want a refusal that names both and cannot be forced", err)
+	}
+	if forced, err := judge(nil, masks, true); forced || err != nil {
+		t.Errorf("nothing seen: forced %v, %v", forced, err)
+	}
+}
+
+// TestCanonical pins the text that signatures cover.
+func TestCanonical(t *testing.T) {
+	type pair struct {
+		Z string  `json:"z"`
+		A float64 `json:"a"`
+	}
+	for _, c := range []struct {
+		name string
+		in   any
+		want string
+	}{
+		{"members sorted", pair{"x", 0.5}, `{"a":0.5,"z":"x"}`},
+		{"capitals before small letters", map[string]int{"a": 1, "B": 2, "_": 3}, `{"B":2,"_":3,"a":1}`},
+		{"nested", map[string]any{"b": []pair{{"", 1}}, "a": nil}, `{"a":null,"b":[{"a":1,"z":""}]}`},
+		{"nothing escaped that need not be", "<&>'/", `"<&>'/"`},
+		{"what must be escaped", "\"\\\n\x01", `"\"\\\n\u0001"`},
+		{"whole numbers", []float64{1, 0, -3}, `[1,0,-3]`},
+		{"as ECMAScript writes them", []float64{1e21, 1e-7, 1e20, 0.000001}, `[1e+21,1e-7,100000000000000000000,0.000001]`},
+		{"long counts", int64(9007199254740993), `9007199254740993`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := canonical(c.in)
+			if err != nil || string(got) != c.want {
+				t.Errorf("got %s, %v, want %s", got, err, c.want)
+			}
+		})
+	}
+	if _, err := canonical(func() {}); err == nil {
+		t.Error("a function has a canonical text")
+	}
+}
