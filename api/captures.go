@@ -56,10 +56,13 @@ func (c *call) accept() (receipt seal.Receipt, created bool, err error) {
 	case n > c.s.maxCapture:
 		return receipt, false, say(vault.ErrTooLarge, "The photo is larger than the vault takes.")
 	}
-	if err := hold(c, c.s.uploads, 2*time.Second); err != nil {
-		return receipt, false, err
+	own := c.s.share.of(c.actor.Person())
+	for _, room := range []chan struct{}{own, c.s.uploads} {
+		if err := hold(c, room, 2*time.Second); err != nil {
+			return receipt, false, err
+		}
+		defer func() { <-room }()
 	}
-	defer func() { <-c.s.uploads }()
 	return c.s.vault.Accept(c.r.Context(), c.actor, vault.AcceptRequest{
 		CaptureID: vault.CaptureID(id), Digest: digest, Size: c.r.ContentLength,
 		Body: &moving{c: c, r: http.MaxBytesReader(c.w, c.r.Body, c.s.maxCapture), until: time.Now().Add(slowest)},

@@ -207,6 +207,37 @@ func TestCapturesAtOnceAreBounded(t *testing.T) {
 	b.send(t, captureRequest(token, strings.Repeat("ab", 16), []byte("x"))).refused(t, http.StatusUnprocessableEntity, "invalid")
 }
 
+// One person who sends nothing on many connections, or a stolen token, leaves places to the others.
+func TestOnePersonCannotTakeEveryPlace(t *testing.T) {
+	b := newBench(t)
+	b.addPerson(t, "other-doctor", clinician)
+	greedy, other := b.as(t, clinician), b.signIn(t, "other-doctor")
+	hold := func() {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(b.base, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		head := "POST /api/v1/captures HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + greedy + "\r\nContent-Length: 1000\r\n"
+		for k, v := range captureRequest(greedy, strings.Repeat("ab", 16), []byte("x")).header {
+			head += k + ": " + v + "\r\n"
+		}
+		if _, err := conn.Write([]byte(head + "\r\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 * cap(b.s.uploads) {
+		hold()
+	}
+	for deadline := time.Now().Add(10 * time.Second); len(b.s.uploads) < cap(b.s.uploads)/2; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the greedy one holds %d places, want %d", len(b.s.uploads), cap(b.s.uploads)/2)
+		}
+	}
+	b.send(t, captureRequest(greedy, strings.Repeat("ab", 16), []byte("x"))).refused(t, http.StatusServiceUnavailable, "busy")
+	b.send(t, captureRequest(other, strings.Repeat("ab", 16), []byte("x"))).refused(t, http.StatusUnprocessableEntity, "invalid")
+}
+
 // The store is down: nothing is acknowledged, and the client is told to keep what it has.
 func TestCaptureWhileTheStoreIsDown(t *testing.T) {
 	b := newBench(t)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/clinivault/clinivault/vault"
 )
 
 // maxBuckets bounds what a limiter remembers; with more keys than that, new ones share one bucket.
@@ -84,6 +86,27 @@ func (l *limiter) sweep(now time.Time) {
 			delete(l.buckets, k)
 		}
 	}
+}
+
+// shares keeps one person, or whoever has their token, from taking every place that all share.
+type shares struct {
+	each int // places of one person
+
+	mu   sync.Mutex
+	held map[vault.PersonID]chan struct{} // guarded by mu; as many as there are people
+}
+
+// of gives the places of one person.
+func (s *shares) of(p vault.PersonID) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held == nil {
+		s.held = map[vault.PersonID]chan struct{}{}
+	}
+	if s.held[p] == nil {
+		s.held[p] = make(chan struct{}, s.each)
+	}
+	return s.held[p]
 }
 
 // loginKey is one key for all spellings of a login.

@@ -37,7 +37,7 @@ type Config struct {
 	Hosts []string
 	// MaxCapture bounds a sealed capture, in bytes; default vault.DefaultMaxCapture.
 	MaxCapture int64
-	// Uploads bounds the captures taken in at once; default DefaultUploads.
+	// Uploads bounds the captures taken in at once; default DefaultUploads. One person gets half of them at most.
 	Uploads int
 	// Now is the clock of the limits; default time.Now.
 	Now func() time.Time
@@ -53,6 +53,7 @@ type Server struct {
 	hosts      []string
 	maxCapture int64
 	uploads    chan struct{} // one token for each capture being taken in
+	share      shares        // of uploads that one person may hold
 	signIns    chan struct{} // one token for each password being checked
 	byLogin    *limiter
 	byRemote   *limiter
@@ -90,7 +91,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		vault: cfg.Vault, web: cfg.Web, log: cfg.Log, metrics: m, secure: cfg.Secure, maxCapture: cfg.MaxCapture,
-		uploads: make(chan struct{}, cfg.Uploads), signIns: make(chan struct{}, DefaultSignIns),
+		uploads: make(chan struct{}, cfg.Uploads), share: shares{each: max(1, cfg.Uploads/2)}, signIns: make(chan struct{}, DefaultSignIns),
 		byLogin: newLimiter(12, 30*time.Second, cfg.Now), byRemote: newLimiter(30, 2*time.Second, cfg.Now),
 		openapi: mustDocument(routes),
 	}
