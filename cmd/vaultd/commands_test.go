@@ -58,7 +58,7 @@ func TestCommandsRefuse(t *testing.T) {
 	}
 }
 
-// TestOperatorCommands provisions an empty service from the command line.
+// TestCommandsHelp asks a command for help: that is no mistake.
 func TestCommandsHelp(t *testing.T) {
 	for _, args := range [][]string{{"help"}, {"--help"}, {"doctor", "-h"}, {"user", "add", "--help"}, {"verify-audit", "-h"}} {
 		out, err := run(t, args...)
@@ -68,6 +68,7 @@ func TestCommandsHelp(t *testing.T) {
 	}
 }
 
+// TestOperatorCommands provisions an empty service from the command line.
 func TestOperatorCommands(t *testing.T) {
 	config := configFile(t)
 	password := filepath.Join(t.TempDir(), "password")
@@ -99,8 +100,48 @@ func TestOperatorCommands(t *testing.T) {
 	if _, err := run(t, "user", "add", "--config", config, "--login", "cl1", "--name", "Again", "--role", "clinician", "--password-file", password); err == nil {
 		t.Error("adding the same login twice: got no error")
 	}
+	if _, err := run(t, "patient", "add", "--config", config, "--number", "T-2", "--name", "Second Patient", "--born", "1970-01-31", "--care-team", "cl1,nobody"); err == nil || !strings.Contains(err.Error(), "nobody") {
+		t.Errorf("a care team with an unknown login: got %v, want an error that names it", err)
+	}
 	if _, err := run(t, "user", "add", "--config", config, "--login", "x", "--name", "X", "--role", "king", "--password-file", password); err == nil {
 		t.Error("an unknown role: got no error")
+	}
+}
+
+// TestCareTeamCommands ties somebody to a patient who is there already, and
+// unties them: the login must exist before a patient is added, and afterwards.
+func TestCareTeamCommands(t *testing.T) {
+	config := configFile(t)
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("correct horse battery\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must := func(want string, args ...string) string {
+		t.Helper()
+		out, err := run(t, args...)
+		if err != nil || !strings.Contains(out, want) {
+			t.Fatalf("%q: got %q, %v; want %q", args, out, err, want)
+		}
+		return out
+	}
+	must("added night1", "user", "add", "--config", config, "--login", "night1", "--name", "Test Night", "--role", "clinician", "--password-file", password)
+	patient := []string{"patient", "add", "--config", config, "--number", "T-1", "--name", "Test Patient", "--born", "1970-01-31", "--care-team"}
+	if out, err := run(t, append(patient, "nigth1")...); err == nil || out != "" {
+		t.Fatalf("a misspelt login: got %q, %v, want an error and no patient", out, err)
+	}
+	id := strings.Fields(must("added patient", append(patient, "")...))[2]
+	for _, verb := range []string{"join", "leave"} {
+		must(verb+", care team of patient "+id+": night1", "patient", verb, "--config", config, "--patient", id, "--care-team", "night1")
+	}
+	for name, args := range map[string][]string{
+		"an unknown patient": {"join", "--patient", "AAAAAAAAAAAAAAAAAAAAAAAAAA", "--care-team", "night1"},
+		"a wrong login":      {"leave", "--patient", id, "--care-team", "night2"},
+		"nobody":             {"join", "--patient", id},
+		"no patient":         {"join", "--care-team", "night1"},
+	} {
+		if out, err := run(t, append([]string{"patient", args[0], "--config", config}, args[1:]...)...); err == nil {
+			t.Errorf("%s: got %q and no error", name, out)
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd user disable --config FILE --login L
   vaultd patient add --config FILE --number N --name NAME --born YYYY-MM-DD
                      [--encounter LABEL] [--care-team LOGIN[,LOGIN]]
+  vaultd patient join|leave --config FILE --patient ID --care-team LOGIN[,LOGIN]
   vaultd verify-audit FILE [--key VERIFIER]
                                      check an exported log, offline
   vaultd demo [--addr A] [--data DIR] [--config FILE]
