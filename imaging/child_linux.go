@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -72,6 +73,17 @@ func confine(cmd *exec.Cmd, namespaces bool) {
 	if namespaces {
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET
 	}
+}
+
+// refusesNamespaces reports whether err is the kernel's no to namespaces (clone(2): forbidden, unknown, or none
+// allowed to anybody), and not a start that failed for want of something that may be there again soon.
+func refusesNamespaces(err error) bool {
+	for _, no := range []syscall.Errno{syscall.EPERM, syscall.EINVAL, syscall.ENOSYS, syscall.ENOSPC, syscall.EUSERS} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
 }
 
 // killed reports whether a signal ended the process.

@@ -154,8 +154,8 @@ func (p *Pool) start(ctx context.Context, frame []byte, out, said io.Writer) (*e
 		if err == nil {
 			return cmd, nil
 		}
-		if !namespaces || ctx.Err() != nil {
-			return nil, err
+		if !namespaces || ctx.Err() != nil || !refusesNamespaces(err) {
+			return nil, err // short of files or memory, a child is not started with less around it
 		}
 		p.plain.Store(true)
 	}

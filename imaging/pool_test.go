@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -276,6 +277,27 @@ func TestChildSeesNothing(t *testing.T) {
 		}
 	}
 	t.Logf("%v", err)
+}
+
+// TestStartThatFailsKeepsNamespaces: whoever makes one start fail, say by using up the files, must not have every
+// later child run without namespaces.
+func TestStartThatFailsKeepsNamespaces(t *testing.T) {
+	p, err := NewPool(PoolConfig{Command: []string{filepath.Join(t.TempDir(), "absent"), "child"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Read(context.Background(), []byte("x")); err == nil || errors.Is(err, ErrChild) {
+		t.Errorf("starting what is not there: got %v, want an error that says nothing of the picture", err)
+	}
+	if p.plain.Load() {
+		t.Error("later children would start without namespaces")
+	}
+	for err, want := range map[error]bool{syscall.EPERM: true, syscall.ENOSYS: true, syscall.EINVAL: true, syscall.ENOSPC: true,
+		syscall.EMFILE: false, syscall.ENFILE: false, syscall.EAGAIN: false, syscall.ENOMEM: false, syscall.ENOENT: false} {
+		if got := refusesNamespaces(&os.PathError{Op: "fork/exec", Err: err}); got != want {
+			t.Errorf("%v: got %v, want %v", err, got, want)
+		}
+	}
 }
 
 // TestPoolContext wants an ended context to be no fault of the picture.
