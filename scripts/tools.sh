@@ -51,7 +51,10 @@ go_tool() {
   if [ ! -x "$want" ]; then
     say "building $1 ${2##*@} (the first time takes minutes)"
     tmp=$(mktemp -d "$bin/$1.building.XXXXXX") # tests that need it wait while this is there
-    GOBIN=$tmp nice -n 10 go install "$2" || { rm -rf "$tmp"; exit 1; }
+    GOBIN=$tmp nice -n 10 go install "$2" &
+    trap 'kill $! 2>/dev/null; rm -rf "$tmp"; exit 143' TERM INT
+    wait $! || { rm -rf "$tmp"; exit 1; }
+    trap - TERM INT
     mv "$tmp/$1" "$want"
     ln -sf "$(basename "$want")" "$bin/$1"
     rm -rf "$tmp"
