@@ -52,7 +52,8 @@ func (v *Vault) certify(ctx context.Context, t *tx, a Actor, r *reviewing, resul
 }
 
 // Certificate reads the signed certificate of an approved photo, as JSON with the proof that the log holds the release;
-// VerifyCertificate checks it. Errors: ErrNotFound, ErrDenied.
+// VerifyCertificate checks it, and has done so here: a row that was changed is refused. Errors: ErrNotFound, ErrDenied,
+// ErrIntegrity.
 func (v *Vault) Certificate(ctx context.Context, a Actor, id PhotoID) ([]byte, error) {
 	var out []byte
 	err := v.do(ctx, a, actCertificate, onPhoto(id), func(t *tx) error {
@@ -68,13 +69,28 @@ func (v *Vault) Certificate(ctx context.Context, a Actor, id PhotoID) ([]byte, e
 		if s.Proof, err = t.prove(ctx, c.LogPosition); err != nil {
 			return err
 		}
-		out, err = canonical(s)
-		return err
+		if out, err = canonical(s); err != nil {
+			return err
+		}
+		return v.ownCertificate(out, id)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// ownCertificate checks that this vault signed the certificate, for this photo, and that the log holds its release.
+func (v *Vault) ownCertificate(text []byte, id PhotoID) error {
+	log, err := verifierKey(v.cfg.LogOrigin, v.keys.log.public())
+	if err != nil {
+		return err
+	}
+	c, err := VerifyCertificate(text, Trust{Key: v.keys.certificate.public(), LogVerifier: log})
+	if err != nil || c.Photo != id {
+		return fmt.Errorf("stored certificate: %w", ErrIntegrity)
+	}
+	return nil
 }
 
 // lastApproval reads the newest approval of a photo: the review's ID and its certificate as it is stored.

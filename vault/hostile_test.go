@@ -2,9 +2,11 @@ package vault_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -77,6 +79,29 @@ func TestEndlessObject(t *testing.T) {
 	wants(t, "reading it", err, vault.ErrIntegrity)
 	if store.taken > 1<<20 {
 		t.Errorf("took %d bytes of an object of a few thousand", store.taken)
+	}
+}
+
+// TestAlteredCertificateIsNotServed: a certificate that the vault did not sign for this photo is refused and counted.
+func TestAlteredCertificateIsNotServed(t *testing.T) {
+	w := newWorld(t)
+	id, other := w.approved(), w.approved()
+	good := string(must(w.V.Certificate(t.Context(), w.privacy, id))(t))
+	another := string(must(w.V.Certificate(t.Context(), w.privacy, other))(t))
+	for i, c := range []struct{ name, text string }{
+		{"another reviewer", strings.Replace(good, string(w.reviewer.Person()), string(w.author.Person()), 1)},
+		{"another photo's", another},
+		{"cut short", good[:len(good)-1]},
+		{"none", ""},
+	} {
+		w.change(`UPDATE reviews SET certificate = $1 WHERE photo = $2 AND decision = 'approve'`, c.text, string(id))
+		got, err := w.V.Certificate(t.Context(), w.privacy, id)
+		if !errors.Is(err, vault.ErrIntegrity) || got != nil {
+			t.Errorf("%s: got %d bytes and %v, want ErrIntegrity", c.name, len(got), err)
+		}
+		if n := w.V.IntegrityRefusals(); n != uint64(i+1) {
+			t.Errorf("%s: got %d refusals counted, want %d", c.name, n, i+1)
+		}
 	}
 }
 
