@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clinivault/clinivault/imaging"
 	"github.com/clinivault/clinivault/vault"
 )
 
@@ -69,12 +70,16 @@ var internal = refusal{nil, 500, "internal", "Internal error", "Something went w
 // Problem is a refusal as programs read it (RFC 9457) and as error pages show it. Type is a stable name, Detail a
 // plain sentence for a person; neither ever carries a name, a number or anything that was sent.
 type Problem struct {
-	Type      string        `json:"type"`
-	Title     string        `json:"title"`
-	Status    int           `json:"status"`
-	Detail    string        `json:"detail"`
-	RequestID string        `json:"request_id"`
-	After     time.Duration `json:"-"` // when to try again; zero: nothing to say
+	Type      string `json:"type"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail"`
+	RequestID string `json:"request_id"`
+	// Residual is what can still be seen on a picture that was not released for it, in upright pixels; Force says that
+	// the reviewer may confirm that it stays.
+	Residual []imaging.Region `json:"residual,omitempty"`
+	Force    bool             `json:"force,omitempty"`
+	After    time.Duration    `json:"-"` // when to try again; zero: nothing to say
 }
 
 // said is an error with a sentence for the person, and perhaps with the time to wait.
@@ -110,6 +115,10 @@ func problemOf(err error, requestID string) Problem {
 	var sentence interface{ Sentence() string }
 	if row.is != nil && errors.As(err, &sentence) && sentence.Sentence() != "" {
 		p.Detail = sentence.Sentence()
+	}
+	var visible *vault.Visible
+	if errors.As(err, &visible) {
+		p.Residual, p.Force = visible.Residual(), visible.Forcible()
 	}
 	if p.Status == http.StatusServiceUnavailable {
 		p.After = retryAfter
@@ -153,7 +162,7 @@ func (s *Server) problem(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
-	body, _ := json.Marshal(p) // strings and a number: cannot fail
+	body, _ := json.Marshal(p) // strings and finite numbers: cannot fail
 	if _, err := w.Write(append(body, '\n')); err != nil {
 		s.log.Debug("answer not taken", "request", in.id)
 	}

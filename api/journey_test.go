@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"image/jpeg"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,13 +26,19 @@ type cast struct {
 // newCast sends one capture and lets the worker read it. author is a reviewer too, and took the photo.
 func newCast(t *testing.T) *cast {
 	t.Helper()
+	return castOf(t, vaulttest.Picture(t, 640, 480, 9))
+}
+
+// castOf is newCast with a picture of one's own.
+func castOf(t *testing.T, picture []byte) *cast {
+	t.Helper()
 	b := newBench(t)
 	author := b.Person(t, "author", clinician, reviewer)
 	doctor := b.Person(t, "doctor", clinician)
 	c := &cast{bench: b, patient: b.Patient(t, author, doctor)}
 	c.doctor, c.author = b.signIn(t, "doctor"), b.signIn(t, "author")
 	c.reviewer, c.records, c.privacy = b.as(t, reviewer), b.as(t, records), b.as(t, privacy)
-	sealed := b.Capture(t, author, c.patient, vaulttest.Picture(t, 640, 480, 9))
+	sealed := b.Capture(t, author, c.patient, picture)
 	var receipt struct {
 		PhotoID vault.PhotoID `json:"photo_id"`
 	}
@@ -121,6 +130,31 @@ func TestCareTeamOverHTTP(t *testing.T) {
 	c.get(t, c.doctor, c.at("/renditions/nonsense")).refused(t, http.StatusNotFound, "not-found")
 }
 
+// TestVisibleOverHTTP: a refusal to release tells what is still seen, and whether the reviewer's word would help.
+func TestVisibleOverHTTP(t *testing.T) {
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/esimov/pigo").Output()
+	if err != nil {
+		t.Skip("SKIPPED: no photograph with a face: the module cache cannot be asked")
+	}
+	picture, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "testdata", "sample.jpg"))
+	if err != nil {
+		t.Skip("SKIPPED: no photograph with a face: the detector's sample is absent")
+	}
+	c := castOf(t, picture)
+	var next nextAnswer
+	c.post(t, c.reviewer, "/api/v1/review/next", nil).into(t, http.StatusOK, &next)
+	open := c.post(t, c.reviewer, c.at("/approve"), approveRequest{Version: next.Photo.Version}).refused(t, http.StatusConflict, "conflict")
+	if len(open.Residual) == 0 || open.Residual[0].Kind != "face" || !open.Force || !strings.Contains(open.Detail, "still visible") {
+		t.Fatalf("nothing covered: got %+v, want a face and that confirming helps", open)
+	}
+	b := open.Residual[0].Box
+	below := approveRequest{Version: next.Photo.Version, Force: true, Regions: []decidedRegion{{Kind: "face", X0: b.X0, Y0: b.Y1, X1: b.X1, Y1: b.Y1 + 8}}}
+	beside := c.post(t, c.reviewer, c.at("/approve"), below).refused(t, http.StatusConflict, "conflict")
+	if len(beside.Residual) == 0 || beside.Force || !strings.Contains(beside.Detail, "beside") {
+		t.Errorf("covered below the face alone: got %+v, want the face and that confirming does not help", beside)
+	}
+}
+
 func TestChartOverHTTP(t *testing.T) {
 	c := newCast(t)
 	c.post(t, c.records, c.at("/attachments"), attachRequest{}).refused(t, http.StatusNotFound, "not-found")
@@ -149,6 +183,17 @@ func TestChartOverHTTP(t *testing.T) {
 	cert.into(t, http.StatusOK, nil)
 	if !json.Valid(cert.body) || !bytes.Contains(cert.body, []byte(c.photo)) {
 		t.Errorf("certificate: got %s, want JSON about the photo", cert.body)
+	}
+	if got, err := vault.VerifyCertificate(cert.body, vault.Trust{}); err != nil || !got.InLog || got.Photo != c.photo {
+		t.Errorf("certificate: verifies as %+v, %v, want the photo's, in the log", got, err)
+	}
+	var salt saltAnswer
+	c.get(t, c.privacy, c.at("/certificate/salt")).into(t, http.StatusOK, &salt)
+	if len(salt.OriginalSalt) != 64 {
+		t.Errorf("salt of %d digits, want 64", len(salt.OriginalSalt))
+	}
+	for _, who := range []string{c.records, c.doctor, c.reviewer} {
+		c.get(t, who, c.at("/certificate/salt")).refused(t, http.StatusForbidden, "not-allowed")
 	}
 }
 

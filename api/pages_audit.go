@@ -42,6 +42,7 @@ var deeds = map[string]string{
 	"photo.see_original":     "saw a photo in review in its full size",
 	"photo.reveal":           "saw a photo uncovered",
 	"photo.certificate":      "fetched the certificate of a photo",
+	"photo.original_salt":    "fetched what ties a certificate to its original",
 	"review.claim":           "asked for the next photo to review",
 	"review.renew":           "kept a photo in review for longer",
 	"review.release":         "gave a photo in review back",

@@ -127,7 +127,7 @@ func (c *call) reopen() error {
 	return c.done()
 }
 
-// certificate gives the signed certificate of the redaction as it was signed, byte for byte.
+// certificate gives the signed certificate of the redaction with the proof that the log holds the release.
 func (c *call) certificate() error {
 	id, err := c.photoID()
 	if err != nil {
@@ -140,4 +140,21 @@ func (c *call) certificate() error {
 	c.w.Header().Set("Content-Type", "application/json")
 	c.write(cert)
 	return nil
+}
+
+type saltAnswer struct {
+	OriginalSalt string `json:"original_salt"` // 64 hexadecimal digits
+}
+
+// originalSalt gives the privacy officer what opens the certificate's commitment to the original.
+func (c *call) originalSalt() error {
+	id, err := c.photoID()
+	if err != nil {
+		return err
+	}
+	salt, err := c.s.vault.OriginalSalt(c.r.Context(), c.actor, id)
+	if err != nil {
+		return err
+	}
+	return c.ok(saltAnswer{salt})
 }

@@ -1,12 +1,16 @@
 // @ts-check
 // The one place where pages speak to the JSON API.
 
+/** @typedef {{ x0: number, y0: number, x1: number, y1: number }} Box */
+
 /** A refusal with a sentence for the person (RFC 9457), or the network's silence. */
 export class Problem extends Error {
   /**
    * @param {number} status HTTP status; 0 when no answer came
    * @param {string} sentence
-   * @param {{ title?: string, requestID?: string, retryAfter?: number }} [more] retryAfter in seconds
+   * @param {{ title?: string, requestID?: string, retryAfter?: number, residual?: Box[], force?: boolean }} [more]
+   *   retryAfter in seconds; residual is what is still seen on a picture that was not released, and force whether a
+   *   person may confirm that it stays
    */
   constructor(status, sentence, more = {}) {
     super(sentence);
@@ -15,6 +19,8 @@ export class Problem extends Error {
     this.title = more.title ?? '';
     this.requestID = more.requestID ?? '';
     this.retryAfter = more.retryAfter ?? 0;
+    this.residual = more.residual ?? [];
+    this.force = more.force ?? false;
   }
 }
 
@@ -55,7 +61,15 @@ export function problemFrom(status, body, retryAfter) {
     title: typeof told.title === 'string' ? told.title : '',
     requestID: typeof told.request_id === 'string' ? told.request_id : '',
     retryAfter: Number.isFinite(wait) && wait > 0 ? wait : 0,
+    residual: boxesOf(told.residual),
+    force: told.force === true,
   });
+}
+
+/** @param {unknown} regions @returns {Box[]} those that have a size */
+function boxesOf(regions) {
+  if (!Array.isArray(regions)) return [];
+  return regions.map((r) => r?.box).filter((b) => b && b.x1 > b.x0 && b.y1 > b.y0);
 }
 
 /** @param {number} status @returns {string} */

@@ -205,11 +205,12 @@ const approve = () => decide(async (photo) => {
 /** @param {any} photo @param {boxes.State} state @param {boolean} force @returns {Promise<boolean>} */
 async function sendApproval(photo, state, force) {
   const body = { version: photo.version, regions: boxes.toWire(state), ...(force ? { force: true } : {}) };
+  overlay.warn([]);
   try {
     await call('POST', address(root.dataset.approve, { id: photo.id }), body);
   } catch (err) {
-    const visible = err instanceof Problem && err.status === 409 && /still visible/i.test(err.message);
-    if (!visible || force) throw err;
+    if (now.photo === photo && err instanceof Problem) overlay.warn(err.residual);
+    if (!(err instanceof Problem && err.force) || force) throw err;
     const sure = await askSure({
       title: 'A face may still be visible', ok: 'I looked: release it',
       text: `${sentence(err)} Look again and cover it. If there is no face, you can release the photo; that you confirmed it is kept in the certificate.`,

@@ -44,7 +44,8 @@ export class Overlay {
     this.picture = make('image', { x: 0, y: 0, preserveAspectRatio: 'none' });
     this.boxes = make('g', { class: 'boxes' });
     this.rubber = make('rect', { class: 'rubber', visibility: 'hidden' });
-    svg.replaceChildren(this.picture, this.boxes, this.rubber);
+    this.seen = make('g', { class: 'seen' });
+    svg.replaceChildren(this.picture, this.seen, this.boxes, this.rubber);
     /** @type {Map<number, { x: number, y: number }>} pointers that are down, in screen pixels */
     this.down = new Map();
     /** @type {null | { kind: 'draw' | 'move' | 'corner' | 'pan', key: string, corner: any, from: { x: number, y: number }, box: Box, last: Box }} */
@@ -72,8 +73,14 @@ export class Overlay {
   close() {
     this.picture.removeAttribute('href');
     this.boxes.replaceChildren();
+    this.warn([]);
     this.down.clear();
     this.drag = null;
+  }
+
+  /** Marks what the server still sees on the covered picture. @param {Box[]} boxes */
+  warn(boxes) {
+    this.seen.replaceChildren(...boxes.map((b) => make('rect', { x: b.x0, y: b.y0, width: b.x1 - b.x0, height: b.y1 - b.y0 })));
   }
 
   /** @param {string} url */
