@@ -8,8 +8,8 @@ import (
 
 // surveyHEIC walks the boxes that say how large the picture is, in which colour space, and what accompanies it
 // (ISO/IEC 14496-12 and 23008-12), before the decoder is given the file.
-func surveyHEIC(data []byte, lim Limits) (source, error) {
-	w := boxWalk{s: source{facts: Facts{Orientation: 1}}, lim: lim}
+func surveyHEIC(data []byte, lim Limits, in *Inspection) (source, error) {
+	w := boxWalk{s: newSource(in), lim: lim}
 	if err := w.boxes(data, 0); err != nil {
 		return w.s, err
 	}
@@ -17,17 +17,17 @@ func surveyHEIC(data []byte, lim Limits) (source, error) {
 		return w.s, fmt.Errorf("%w: HEIC without a size", ErrMalformed)
 	}
 	if i := findExif(data); i >= 0 {
-		w.s.exif(data[i:min(len(data), i+maxFactBlock)])
+		w.s.exif("Exif item", data[i:min(len(data), i+maxExif)])
 	}
 	if bytes.Contains(data, []byte("<x:xmpmeta")) {
-		w.s.xmp(data)
+		w.s.xmp("XMP item", data)
 	}
 	if w.pictures > 1 {
-		w.s.drop("further pictures")
+		w.s.found("items", "further pictures", nil)
 	}
-	w.s.useProfile(w.icc)
+	w.s.useProfile("colr", w.icc)
 	if w.p3 {
-		w.s.profile = profileP3
+		w.s.profile, w.s.foreign = profileP3, nil
 	}
 	return w.s, nil
 }
@@ -112,6 +112,7 @@ func (w *boxWalk) property(kind string, body []byte) error {
 	case kind == "ispe" && len(body) >= 12:
 		width, height := binary.BigEndian.Uint32(body[4:]), binary.BigEndian.Uint32(body[8:])
 		w.pictures++
+		w.s.inspect.size(int64(width), int64(height))
 		return w.lim.fits(int64(width), int64(height))
 	case kind == "colr" && len(body) >= 6:
 		switch string(body[:4]) {

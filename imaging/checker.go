@@ -24,7 +24,7 @@ var profileDigests = map[string]profileKind{
 
 // Verify reports whether a file is one that may leave this package. Any doubt is an error, an ErrMalformed.
 func Verify(jpegBytes []byte) error {
-	_, err := inspect(jpegBytes)
+	_, err := examine(jpegBytes)
 	return err
 }
 
@@ -73,8 +73,8 @@ func refuse(what string) error { return fmt.Errorf("%w: not clean: %s", ErrMalfo
 
 var errShort = errors.New("imaging: short")
 
-// inspect is Verify, and tells what it saw.
-func inspect(data []byte) (picture, error) {
+// examine is Verify, and tells what it saw.
+func examine(data []byte) (picture, error) {
 	if len(data) < 4 || data[0] != 0xff || data[1] != markSOI {
 		return picture{}, refuse("no start of image")
 	}

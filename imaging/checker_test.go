@@ -153,7 +153,7 @@ func TestVerifyPasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := inspect(chart); err != nil || p.adobe {
+	if p, err := examine(chart); err != nil || p.adobe {
 		t.Errorf("chart of RGB: got %+v, %v, want YCbCr", p, err)
 	}
 }
@@ -166,7 +166,7 @@ func TestProfiles(t *testing.T) {
 	}{{profileP3, "P3", false}, {profileAdobe, "Adobe RGB", false}, {profileGray, "grey", true}} {
 		t.Run(tc.name, func(t *testing.T) {
 			seg := profileSegment(tc.kind)
-			if got := recogniseProfile(seg[18:]); got != tc.kind {
+			if got := kindOf(seg[18:]); got != tc.kind {
 				t.Errorf("own profile recognised as %d, want %d", got, tc.kind)
 			}
 			foreign := bytes.Clone(seg)
@@ -190,7 +190,7 @@ func TestProfiles(t *testing.T) {
 		})
 	}
 	for n := range len(profileSegment(profileP3)) {
-		recogniseProfile(profileSegment(profileP3)[:n]) // none may panic
+		kindOf(profileSegment(profileP3)[:n]) // none may panic
 	}
 }
 

@@ -50,8 +50,13 @@ func serve(req request, data []byte) ([]byte, error) {
 func handle(req request, data []byte) (resp *response, err error) {
 	defer rescue(&err)
 	resp = &response{}
-	if req.Op == opRead {
+	switch req.Op {
+	case opRead:
 		return resp, resp.read(data, req.Limits)
+	case opInspect:
+		in, err := inspectWithin(data, req.Limits.orDefault())
+		resp.Inspection = &in
+		return resp, err
 	}
 	// All but a first reading are of pictures that this package has made.
 	s, err := newStill(data)

@@ -92,14 +92,14 @@ func TestBaselineKeepsCoefficients(t *testing.T) {
 	table := segment(markDQT, append([]byte{0x10}, bytes.Repeat([]byte{1, 9}, 64)...)...) // 265: beyond 8 bits
 	wide := bytes.Replace(s.Bytes(), segs[markDQT][:69], table, 1)
 	extended := mustRead(t, bytes.Replace(wide, []byte{0xff, markSOF0}, []byte{0xff, markSOF1}, 1))
-	if p, err := inspect(extended.Bytes()); err != nil || p.baseline {
+	if p, err := examine(extended.Bytes()); err != nil || p.baseline {
 		t.Fatalf("extended picture: got %+v, %v, want one that is not baseline", p, err)
 	}
 	data, _, _, err = Baseline(extended)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := inspect(data); err != nil || !p.baseline {
+	if p, err := examine(data); err != nil || !p.baseline {
 		t.Errorf("got %+v, %v, want baseline", p, err)
 	}
 }

@@ -3,12 +3,15 @@ package imaging
 import "encoding/binary"
 
 // A bounded reader of the TIFF structure inside Exif (TIFF 6.0 section 2, Exif 2.32 section 4.6). It follows
-// only what it has checked, allocates nothing of a size the file names, and ends on any loop. What it finds
-// is whether things are there and the orientation; text is left to goexif, which is asked only when every
+// only what it has checked: the first directory and those it names for Exif, GPS and interoperability, never the
+// next one, which is the thumbnail's. It allocates nothing of a size the file names, and ends on any loop. What it
+// finds is whether things are there and the orientation; text is left to goexif, which is asked only when every
 // value of the whole tree lies inside the block.
 const (
-	maxIFDs    = 16
-	maxEntries = 512 // per directory; cameras write fewer than 100
+	maxExif       = 64 << 10 // an APP1 segment holds no more
+	maxIFDs       = 16
+	maxEntries    = 512       // per directory; cameras write fewer than 100
+	maxExifValues = 256 << 10 // all values together: they may overlap
 
 	tagDescription  = 0x010e
 	tagMake         = 0x010f
@@ -23,6 +26,7 @@ const (
 	tagMakerNote    = 0x927c
 	tagUserComment  = 0x9286
 	tagInteropIFD   = 0xa005
+	tagInteropIndex = 0x0001 // in the interoperability directory
 	tagImageID      = 0xa420
 	tagOwner        = 0xa430
 	tagBodySerial   = 0xa431
@@ -36,27 +40,21 @@ const (
 // typeBytes is the size of each TIFF type, by number (TIFF 6.0 section 2).
 var typeBytes = [...]int64{0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8}
 
-// exifNames is how each tag found is reported, without its value.
-var exifNames = map[uint16]string{
-	tagDescription: "description", tagMake: "camera make", tagModel: "camera model", tagSoftware: "software",
-	tagArtist: "author", tagThumbnail: "thumbnail", tagCopyright: "copyright", tagGPSIFD: "GPS position",
-	tagMakerNote: "maker note", tagUserComment: "comment", tagImageID: "unique picture number",
-	tagOwner: "camera owner", tagBodySerial: "camera serial", tagLensSerial: "lens serial",
-	0x0132: "time", 0x9003: "time", 0x9004: "time",
-}
-
 // exifSurvey is what the bounded reader saw.
 type exifSurvey struct {
 	orientation int // 1 to 8; 1 when absent or senseless
 	gps         bool
-	sound       bool // every entry of every directory lies inside the block, and there are no loops
-	names       []string
+	adobe       bool   // Adobe RGB by the rules for cameras (DCF 2.0 section 5.5): interoperability "R03"
+	next        uint32 // where the first directory says a further one is; never followed
+	nextAt      int    // where it says so
+	sound       bool   // every entry of every directory lies inside the block, and there are no loops
+	values      int64  // bytes of all values
 }
 
-// surveyExif walks a TIFF block.
-func surveyExif(tiff []byte) exifSurvey {
-	w := tiffWalk{data: tiff, s: exifSurvey{orientation: 1, sound: true}, seen: map[uint32]bool{}}
-	if len(tiff) < tiffHeaderBytes {
+// surveyExif walks a TIFF block and tells note, which may be nil, what it meets.
+func surveyExif(tiff []byte, note noteFunc) exifSurvey {
+	w := tiffWalk{data: tiff, s: exifSurvey{orientation: 1, sound: true}, seen: map[uint32]bool{}, note: note}
+	if len(tiff) < tiffHeaderBytes || len(tiff) > maxExif {
 		w.s.sound = false
 		return w.s
 	}
@@ -69,25 +67,40 @@ func surveyExif(tiff []byte) exifSurvey {
 		w.s.sound = false
 		return w.s
 	}
-	for at, first := w.order.Uint32(tiff[4:]), true; at != 0; first = false {
-		at = w.directory(at, first)
+	w.directory(w.order.Uint32(tiff[4:]), "IFD0")
+	if w.s.next != 0 {
+		w.tell("IFD1", "thumbnail", nil)
+	}
+	if w.s.values > maxExifValues {
+		w.s.sound = false
 	}
 	return w.s
 }
+
+// noteFunc hears of one thing that a file carries: where, what in a few words, and its value as text, which is
+// only worked out when asked for.
+type noteFunc func(where, what string, value func() string)
 
 type tiffWalk struct {
 	data  []byte
 	order binary.ByteOrder
 	seen  map[uint32]bool
 	s     exifSurvey
+	note  noteFunc
 }
 
-// directory walks one IFD and gives the offset of the next, or 0.
-func (w *tiffWalk) directory(at uint32, first bool) uint32 {
+func (w *tiffWalk) tell(where, what string, value func() string) {
+	if w.note != nil {
+		w.note("Exif "+where, what, value)
+	}
+}
+
+// directory walks one IFD.
+func (w *tiffWalk) directory(at uint32, name string) {
 	n := int64(len(w.data))
 	if w.seen[at] || len(w.seen) >= maxIFDs || int64(at)+2 > n {
 		w.s.sound = false
-		return 0
+		return
 	}
 	w.seen[at] = true
 	count := int64(w.order.Uint16(w.data[at:]))
@@ -97,44 +110,50 @@ func (w *tiffWalk) directory(at uint32, first bool) uint32 {
 		count = max(0, min(count, maxEntries, (n-int64(at)-2)/ifdEntryBytes))
 	}
 	for i := range count {
-		w.entry(w.data[int64(at)+2+i*ifdEntryBytes:][:ifdEntryBytes], first)
+		w.entry(w.data[int64(at)+2+i*ifdEntryBytes:][:ifdEntryBytes], name)
 	}
-	if end+4 > n {
-		return 0
+	if name == "IFD0" && end+4 <= n {
+		w.s.next, w.s.nextAt = w.order.Uint32(w.data[end:]), int(end)
 	}
-	return w.order.Uint32(w.data[end:])
 }
 
-// entry notes one tag and follows the pointers to further directories.
-func (w *tiffWalk) entry(e []byte, first bool) {
+// entry notes one tag and follows the pointers to the directories we know.
+func (w *tiffWalk) entry(e []byte, in string) {
 	tag, typ, count := w.order.Uint16(e), w.order.Uint16(e[2:]), w.order.Uint32(e[4:])
 	if int(typ) >= len(typeBytes) || typ == 0 || count == 0 {
 		w.s.sound = false
 		return
 	}
-	size := typeBytes[typ] * int64(count)
-	if size > 4 && int64(w.order.Uint32(e[8:]))+size > int64(len(w.data)) {
-		w.s.sound = false
+	size, value := typeBytes[typ]*int64(count), e[8:]
+	if size > 4 {
+		at := int64(w.order.Uint32(value))
+		if at+size > int64(len(w.data)) {
+			w.s.sound, value = false, nil
+		} else {
+			value = w.data[at : at+size]
+		}
 	}
-	if name := exifNames[tag]; name != "" {
-		w.s.names = append(w.s.names, name)
-	}
+	w.s.values += size
+	w.tell(in, exifName(in, tag), func() string { return w.text(typ, value, int64(count)) })
 	switch {
-	case tag == tagOrientation && first && typ == typeShort && count == 1:
-		if o := int(w.order.Uint16(e[8:])); o >= 1 && o <= 8 {
+	case tag == tagOrientation && in == "IFD0" && typ == typeShort && count == 1:
+		if o := int(w.order.Uint16(value)); o >= 1 && o <= 8 {
 			w.s.orientation = o
 		}
-	case tag == tagGPSIFD:
-		w.s.gps = true
-		fallthrough
-	case tag == tagExifIFD || tag == tagInteropIFD:
+	case tag == tagInteropIndex && in == "Interop" && count == 4:
+		w.s.adobe = string(value[:4]) == "R03\x00"
+	case pointers[tag] != "":
+		w.s.gps = w.s.gps || tag == tagGPSIFD
 		if typ != typeLong || count != 1 {
 			w.s.sound = false
 			return
 		}
-		w.directory(w.order.Uint32(e[8:]), false)
+		w.directory(w.order.Uint32(value), pointers[tag])
 	}
 }
+
+// pointers are the tags that name a directory, and what it is called.
+var pointers = map[uint16]string{tagExifIFD: "sub-IFD", tagGPSIFD: "GPS", tagInteropIFD: "Interop"}
 
 // orientationSegment is the 36-byte APP1 that holds nothing but an orientation: marker, length, "Exif",
 // a big-endian TIFF header, one directory with one entry, no further directory.

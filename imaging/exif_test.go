@@ -46,13 +46,14 @@ func TestSurveyExif(t *testing.T) {
 		{"a value of 17 GB", ifd(binary.BigEndian, 0, short(6), [4]uint32{tagMake, 12, 1<<31 - 1, 8}), 6, false},
 		{"a value behind the end", ifd(binary.BigEndian, 0, short(3), [4]uint32{tagMake, 2, 100, 8}), 3, false},
 		{"a type that is not", ifd(binary.BigEndian, 0, short(3), [4]uint32{tagMake, 99, 1, 8}), 3, false},
-		{"a directory that is its own next", ifd(binary.BigEndian, 8, short(6)), 6, false},
+		{"a directory that is its own next, not followed", ifd(binary.BigEndian, 8, short(6)), 6, true},
 		{"a directory inside itself", ifd(binary.BigEndian, 0, short(6), [4]uint32{tagExifIFD, typeLong, 1, 8}), 6, false},
-		{"a next directory behind the end", ifd(binary.BigEndian, 1<<31, short(6)), 6, false},
+		{"a next directory behind the end, not followed", ifd(binary.BigEndian, 1<<31, short(6)), 6, true},
+		{"more than a segment holds", append(ifd(binary.BigEndian, 0, short(6)), make([]byte, maxExif)...), 1, false},
 		{"60000 entries", append([]byte("MM\x00*\x00\x00\x00\x08\xea\x60"), make([]byte, 40)...), 1, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := surveyExif(tc.data)
+			got := surveyExif(tc.data, nil)
 			if got.orientation != tc.orientation || got.sound != tc.sound {
 				t.Errorf("got orientation %d, sound %v, want %d, %v", got.orientation, got.sound, tc.orientation, tc.sound)
 			}
@@ -67,7 +68,7 @@ func TestFactsBounded(t *testing.T) {
 	for _, data := range [][]byte{bomb, chain} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		f, _ := readFacts(data)
+		f, _ := readFacts(data, nil)
 		runtime.ReadMemStats(&after)
 		if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
 			t.Errorf("%d bytes made it allocate %d", len(data), got)

@@ -21,20 +21,24 @@ type Facts struct {
 	HadFaceTags bool   `json:"had_face_tags"`
 }
 
-const (
-	maxFactRunes = 64
-	// maxFactBlock bounds the block that goexif is given; its values together cannot be larger by much,
-	// since surveyExif has checked each against the block.
-	maxFactBlock = 64 << 10
-	maxFactNames = 2048
-)
+const maxFactRunes = 64
 
 // readFacts reads a TIFF block: the survey always, the text only where the survey found it sound.
-func readFacts(tiff []byte) (Facts, exifSurvey) {
-	s := surveyExif(tiff)
+func readFacts(tiff []byte, note noteFunc) (Facts, exifSurvey) {
+	s := surveyExif(tiff, note)
 	f := Facts{Orientation: s.orientation, HadGPS: s.gps}
-	if s.sound && len(tiff) <= maxFactBlock && len(s.names) <= maxFactNames {
+	switch {
+	case !s.sound:
+	case s.next == 0:
 		readFactText(tiff, &f)
+	default:
+		// goexif would follow the next directory, so it gets a copy that names none. What stood there may be part
+		// of something else, so the copy is surveyed as well.
+		alone := bytes.Clone(tiff)
+		copy(alone[s.nextAt:], "\x00\x00\x00\x00")
+		if surveyExif(alone, nil).sound {
+			readFactText(alone, &f)
+		}
 	}
 	return f, s
 }
@@ -46,6 +50,11 @@ func readFactText(tiff []byte, f *Facts) {
 	x, err := exif.Decode(bytes.NewReader(tiff))
 	if x == nil || (err != nil && exif.IsCriticalError(err)) {
 		return
+	}
+	if tag, err := x.Get(exif.Orientation); err == nil {
+		if o, err := tag.Int(0); err == nil && o >= 1 && o <= 8 && o != f.Orientation {
+			return // it sees another directory than we do
+		}
 	}
 	text := func(name exif.FieldName) string {
 		tag, err := x.Get(name)

@@ -23,11 +23,12 @@ const (
 
 // The questions a child answers.
 const (
-	opRead   = "read"
-	opRedact = "redact"
-	opCover  = "cover"
-	opChart  = "chart"
-	opLook   = "look"
+	opRead    = "read"
+	opRedact  = "redact"
+	opCover   = "cover"
+	opChart   = "chart"
+	opInspect = "inspect"
+	opLook    = "look"
 )
 
 // request asks a child for one thing. Its limits apply to the child before it reads the picture.
@@ -52,6 +53,8 @@ type response struct {
 	Masked    []Box    `json:"masked,omitempty"`
 	Millis    int64    `json:"millis,omitempty"`
 	Detectors []string `json:"detectors,omitempty"`
+
+	Inspection *Inspection `json:"inspection,omitempty"`
 
 	pictures [][]byte
 }

@@ -26,7 +26,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(jpegHeader(65535, 65535))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		within(t, 2*time.Second, func() {
-			p, err := inspect(data)
+			p, err := examine(data)
 			if err != nil {
 				return
 			}
@@ -56,7 +56,7 @@ func FuzzOrientation(f *testing.F) {
 	f.Add(ifd(binary.BigEndian, 0, [4]uint32{tagMake, 2, 1 << 30, 8}, [4]uint32{tagGPSIFD, typeLong, 1, 8}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		within(t, time.Second, func() {
-			facts, s := readFacts(data)
+			facts, s := readFacts(data, nil)
 			if s.orientation < 1 || s.orientation > 8 || facts.Orientation != s.orientation {
 				t.Fatalf("got orientation %d", s.orientation)
 			}
@@ -77,7 +77,7 @@ func FuzzRead(f *testing.F) {
 		within(t, 5*time.Second, func() {
 			if kind, _ := gate(data, DefaultLimits()); kind == heicFile {
 				// The HEIC decoder is foreign code and slow to start; the boxes before it are ours.
-				_, _ = surveyHEIC(data, DefaultLimits())
+				_, _ = surveyHEIC(data, DefaultLimits(), nil)
 				return
 			}
 			s, err := Read(data, Limits{MaxPixels: 1 << 18, MaxBytes: 1 << 20})

@@ -13,7 +13,7 @@ import (
 // decoder is C code run as WebAssembly; it is meant to run in a limited child, and only from the copy that
 // the module carries, never from a library that happens to be installed.
 func readHEIC(data []byte, lim Limits) (*Still, error) {
-	src, err := surveyHEIC(data, lim)
+	src, err := surveyHEIC(data, lim, nil)
 	if err != nil {
 		return nil, err
 	}

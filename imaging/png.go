@@ -14,7 +14,7 @@ import (
 // readPNG walks the chunks for what they say, bounds the picture by its header, and decodes it.
 // A PNG becomes a JPEG, encoded from its pixels.
 func readPNG(data []byte, lim Limits) (*Still, error) {
-	src, err := surveyPNG(data, lim)
+	src, err := surveyPNG(data, lim, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -35,6 +35,9 @@ func (s *source) fromPixels(img image.Image, orientation int, lim Limits, from s
 		return nil, err
 	}
 	flat := flatten(img)
+	if s.foreign != nil {
+		flat = s.foreign.convert(flat, s.profile)
+	}
 	if orientation != 1 {
 		if g, ok := flat.(*image.Gray); ok {
 			flat = turnGray(orientation, g)
@@ -49,10 +52,15 @@ func (s *source) fromPixels(img image.Image, orientation int, lim Limits, from s
 	return s.still(c, 1, from)
 }
 
-// surveyPNG walks the chunks (PNG 5.3). It checks the header before any decoder sees the file.
-func surveyPNG(data []byte, lim Limits) (source, error) {
-	s := source{facts: Facts{Orientation: 1}}
+// maxDeflate is more than a deflated stream can shrink (RFC 1951: 258 bytes from 2 bits, 1,032 times).
+const maxDeflate = 1040
+
+// surveyPNG walks the chunks (PNG 5.3). It checks the header, and that there is enough data for a picture of that
+// size at all, before any decoder sees the file.
+func surveyPNG(data []byte, lim Limits, in *Inspection) (source, error) {
+	s := newSource(in)
 	var icc []byte
+	var raw, packed int64
 	at := 8
 	for n := 0; ; n++ {
 		if n > lim.MaxSegments {
@@ -73,20 +81,34 @@ func surveyPNG(data []byte, lim Limits) (source, error) {
 				return s, fmt.Errorf("%w: PNG header", ErrMalformed)
 			}
 			w, h := binary.BigEndian.Uint32(body), binary.BigEndian.Uint32(body[4:])
+			s.inspect.size(int64(w), int64(h))
 			if err := lim.fits(int64(w), int64(h)); err != nil {
 				return s, err
 			}
+			raw = pngBytes(int64(w), int64(h), body[8], body[9])
 		}
 		if kind == "IEND" {
 			break
 		}
+		if kind == "IDAT" {
+			packed += size
+		}
 		icc = s.chunk(kind, body, icc)
 	}
 	if at < len(data) {
-		s.drop("trailing bytes")
+		s.tail("after IEND", data[at:])
 	}
-	s.useProfile(icc)
+	if packed*maxDeflate < raw {
+		return s, fmt.Errorf("%w: PNG pixels", ErrTruncated)
+	}
+	s.useProfile("iCCP", icc)
 	return s, nil
+}
+
+// pngBytes is how many bytes the rows of a picture have at least (PNG 11.2.2, table 11.1); 0 for types unknown.
+func pngBytes(w, h int64, depth, kind byte) int64 {
+	samples := map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
+	return (w*samples*int64(depth)/8 + 1) * h
 }
 
 // chunk notes an ancillary chunk and gives the colour profile.
@@ -94,23 +116,25 @@ func (s *source) chunk(kind string, body, icc []byte) []byte {
 	switch kind {
 	case "IHDR", "PLTE", "IDAT", "tRNS", "gAMA", "cHRM", "sRGB", "sBIT", "bKGD", "pHYs", "hIST", "sPLT", "cICP":
 	case "eXIf":
-		s.exif(body)
+		s.exif(kind, body)
 	case "iCCP":
 		return inflateProfile(body)
 	case "iTXt":
 		if bytes.HasPrefix(body, []byte("XML:com.adobe.xmp\x00")) {
-			s.xmp(body)
+			s.xmp(kind, body)
 		} else {
-			s.drop("comment")
+			s.found(kind, "comment", func() string { return printable(string(body)) })
 		}
-	case "tEXt", "zTXt":
-		s.drop("comment")
+	case "tEXt":
+		s.found(kind, "comment", func() string { return printable(string(body)) })
+	case "zTXt":
+		s.found(kind, "comment", size(body))
 	case "tIME":
-		s.drop("time")
+		s.found(kind, "time", size(body))
 	case "acTL", "fcTL", "fdAT":
-		s.drop("animation frames")
+		s.found(kind, "animation frames", size(body))
 	default:
-		s.drop("application data")
+		s.found("chunk "+printable(kind), "application data", size(body))
 	}
 	return icc
 }

@@ -5,14 +5,15 @@ import (
 	"encoding/binary"
 	"math"
 	"sync"
+	"unicode/utf16"
 )
 
-// profileKind is a colour space that a picture may name. sRGB is what a file without a profile means, so it is
-// left out; a profile that is not recognised is dropped, since its text and private tags can hold anything.
+// profileKind is a colour space that a picture may name, always by bytes of our own, since the text and private
+// tags of a foreign profile can hold anything. sRGB is what a file without a profile means, so it is left out.
 type profileKind int
 
 const (
-	profileNone profileKind = iota // sRGB or not recognised
+	profileNone profileKind = iota // sRGB, or not understood
 	profileP3
 	profileAdobe
 	profileGray
@@ -23,37 +24,15 @@ const (
 type colourants [3][3]float64
 
 var (
-	colourantsP3 = colourants{{0.51512, 0.24120, -0.00105}, {0.29198, 0.69225, 0.04189}, {0.15710, 0.06657, 0.78407}}
-	colourantsRG = colourants{{0.60974, 0.31111, 0.01947}, {0.20528, 0.62567, 0.06087}, {0.14919, 0.06322, 0.74457}}
+	colourantsP3   = colourants{{0.51512, 0.24120, -0.00105}, {0.29198, 0.69225, 0.04189}, {0.15710, 0.06657, 0.78407}}
+	colourantsRG   = colourants{{0.60974, 0.31111, 0.01947}, {0.20528, 0.62567, 0.06087}, {0.14919, 0.06322, 0.74457}}
+	colourantsSRGB = colourants{{0.43607, 0.22249, 0.01392}, {0.38515, 0.71687, 0.09708}, {0.14307, 0.06061, 0.71410}}
 )
 
 const (
-	colourantTolerance = 0.004
 	maxProfileTags     = 100
 	profileHeaderBytes = 128 // ICC.1 7.2
 )
-
-// recogniseProfile names the colour space of a profile by its primaries, or its grey curve.
-func recogniseProfile(icc []byte) profileKind {
-	if len(icc) < profileHeaderBytes+4 || string(icc[36:40]) != "acsp" {
-		return profileNone
-	}
-	tags := profileTags(icc)
-	switch string(icc[16:20]) {
-	case "GRAY":
-		if g, ok := gammaOf(tags["kTRC"]); ok && math.Abs(g-2.2) < 0.02 {
-			return profileGray
-		}
-	case "RGB ":
-		switch {
-		case matches(tags, colourantsP3):
-			return profileP3
-		case matches(tags, colourantsRG):
-			return profileAdobe
-		}
-	}
-	return profileNone
-}
 
 // profileTags gives the bytes of each tag that lies inside the profile (ICC.1 7.3).
 func profileTags(icc []byte) map[string][]byte {
@@ -70,30 +49,6 @@ func profileTags(icc []byte) map[string][]byte {
 		}
 	}
 	return tags
-}
-
-func matches(tags map[string][]byte, want colourants) bool {
-	for i, name := range []string{"rXYZ", "gXYZ", "bXYZ"} {
-		t := tags[name]
-		if len(t) < 20 || string(t[:4]) != "XYZ " {
-			return false
-		}
-		for j := range 3 {
-			got := float64(int32(binary.BigEndian.Uint32(t[8+4*j:]))) / 65536
-			if math.Abs(got-want[i][j]) > colourantTolerance {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// gammaOf reads a curve of one exponent (ICC.1 10.6).
-func gammaOf(t []byte) (float64, bool) {
-	if len(t) < 14 || string(t[:4]) != "curv" || binary.BigEndian.Uint32(t[8:]) != 1 {
-		return 0, false
-	}
-	return float64(binary.BigEndian.Uint16(t[12:])) / 256, true
 }
 
 // profileSegment is the APP2 segment for a colour space, or nil for sRGB.
@@ -220,4 +175,28 @@ func textMLUC(s string) []byte {
 		out = binary.BigEndian.AppendUint16(out, uint16(r))
 	}
 	return out
+}
+
+// profileName is the description that a profile carries (ICC.1 9.2.41; version 2 has a text type of its own).
+func profileName(icc []byte) string {
+	if len(icc) < profileHeaderBytes+4 {
+		return ""
+	}
+	t := profileTags(icc)["desc"]
+	switch {
+	case len(t) >= 12 && string(t[:4]) == "desc":
+		n := int64(binary.BigEndian.Uint32(t[8:]))
+		return printable(string(t[12:min(int64(len(t)), 12+n)]))
+	case len(t) >= 28 && string(t[:4]) == "mluc":
+		n, at := int64(binary.BigEndian.Uint32(t[20:])), int64(binary.BigEndian.Uint32(t[24:]))
+		if at+n > int64(len(t)) {
+			return ""
+		}
+		var units []uint16
+		for i := at; i+2 <= at+min(n, 512); i += 2 {
+			units = append(units, binary.BigEndian.Uint16(t[i:]))
+		}
+		return printable(string(utf16.Decode(units)))
+	}
+	return ""
 }

@@ -46,7 +46,7 @@ func TestProgressiveKept(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			jpg := encodeJPEG(t, sources[name])
 			s := mustRead(t, progressive(t, jpg))
-			p, err := inspect(s.Bytes())
+			p, err := examine(s.Bytes())
 			if err != nil || !p.progressive || p.baseline {
 				t.Fatalf("got %+v, %v, want a progressive picture", p, err)
 			}
@@ -57,18 +57,18 @@ func TestProgressiveKept(t *testing.T) {
 			if err != nil || len(masked) != 1 {
 				t.Fatalf("redacting: %v, %v", masked, err)
 			}
-			if p, err := inspect(redacted.Bytes()); err != nil || !p.progressive {
+			if p, err := examine(redacted.Bytes()); err != nil || !p.progressive {
 				t.Errorf("redacted: got %+v, %v, want a progressive picture", p, err)
 			}
 			chart, _, _, err := Baseline(s)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p, err := inspect(chart); err != nil || !p.baseline || !equalCoefficients(t, jpg, chart) {
+			if p, err := examine(chart); err != nil || !p.baseline || !equalCoefficients(t, jpg, chart) {
 				t.Errorf("chart copy: got %+v, %v, want baseline with the source's coefficients", p, err)
 			}
 			turned := mustRead(t, withOrientation(progressive(t, jpg), 6+i%2))
-			if p, err := inspect(turned.Bytes()); err != nil || !p.progressive {
+			if p, err := examine(turned.Bytes()); err != nil || !p.progressive {
 				t.Errorf("turned: got %+v, %v, want a progressive picture", p, err)
 			}
 		})
@@ -90,7 +90,7 @@ func TestProgressiveByJpegtran(t *testing.T) {
 			t.Fatalf("jpegtran %v: %v", args, err)
 		}
 		s := mustRead(t, made)
-		if p, err := inspect(s.Bytes()); err != nil || !p.progressive || !equalCoefficients(t, made, s.Bytes()) {
+		if p, err := examine(s.Bytes()); err != nil || !p.progressive || !equalCoefficients(t, made, s.Bytes()) {
 			t.Errorf("jpegtran %v: got %+v, %v, want its coefficients in a progressive picture", args, p, err)
 		}
 	}

@@ -19,7 +19,7 @@ func (p *Pool) Prove(ctx context.Context, original, redacted []byte, masked []Bo
 	if err != nil {
 		return nil, err
 	}
-	pic, err := inspect(redacted)
+	pic, err := examine(redacted)
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,8 @@ import (
 // Read is the one way in: it names the format of data, bounds it, reads the capture facts, rebuilds the picture
 // without anything foreign, turns it upright where that is exact, and has the checker pass the result.
 //
-// A JPEG keeps its coefficients, so nothing is lost by passing through; PNG and HEIC are encoded anew and
-// Converted says so. It keeps no reference to data. Errors are one of the sentinels of this package.
+// A JPEG keeps its coefficients, so nothing is lost by passing through, unless its colour profile is one that has to
+// be converted; that, PNG and HEIC are encoded anew and Converted says so. It keeps no reference to data. Errors are one of the sentinels of this package.
 // Memory beside the input is about 3 bytes a pixel for common JPEGs, 6 to 14 for the rest.
 func Read(data []byte, lim Limits) (s *Still, err error) {
 	defer rescue(&err)
@@ -40,7 +40,7 @@ func rescue(err *error) {
 }
 
 func readJPEG(data []byte, lim Limits) (*Still, error) {
-	src, err := surveyJPEG(data, lim)
+	src, err := surveyJPEG(data, lim, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +55,13 @@ func readJPEG(data []byte, lim Limits) (*Still, error) {
 		src.drop("bytes between segments")
 	}
 	orientation := src.facts.Orientation
+	if src.foreign != nil && src.foreign.grey == (c.Components() == 1) {
+		img, err := c.Decode()
+		if err != nil {
+			return nil, codecError(err)
+		}
+		return src.fromPixels(img, orientation, lim, "JPEG in another colour space")
+	}
 	if turned, exact := c.Turn(orientation); exact {
 		c, orientation = turned, 1
 	}
@@ -95,10 +102,8 @@ func rebuildAs(c *jpegcoef.Coefficients, orientation int, profile profileKind, p
 		o.OmitJFIF = true // JFIF would say YCbCr
 		o.Extra = append(o.Extra, adobeRGB)
 	}
-	if (profile == profileGray) == (c.Components() == 1) {
-		if seg := profileSegment(profile); seg != nil {
-			o.Extra = append(o.Extra, seg)
-		}
+	if seg := profileSegment(profile); seg != nil && (profile == profileGray) == (c.Components() == 1) {
+		o.Extra = append(o.Extra, seg)
 	}
 	var out bytes.Buffer
 	if err := c.Write(&out, o); err != nil {

@@ -110,7 +110,7 @@ func (p *Pool) Chart(ctx context.Context, redacted []byte) (jpeg []byte, width, 
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	pic, err := inspect(resp.pictures[0])
+	pic, err := examine(resp.pictures[0])
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("%w: %w", ErrChild, err)
 	}
@@ -118,6 +118,35 @@ func (p *Pool) Chart(ctx context.Context, redacted []byte) (jpeg []byte, width, 
 		return nil, 0, 0, fmt.Errorf("%w: chart picture is not plain baseline", ErrChild)
 	}
 	return bytes.Clone(resp.pictures[0]), pic.width, pic.height, nil
+}
+
+// Inspect is Inspect in a child, with or without values.
+func (p *Pool) Inspect(ctx context.Context, data []byte, values bool) (Inspection, error) {
+	resp, err := p.ask(ctx, opInspect, data, nil, 0)
+	if err != nil {
+		return Inspection{}, err
+	}
+	if resp.Inspection == nil {
+		return Inspection{}, fmt.Errorf("%w: %w", ErrChild, errFrame)
+	}
+	in := *resp.Inspection
+	in.clean()
+	if !values {
+		in = in.WithoutValues()
+	}
+	return in, nil
+}
+
+// clean bounds an inspection that came from a child process.
+func (in *Inspection) clean() {
+	in.Format = phrase(in.Format)
+	in.Width, in.Height = max(0, in.Width), max(0, in.Height)
+	if len(in.Findings) > maxFindings {
+		in.Findings, in.More = in.Findings[:maxFindings], true
+	}
+	for i, f := range in.Findings {
+		in.Findings[i] = Finding{Where: printable(f.Where), What: printable(f.What), Value: printable(f.Value)}
+	}
 }
 
 // checkPictures makes Stills of what a child sent, each past the checker and with memory of its own.

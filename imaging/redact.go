@@ -71,11 +71,11 @@ func Prove(original, redacted *Still, masked []Box) (err error) {
 	if original == nil || redacted == nil {
 		return fmt.Errorf("%w: a picture is missing", ErrProof)
 	}
-	before, err := inspect(original.data)
+	before, err := examine(original.data)
 	if err != nil {
 		return fmt.Errorf("%w: original: %w", ErrProof, err)
 	}
-	after, err := inspect(redacted.data)
+	after, err := examine(redacted.data)
 	if err != nil {
 		return fmt.Errorf("%w: redacted: %w", ErrProof, err)
 	}

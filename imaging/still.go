@@ -31,7 +31,7 @@ type Still struct {
 
 // newStill makes a Still of bytes that the checker passes, and of nothing else.
 func newStill(data []byte) (*Still, error) {
-	p, err := inspect(data)
+	p, err := examine(data)
 	if err != nil {
 		return nil, err
 	}

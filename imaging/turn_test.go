@@ -115,7 +115,7 @@ func checkUpright(t *testing.T, s *Still, o, w, h int) {
 		t.Fatal(err)
 	}
 	for name, b := range map[string][]byte{"Render": thumb.Bytes(), "Baseline": data} {
-		p, err := inspect(b)
+		p, err := examine(b)
 		if err != nil || p.orientation != 1 || p.width != w || p.height != h {
 			t.Errorf("%s: got %+v (%v), want %d × %d upright", name, p, err, w, h)
 		}

@@ -69,14 +69,14 @@ func Baseline(s *Still) (data []byte, width, height int, err error) {
 // sequential gives the picture's coefficients in a sequential file, and what the checker saw in it.
 func (s *Still) sequential(c *jpegcoef.Coefficients) ([]byte, picture, error) {
 	data := s.Bytes()
-	p, err := inspect(data)
+	p, err := examine(data)
 	if err != nil || !p.progressive {
 		return data, p, err
 	}
 	if data, err = rebuildAs(c, s.orientation, s.profile, false); err != nil {
 		return nil, p, err
 	}
-	if p, err = inspect(data); err != nil {
+	if p, err = examine(data); err != nil {
 		return nil, p, fmt.Errorf("checking the sequential picture: %w", err)
 	}
 	return data, p, nil
