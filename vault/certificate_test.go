@@ -256,6 +256,32 @@ func TestVisibleBesideAMask(t *testing.T) {
 	}
 }
 
+// TestProvedReachesTheChart: a chart is told that nothing recognizable is left only where that was proved.
+func TestProvedReachesTheChart(t *testing.T) {
+	w := newWorld(t)
+	plain := w.approved()
+	open := w.send(face(t))
+	w.Work(t)
+	p := w.claim(w.reviewer, open)
+	must(w.V.Approve(t.Context(), w.reviewer, open, vault.Approval{Version: p.Version, Force: true}))(t)
+	for _, c := range []struct {
+		name   string
+		photo  vault.PhotoID
+		proved bool
+	}{{"nothing seen", plain, true}, {"a face let through", open, false}} {
+		must(w.V.Attach(t.Context(), w.records, c.photo, []string{"dicom"}))(t)
+		if d := w.deliver(); d.Photo != c.photo || d.Proved != c.proved {
+			t.Errorf("%s: delivered %s as proved %v, want %v", c.name, d.Photo, d.Proved, c.proved)
+		}
+	}
+	w.change(`UPDATE reviews SET certificate = '{}'`)
+	w.change(`UPDATE attachments SET state = 'pending'`)
+	w.change(`UPDATE jobs SET state = 'ready', run_at = 0 WHERE kind = 'deliver'`)
+	if d := must(w.V.Delivery(t.Context(), w.worker, w.job(vault.JobDeliver)))(t); d.Proved {
+		t.Error("a certificate that cannot be read counts as proved")
+	}
+}
+
 // besideOf is a narrow strip down the middle of a proposal's left margin, which a face's own box ends before.
 func besideOf(b imaging.Box) imaging.Box {
 	w := b.X1 - b.X0

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -138,8 +137,8 @@ func (v *Vault) OriginalSalt(ctx context.Context, a Actor, id PhotoID) (salt str
 }
 
 // releaseProved reports whether an approval left nothing to see and was not forced. What cannot be read is not proved.
-func releaseProved(stored sql.NullString) bool {
+func releaseProved(stored string) bool {
 	var s signedCertificate
 	var c Certificate
-	return stored.Valid && strictJSON([]byte(stored.String), &s) == nil && strictJSON(s.Certificate, &c) == nil && c.proved()
+	return strictJSON([]byte(stored), &s) == nil && strictJSON(s.Certificate, &c) == nil && c.proved()
 }

@@ -40,6 +40,7 @@ type Delivery struct {
 	Width      int // upright pixels
 	Height     int
 	Purpose    string // of the consent it rests on
+	Proved     bool   // the proof of the redaction left nothing that the detectors know to see, and nobody had to force it
 }
 
 // String keeps deliveries out of logs.
@@ -101,18 +102,19 @@ func (v *Vault) deliveryObject(ctx context.Context, job *Job) (*Delivery, object
 
 // read fills everything but the picture. Only the approval that was asked for is delivered.
 func (d *Delivery) read(ctx context.Context, t *tx) error {
-	var site, progress string
+	var site, progress, certificate string
 	p, e := &d.Patient, &d.Encounter
 	err := t.QueryRowContext(ctx, `SELECT x.target, x.version, x.progress, p.id, p.record_number, p.name, p.birth_date,
 		coalesce(e.id, ''), coalesce(e.label, ''), coalesce(e.started_at, 0), coalesce(e.ended_at, 0),
-		u.id, u.name, w.id, w.name, f.taken_at, v.decided_at, f.body_site, f.laterality
+		u.id, u.name, w.id, w.name, f.taken_at, v.decided_at, f.body_site, f.laterality, v.certificate
 		FROM attachments x JOIN photos f ON f.id = x.photo AND f.version = x.version AND f.state = 'approved'
 		JOIN patients p ON p.id = f.patient JOIN people u ON u.id = f.author
 		JOIN reviews v ON v.photo = f.id AND v.version = f.version AND v.decision = 'approve'
 		JOIN people w ON w.id = v.reviewer LEFT JOIN encounters e ON e.id = f.encounter
 		WHERE x.id = $1 AND x.state = 'pending'`, d.Attachment).
 		Scan(&d.Target, &d.Version, &progress, &p.ID, &p.RecordNumber, &p.Name, &p.BirthDate, &e.ID, &e.Label, &e.StartedAt,
-			&e.EndedAt, &d.Author.ID, &d.Author.Name, &d.Reviewer.ID, &d.Reviewer.Name, &d.TakenAt, &d.ApprovedAt, &site, &d.Laterality)
+			&e.EndedAt, &d.Author.ID, &d.Author.Name, &d.Reviewer.ID, &d.Reviewer.Name, &d.TakenAt, &d.ApprovedAt, &site, &d.Laterality,
+			&certificate)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("nothing to deliver: %w", ErrConflict)
 	}
@@ -121,6 +123,7 @@ func (d *Delivery) read(ctx context.Context, t *tx) error {
 	}
 	d.Progress, d.Purpose = json.RawMessage(progress), purposeRecord
 	d.BodySite, _ = FindBodySite(site)
+	d.Proved = releaseProved(certificate)
 	return nil
 }
 

@@ -94,6 +94,7 @@ func (c *objectWriter) write(e *entry) ([]byte, error) {
 	c.addSeriesAndEquipment(s, e, taken, approved)
 	addImage(s, taken, head, len(e.Picture))
 	addSite(s, e)
+	addProved(s, e)
 	addPixels(s, e.Picture)
 	if s.err != nil {
 		return nil, s.err
@@ -190,6 +191,18 @@ func addImage(s *elements, taken time.Time, h jpegHead, size int) {
 	s.number(tag.HighBit, 7)
 	s.number(tag.PixelRepresentation, 0)
 	s.sequence(tag.AcquisitionContextSequence)
+}
+
+// addProved says what the proof of the redaction showed, and nothing where it
+// showed less: Recognizable Visual Features (PS3.3 C.7.6.1) and the option of
+// PS3.15 E.3.2 by which they were removed (CID 7050), as De-identification Method
+// Code (C.7.1.1). The patient stays named, so Patient Identity Removed stays NO.
+func addProved(s *elements, e *entry) {
+	if !e.Proved {
+		return
+	}
+	s.text(tag.RecognizableVisualFeatures, "NO")
+	s.sequence(tag.DeidentificationMethodCodeSequence, codeItem("113102", "DCM", "Clean Recognizable Visual Features Option"))
 }
 
 // photometric is YBR_FULL_422 for YCbCr whatever the subsampling in the stream

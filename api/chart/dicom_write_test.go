@@ -94,6 +94,8 @@ func TestJudges(t *testing.T) {
 	}
 	grey := sample(t, "GREY")
 	grey.Picture = cleanGrey(t)
+	proved := sample(t, "PROVED")
+	proved.Proved = true
 	midline := sample(t, "MIDLINE")
 	midline.Site, midline.Laterality = site{Label: "Nose", SNOMED: "45206002"}, "midline"
 	for name, c := range map[string]struct {
@@ -101,7 +103,7 @@ func TestJudges(t *testing.T) {
 		cfg DICOMConfig
 	}{
 		"everything set": {sample(t, "FULL"), fullDICOM}, "nothing optional": {plainEntry, DICOMConfig{}},
-		"odd length": {odd, fullDICOM}, "grey": {grey, DICOMConfig{}}, "midline": {midline, DICOMConfig{Root: "1.2.3"}},
+		"odd length": {odd, fullDICOM}, "grey": {grey, DICOMConfig{}}, "proved": {proved, fullDICOM}, "midline": {midline, DICOMConfig{Root: "1.2.3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			object := written(t, c.e, c.cfg)
@@ -112,6 +114,29 @@ func TestJudges(t *testing.T) {
 			judgeIOD(t, file)
 			judgeFrame(t, file, c.e.Picture)
 		})
+	}
+}
+
+// TestProvedOnly: that nothing recognizable is left is said only where the proof showed it.
+func TestProvedOnly(t *testing.T) {
+	for _, proved := range []bool{false, true} {
+		e := sample(t, "PROVED")
+		e.Proved = proved
+		ds, err := dicom.Parse(bytes.NewReader(written(t, e, fullDICOM)), 1<<30, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		features, errFeatures := ds.FindElementByTag(tag.RecognizableVisualFeatures)
+		method, errMethod := ds.FindElementByTag(tag.DeidentificationMethodCodeSequence)
+		if !proved {
+			if errFeatures == nil || errMethod == nil {
+				t.Errorf("not proved: got %v and %v, want neither", features, method)
+			}
+			continue
+		}
+		if errFeatures != nil || errMethod != nil || features.Value.String() != "[NO]" || !strings.Contains(method.Value.String(), "113102") {
+			t.Errorf("proved: got %v and %v, want NO and 113102", features, method)
+		}
 	}
 }
 

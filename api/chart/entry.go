@@ -17,6 +17,7 @@ type entry struct {
 	ApprovedAt time.Time
 	Site       site
 	Laterality string // empty, left, right, midline or bilateral
+	Proved     bool   // the redaction's proof left nothing recognizable that the detectors know
 	Picture    []byte // the exact JPEG to send: for DICOM, Baseline and upright
 }
 

@@ -63,6 +63,6 @@ func entryOf(d *vault.Delivery) *entry {
 		Author: person{ID: string(d.Author.ID), Name: d.Author.Name}, Reviewer: person{ID: string(d.Reviewer.ID), Name: d.Reviewer.Name},
 		TakenAt: d.TakenAt.Std(), ApprovedAt: d.ApprovedAt.Std(),
 		Site: site{Label: d.BodySite.Label, SNOMED: d.BodySite.SNOMED}, Laterality: d.Laterality,
-		Picture: d.Bytes,
+		Proved: d.Proved, Picture: d.Bytes,
 	}
 }
