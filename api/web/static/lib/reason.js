@@ -1,10 +1,10 @@
 // @ts-check
 // Asks for a reason in the page's one reason dialog.
 
-import { need } from './dom.js';
+import { need, show } from './dom.js';
 
 /**
- * @param {{ title: string, text: string, ok: string, suggestion?: string }} words
+ * @param {{ title: string, text: string, ok: string, choices?: string[] }} words choices are reasons often given: one press writes it
  * @returns {Promise<string | null>} the reason, or null when the person cancelled
  */
 export function askReason(words) {
@@ -15,7 +15,8 @@ export function askReason(words) {
   need('reason-title', HTMLElement).textContent = words.title;
   need('reason-text', HTMLElement).textContent = words.text;
   if (ok) ok.textContent = words.ok;
-  input.value = words.suggestion ?? '';
+  input.value = '';
+  offer(input, words.choices ?? []);
   error.textContent = '';
   return new Promise((resolve) => {
     const leave = new AbortController();
@@ -41,4 +42,21 @@ export function askReason(words) {
     dialog.showModal();
     input.focus();
   });
+}
+
+/** @param {HTMLTextAreaElement} input @param {string[]} choices */
+function offer(input, choices) {
+  const group = need('reason-choices', HTMLElement);
+  group.replaceChildren(...choices.map((text) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'small quiet';
+    button.textContent = text;
+    button.addEventListener('click', () => {
+      input.value = text;
+      input.focus();
+    });
+    return button;
+  }));
+  show(group, choices.length > 0);
 }

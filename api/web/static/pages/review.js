@@ -223,8 +223,11 @@ async function sendApproval(photo, state, force) {
   return true;
 }
 
+/** What makes most photos useless, in words that help whoever took it. */
+const rejections = ['Blurred: please take it again', 'Too dark: please take it again', 'The body site is not on the photo', 'Too far away: please take it closer'];
+
 const reject = () => decide(async (photo) => {
-  const reason = await askReason({ title: 'Reject this photo?', text: 'It will not reach the chart. Whoever took it sees your reason.', ok: 'Reject' });
+  const reason = await askReason({ title: 'Reject this photo?', text: 'It will not reach the chart. Whoever took it sees your reason.', ok: 'Reject', choices: rejections });
   if (!reason) return false;
   await call('POST', address(root.dataset.reject, { id: photo.id }), { version: photo.version, reason });
   drawLast('Rejected.', false);
