@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -56,7 +57,11 @@ func (s *Server) follow(next http.Handler) http.Handler {
 			took := time.Since(start)
 			route, status := routeOf(r), ww.Status()
 			s.metrics.request(r, route, status, took)
-			s.log.Info("request", "method", method(r), "route", route, "status", status,
+			level := slog.LevelInfo
+			if route == "/static/*" && status < http.StatusBadRequest {
+				level = slog.LevelDebug // the program's own files, a dozen a page: they would drown the rest
+			}
+			s.log.Log(r.Context(), level, "request", "method", method(r), "route", route, "status", status,
 				"ms", took.Milliseconds(), "bytes", ww.BytesWritten(), "request", in.id)
 		}()
 		next.ServeHTTP(ww, r)

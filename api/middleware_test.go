@@ -46,6 +46,19 @@ func TestGuardsAreOnEveryAnswer(t *testing.T) {
 	}
 }
 
+// The log tells of every request but for our own files that were found, which would drown the rest.
+func TestLogLeavesOutOurOwnFiles(t *testing.T) {
+	b := newBench(t)
+	for path, want := range map[string]int{b.s.web.Asset("css/base.css"): 200, "/static/nothing": 404, "/healthz": 200} {
+		before := len(b.lines.String())
+		got := b.get(t, "", path)
+		logged := strings.Contains(b.lines.String()[before:], got.Header.Get("X-Request-Id"))
+		if got.StatusCode != want || logged != (path == "/healthz" || want == 404) {
+			t.Errorf("%s: got %d, logged %v; want %d", path, got.StatusCode, logged, want)
+		}
+	}
+}
+
 func TestStrictTransportOnlyWhenSecure(t *testing.T) {
 	b := newBench(t)
 	pages, err := web.New(web.Config{})
