@@ -31,11 +31,12 @@ func demoCommand(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	return serve(ctx, c, out, func(base string, p *parts) error {
-		accounts, err := demoAccounts(ctx, p.vault, filepath.Join(c.Data, "demo-accounts.json"))
+		file := filepath.Join(c.Data, "demo-accounts.json")
+		accounts, err := demoAccounts(ctx, p.vault, file)
 		if err != nil {
 			return fmt.Errorf("making the demo accounts: %w", err)
 		}
-		return welcome(out, base, accounts, len(p.deliver.Targets()) > 0)
+		return welcome(out, base, file, accounts, len(p.deliver.Targets()) > 0)
 	})
 }
 
@@ -74,7 +75,7 @@ func demoAccounts(ctx context.Context, v *vault.Vault, file string) ([]vault.Dem
 	return accounts, os.WriteFile(file, text, 0o600)
 }
 
-func welcome(out io.Writer, base string, accounts []vault.DemoAccount, chart bool) error {
+func welcome(out io.Writer, base, file string, accounts []vault.DemoAccount, chart bool) error {
 	fmt.Fprintf(out, "\nClinivault is running at  %s\n\nDemo accounts:\n", base)
 	w := tabwriter.NewWriter(out, 0, 4, 3, ' ', 0)
 	for _, a := range accounts {
@@ -96,6 +97,7 @@ Three things to try:
 	} else {
 		fmt.Fprintln(out, "No chart is configured: `make run-stack` starts a DICOM archive and a FHIR server to attach to.")
 	}
-	fmt.Fprintln(out, "\nStop with Ctrl-C; the next start continues with the same data.")
+	fmt.Fprintln(out, "\nThe accounts are also in", file)
+	fmt.Fprintln(out, "Stop with Ctrl-C; the next start continues with the same data.")
 	return nil
 }
