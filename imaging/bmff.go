@@ -29,6 +29,12 @@ func surveyHEIC(data []byte, lim Limits, in *Inspection) (source, error) {
 	if w.p3 {
 		w.s.profile, w.s.foreign = profileP3, nil
 	}
+	switch {
+	case !w.placed || w.payload == 0:
+		w.s.hollow = fmt.Errorf("%w: HEIC without picture data", ErrMalformed)
+	case !w.coded:
+		w.s.hollow = &refusal{"This HEIF (not HEVC)", retake}
+	}
 	return w.s, nil
 }
 
@@ -47,6 +53,9 @@ type boxWalk struct {
 	lim      Limits
 	seen     int
 	pictures int
+	coded    bool // a decoder configuration
+	placed   bool // item locations
+	payload  int
 	icc      []byte
 	p3       bool
 }
@@ -106,9 +115,16 @@ func nextBox(data []byte) (kind string, body, rest []byte, err error) {
 	return string(data[4:8]), data[head:size], data[size:], nil
 }
 
-// property reads a size (23008-12 6.5.3) or a colour (14496-12 12.1.5).
+// property reads a size (23008-12 6.5.3) or a colour (14496-12 12.1.5), and notes what no picture can be without, so
+// that the decoder is started for none of the rest.
 func (w *boxWalk) property(kind string, body []byte) error {
 	switch {
+	case kind == "hvcC":
+		w.coded = true
+	case kind == "iloc":
+		w.placed = true
+	case kind == "mdat" || kind == "idat":
+		w.payload += len(body)
 	case kind == "ispe" && len(body) >= 12:
 		width, height := binary.BigEndian.Uint32(body[4:]), binary.BigEndian.Uint32(body[8:])
 		w.pictures++

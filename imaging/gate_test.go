@@ -36,6 +36,22 @@ func TestGate(t *testing.T) {
 		{"WebP", []byte("RIFF\x00\x00\x00\x00WEBPVP8 "), ErrUnsupported, "WebP is not accepted"},
 		{"TIFF", []byte("II*\x00\x08\x00\x00\x00"), ErrUnsupported, "TIFF"},
 		{"DICOM", append(make([]byte, 128), "DICM"...), ErrUnsupported, "DICOM"},
+		{"CR2", []byte("II*\x00\x10\x00\x00\x00CR\x02\x00\xd2\xbe\x00\x00"), ErrUnsupported, "Camera raw (CR2) is not accepted: export"},
+		{"NEF", rawTIFF("NIKON CORPORATION", 0x014a), ErrUnsupported, "(NEF)"},
+		{"ARW", rawTIFF("SONY", 0x014a), ErrUnsupported, "(ARW)"},
+		{"DNG", rawTIFF("Maker", 0xc612), ErrUnsupported, "(DNG)"},
+		{"TIFF of a camera maker", rawTIFF("NIKON scanner", 0x0100), ErrUnsupported, "TIFF is not accepted"},
+		{"RAF", []byte("FUJIFILMCCD-RAW 0201FF389501"), ErrUnsupported, "(RAF)"},
+		{"ORF", []byte("IIRO\x08\x00\x00\x00"), ErrUnsupported, "(ORF)"},
+		{"RW2", []byte("IIU\x00\x18\x00\x00\x00"), ErrUnsupported, "(RW2)"},
+		{"CR3", ftyp("crx ", "isom"), ErrUnsupported, "(CR3)"},
+		{"MOV", ftyp("qt  "), ErrUnsupported, "Video (MOV) is not accepted: take a photo"},
+		{"MP4", ftyp("isom", "mp42"), ErrUnsupported, "Video (MP4)"},
+		{"old MOV", []byte("\x00\x00\x00\x08wide\x00\x00\x00\x00mdat"), ErrUnsupported, "Video (MOV)"},
+		{"WebM", []byte("\x1aE\xdf\xa3\x01\x00\x00\x00\x00\x00\x00\x1f"), ErrUnsupported, "Video (Matroska"},
+		{"PDF", []byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"), ErrUnsupported, "PDF is not accepted: send the photo itself"},
+		{"BMP", []byte("BM\x36\x00\x00\x00\x00\x00\x00\x00\x36\x00"), ErrUnsupported, "BMP is not accepted: save it as PNG"},
+		{"JPEG XL", []byte("\xff\x0a\xfa\x1f"), ErrUnsupported, "JPEG XL"},
 		{"AVIF", ftyp("avif", "mif1", "miaf"), ErrUnsupported, "AVIF"},
 		{"AVIF under a general brand", ftyp("mif1", "avif"), ErrUnsupported, "AVIF"},
 		{"video", ftyp("isom", "mp41"), ErrUnsupported, "Video"},
@@ -59,6 +75,13 @@ func TestGate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rawTIFF is a TIFF of one directory: a maker's name and one more tag.
+func rawTIFF(maker string, tag uint32) []byte {
+	name := append([]byte(maker), 0)
+	out := ifd(binary.LittleEndian, 0, [4]uint32{tagMake, 2, uint32(len(name)), 8 + 2 + 24 + 4}, [4]uint32{tag, typeLong, 1, 0})
+	return append(out, name...)
 }
 
 // pngHeader is a PNG that announces a size.

@@ -17,6 +17,9 @@ func readHEIC(data []byte, lim Limits) (*Still, error) {
 	if err != nil {
 		return nil, err
 	}
+	if src.hollow != nil {
+		return nil, src.hollow
+	}
 	if heic.Dynamic() == nil {
 		return nil, &refusal{"HEIC", "this program was built without its own decoder; send a JPEG"}
 	}

@@ -13,6 +13,7 @@ type source struct {
 	foreign *rgbSpace // the colours of the pixels, when they are to be converted
 	removed []string
 	adobe   bool        // Exif says Adobe RGB
+	hollow  error       // why there is nothing to decode, if there is not
 	inspect *Inspection // also told, when somebody asked
 }
 
