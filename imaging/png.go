@@ -118,7 +118,10 @@ func (s *source) chunk(kind string, body, icc []byte) []byte {
 	case "eXIf":
 		s.exif(kind, body)
 	case "iCCP":
-		return inflateProfile(body)
+		if icc = inflateProfile(body); icc == nil {
+			return []byte("?") // something that is no profile
+		}
+		return icc
 	case "iTXt":
 		if bytes.HasPrefix(body, []byte("XML:com.adobe.xmp\x00")) {
 			s.xmp(kind, body)
