@@ -111,6 +111,11 @@ func (p photoView) What() *remark {
 	return nil
 }
 
+// Again says that the photo came to nothing and can be taken once more.
+func (p photoView) Again() bool {
+	return p.Patient != "" && (p.State == vault.StateQuarantined || p.State == vault.StateRejected)
+}
+
 // sentenceEnd gives s a full stop, or otherwise when s is empty.
 func sentenceEnd(s, otherwise string) string {
 	s = strings.TrimSpace(s)

@@ -130,12 +130,12 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		has, lacks []string
 	}{
 		{"sent photos", "/captures", clinician, []string{
-			"Being prepared", "Waiting for review", "Approved", "Rejected", "Could not be used", "ake the photo again. Nothing of it entered the record.",
+			"Being prepared", "Waiting for review", "Approved", "Rejected", "Could not be used", "ake the photo again. Nothing of it entered the record.", `href="/capture#patient=` + patient + `">Take it again`,
 			"A reviewer rejected it: Out of focus.", "Synthetic Patient", id(vault.StateInReview) + "/renditions/covered_thumb",
 			id(vault.StateApproved) + "/renditions/redacted_thumb",
 		}, []string{id(vault.StateApproved) + "/renditions/covered", "/renditions/display", "/renditions/original", id(vault.StateQuarantined) + "/renditions"}},
 		{"patients", "/patients", clinician, []string{"Synthetic Patient 1", "TEST-000001", "1970-01-01", "/patients/" + patient}, nil},
-		{"patient", "/patients/" + patient, clinician, []string{"Synthetic Patient 1", "covered_thumb", "redacted_thumb"}, []string{"/renditions/thumb", "/original"}},
+		{"patient", "/patients/" + patient, clinician, []string{"Synthetic Patient 1", "covered_thumb", "redacted_thumb", `href="/capture#patient=` + patient + `"`}, []string{"/renditions/thumb", "/original"}},
 		{"photo in review", "/photos/" + id(vault.StateInReview), clinician, []string{"covered_display", "Uncover with a reason", "Note &lt;b&gt;with&lt;/b&gt; marks"}, []string{"<b>with", "/renditions/display", "redacted"}},
 		{"photo approved", "/photos/" + id(vault.StateApproved), clinician, []string{"redacted_display"}, []string{"covered_display"}},
 		{"photo quarantined", "/photos/" + id(vault.StateQuarantined), clinician, []string{"could not be used"}, []string{"/renditions/", "Uncover"}},

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Problem, address, call, offline, problemFrom } from '../../api/web/static/lib/api.js';
 import { current, errorWords, pause, stateWords, tags } from '../../api/web/static/lib/attach.js';
 import { safeNext, signInSentence } from '../../api/web/static/lib/next.js';
-import { countText } from '../../api/web/static/lib/patients.js';
+import { countText, namedPatient } from '../../api/web/static/lib/patients.js';
 import { clockTime, exactTime, leftOver, localTime } from '../../api/web/static/lib/time.js';
 import { passwordGap } from '../../api/web/static/lib/password.js';
 import { verifyWords } from '../../api/web/static/lib/verify.js';
@@ -171,6 +171,14 @@ test('an attachment that is still tried says so', () => {
   assert.equal(errorWords({ id: 'A', target: 'fhir', state: 'failed', last_error: 'Refused.' }), 'Refused.');
   assert.match(errorWords({ id: 'A', target: 'fhir', state: 'pending', last_error: 'No answer.' }), /tried again by itself.*No answer\./);
   assert.equal(errorWords({ id: 'A', target: 'fhir', state: 'pending', last_error: '' }), '');
+});
+
+test('a link may name the patient, and only by an ID of ours', () => {
+  const id = 'AOGXI7FA6FJIUUKSZ2ZTN7OYME';
+  assert.equal(namedPatient(`#patient=${id}`), id);
+  for (const hash of ['', '#', '#queue', `#patient=${id}x`, `#patient=../${id}`, `#patient=${id.toLowerCase()}`, `#x&patient=${id}`]) {
+    assert.equal(namedPatient(hash), '', hash);
+  }
 });
 
 test('photos of other people are counted, not shown', () => {

@@ -71,3 +71,9 @@ export function searchAsTyped(input, url, done, failed) {
   });
   return search;
 }
+
+/**
+ * The patient that a link to the capture page names behind its #, where no server and no log sees it; '' when none.
+ * @param {string} hash of the address
+ */
+export const namedPatient = (hash) => /^#patient=([A-Z2-7]{26})$/.exec(hash)?.[1] ?? '';

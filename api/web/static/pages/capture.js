@@ -2,9 +2,9 @@
 // The capture page: one flow of steps, one frame in memory at most, and a
 // queue that holds ciphertext only.
 
-import { Problem } from '../lib/api.js';
+import { Problem, address, call } from '../lib/api.js';
 import { alarm, busy, need, say, sentence, show } from '../lib/dom.js';
-import { countText, patientRow, searchAsTyped } from '../lib/patients.js';
+import { countText, namedPatient, patientRow, searchAsTyped } from '../lib/patients.js';
 import { wireSignIn } from '../lib/sign-in.js';
 import { clockTime, localTime } from '../lib/time.js';
 import { CameraError, cameras, drawPreview, forget, openCamera } from '../capture/camera.js';
@@ -104,6 +104,20 @@ const listPatients = searchAsTyped(need('search', HTMLInputElement), root.datase
   need('patient-count', HTMLElement).textContent = told;
   if (err instanceof Problem && err.status === 401) signInAgain();
 });
+
+/** Opens the flow with the patient whose page the person comes from; confirming stays theirs. */
+async function startWithNamed() {
+  const id = namedPatient(location.hash);
+  if (!id) return;
+  history.replaceState(null, '', location.pathname); // a later load asks again
+  try {
+    const p = await call('GET', address(root.dataset.patient, { id }));
+    if (now.step === 'patient') choose(p);
+  } catch (err) {
+    if (err instanceof Problem && err.status === 401) signInAgain();
+    else complain(sentence(err));
+  }
+}
 
 // Step 2: consent, visit, site and side.
 
@@ -361,5 +375,6 @@ window.addEventListener('beforeunload', (event) => {
 
 go('patient');
 void listPatients();
+void startWithNamed();
 void watchQueue();
 void startUploads();
