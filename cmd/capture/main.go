@@ -44,7 +44,8 @@ const usage = `capture seals photos and sends them to the vault.
       signs in and keeps the session (readable by you alone)
   capture send --patient NUMBER --site SITE [--side left|right|midline|bilateral] [--consent record,teaching,publication]
                [--encounter ID] [--note TEXT] [--taken-at TIME] PHOTO|-
-      seals a JPEG, PNG or HEIC file (- is standard input) and sends it
+      seals a JPEG, PNG or HEIC file (- is standard input) and sends it; --consent is what the patient allowed: record,
+      when nothing is said, and never without it; a SITE that does not exist lists them all
   capture queue
       lists what is sealed here and not yet received
   capture flush [--failed]
