@@ -78,8 +78,9 @@ func (v *Vault) readEpochKey(ctx context.Context, kind string, epoch uint32) ([]
 	return private, nil
 }
 
-// makeEpochKey makes and stores a pair, unless another node was faster.
-func (v *Vault) makeEpochKey(ctx context.Context, kind string, epoch uint32) error {
+// makeEpochKey makes and stores a pair, unless another node was faster, or may
+// refuses in the same transaction.
+func (v *Vault) makeEpochKey(ctx context.Context, kind string, epoch uint32, may func(*tx) error) error {
 	public, private, err := newEpochKey(kind, epoch)
 	if err != nil {
 		return fmt.Errorf("making key: %w", err)
@@ -97,6 +98,9 @@ func (v *Vault) makeEpochKey(ctx context.Context, kind string, epoch uint32) err
 	stored = append(stored, seal.SealSmall(key, private, aad)...)
 	entry := logEntry{Act: "key.make", Actor: byOperator, ObjectKind: "key", Object: fmt.Sprintf("%s:%d", kind, epoch)}
 	return v.retry(ctx, true, func(t *tx) error {
+		if err := may(t); err != nil {
+			return err
+		}
 		res, err := t.ExecContext(ctx, `INSERT INTO epoch_keys (kind, epoch, public_key, wrapped_private, root_version, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (kind, epoch) DO NOTHING`,
 			kind, int64(epoch), public, stored, int64(root), t.now)

@@ -128,3 +128,26 @@ func TestApprovedFilterTakesAnyText(t *testing.T) {
 		}
 	})
 }
+
+// TestLostKeysAreNotReplaced: whoever deletes the log's key and rewrites history does not get a new key to sign it.
+func TestLostKeysAreNotReplaced(t *testing.T) {
+	for _, kind := range []string{"intake", "log", "receipt", "certificate"} {
+		t.Run(kind, func(t *testing.T) {
+			b := vaulttest.New(t)
+			b.Exec(t, `DELETE FROM epoch_keys WHERE kind = $1`, kind)
+			b.Reopen(t) // the first start may have died between two keys
+			b.Person(t, "doctor", vault.RoleClinician)
+			b.Exec(t, `DELETE FROM epoch_keys WHERE kind = $1`, kind)
+			second := b.Cfg
+			second.Beside = true // the first is open still
+			v, err := vault.Open(t.Context(), second)
+			if err == nil {
+				ok(t, v.Close())
+			}
+			wants(t, "opening a vault without its key", err, vault.ErrIntegrity)
+			if err != nil && !strings.Contains(err.Error(), "backup") {
+				t.Errorf("got %v, want what to do", err)
+			}
+		})
+	}
+}

@@ -72,12 +72,14 @@ type keyring struct {
 
 // openKeys reads the vault's key pairs and makes those that a new database
 // does not have. Two nodes that start at once agree on the first row written.
+// A database that has a history and not its keys was tampered with or half
+// restored: a new log key would sign whatever stands there now.
 func (v *Vault) openKeys(ctx context.Context) (*keyring, error) {
 	k := &keyring{intake: map[uint32]*seal.IntakePrivate{}}
 	for _, kind := range []string{keyIntake, keyLog, keyReceipt, keyCertificate} {
 		epoch, private, err := v.epochKey(ctx, kind)
 		if errors.Is(err, ErrNotFound) {
-			if err = v.makeEpochKey(ctx, kind, 1); err == nil {
+			if err = v.firstKey(ctx, kind); err == nil {
 				epoch, private, err = v.epochKey(ctx, kind)
 			}
 		}
@@ -89,6 +91,20 @@ func (v *Vault) openKeys(ctx context.Context) (*keyring, error) {
 		}
 	}
 	return k, nil
+}
+
+// firstKey makes the first key of a kind, unless another node was faster, in a database in which nothing but the
+// making of keys has happened.
+func (v *Vault) firstKey(ctx context.Context, kind string) error {
+	return v.makeEpochKey(ctx, kind, 1, func(t *tx) error {
+		var acts, keys int64
+		err := t.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM audit_events WHERE act <> 'key.make'),
+			(SELECT count(*) FROM epoch_keys WHERE kind = $1)`, kind).Scan(&acts, &keys)
+		if err == nil && acts > 0 && keys == 0 {
+			err = fmt.Errorf("the database holds a history but has lost this key, restore it from its backup: %w", ErrIntegrity)
+		}
+		return err
+	})
 }
 
 // hold keeps an opened private key and clears the bytes it came in.
