@@ -41,8 +41,8 @@ type account struct {
 
 // SignIn checks a password and opens a session; the token opens it again (Authenticate) and is not kept, only its
 // SHA-256. device is what the client says it is, up to 120 characters; remote is where it comes from. Ten wrong
-// passwords in a row lock the account for 15 minutes. Errors: ErrUnauthenticated for a wrong login or password (they
-// cannot be told apart) and for disabled people, ErrLocked.
+// passwords in a row lock the account for 15 minutes; a login that nobody has is answered the same way, so that they
+// cannot be told apart. Errors: ErrUnauthenticated for a wrong login or password and for disabled people, ErrLocked.
 func (v *Vault) SignIn(ctx context.Context, login, password, device, remote string) (token string, s Session, err error) {
 	who, err := v.account(ctx, login)
 	if err != nil {
@@ -54,7 +54,7 @@ func (v *Vault) SignIn(ctx context.Context, login, password, device, remote stri
 	}
 	door := Actor{kind: byStranger, person: who.id, remote: remote}
 	if !passwordFits(hash, password) || who.id == "" || who.disabled {
-		return "", Session{}, v.signInFailed(ctx, door, who)
+		return "", Session{}, v.signInFailed(ctx, door, who, login)
 	}
 	raw := make([]byte, tokenSize)
 	rand.Read(raw) // never fails (crypto/rand)
@@ -86,7 +86,7 @@ func (v *Vault) account(ctx context.Context, login string) (account, error) {
 }
 
 // signInFailed counts the failure and says what the person at the door may know.
-func (v *Vault) signInFailed(ctx context.Context, door Actor, who account) error {
+func (v *Vault) signInFailed(ctx context.Context, door Actor, who account, login string) error {
 	locked := false
 	err := v.do(ctx, door, actSignInFailed, onPerson(who.id), func(t *tx) error {
 		locked = false
@@ -109,6 +109,9 @@ func (v *Vault) signInFailed(ctx context.Context, door Actor, who account) error
 			failures, until, who.id)
 		return err
 	})
+	if who.id == "" || who.disabled {
+		locked = v.strangers.failed(login, v.now())
+	}
 	switch {
 	case err != nil:
 		return err

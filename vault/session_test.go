@@ -81,6 +81,27 @@ func TestLockout(t *testing.T) {
 	wants(t, "counting starts anew", err, vault.ErrUnauthenticated)
 }
 
+// TestStrangersLookLikeAccounts: try for try, a login that nobody has is answered as one that somebody has.
+func TestStrangersLookLikeAccounts(t *testing.T) {
+	w := newWorld(t)
+	ok(t, w.V.DisablePerson(t.Context(), w.admin, "outsider"))
+	for n := range 36 {
+		_, want := w.signIn("author", "wrong horse battery staple")
+		for _, login := range []string{"nobody", "outsider", "no body\x00"} {
+			_, got := w.signIn(login, "wrong horse battery staple")
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Fatalf("try %d: got %v for %q, %v for an account", n+1, got, login, want)
+			}
+		}
+		if n%12 == 11 {
+			w.Clock.Add(7*time.Minute + 30*time.Second)
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM audit_events WHERE act = 'session.sign_in_failed'`); n != 4*36 {
+		t.Errorf("got %d events, want one for each try", n)
+	}
+}
+
 func TestRightPasswordForgetsFailures(t *testing.T) {
 	w := newWorld(t)
 	for range 3 {

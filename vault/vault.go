@@ -88,6 +88,7 @@ type Vault struct {
 	keys   *keyring
 
 	integrityRefused atomic.Int64
+	strangers        strangers
 }
 
 var (
