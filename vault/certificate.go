@@ -172,6 +172,7 @@ type Trust struct {
 // Verified is a certificate that was checked.
 type Verified struct {
 	Certificate
+	KeyID     string
 	InLog     bool  // its release is in the log; false only where there was no vault
 	LogSize   int64 // of the checkpoint that covers the release
 	SignedAt  Time  // when that checkpoint was signed
@@ -194,7 +195,7 @@ func VerifyCertificate(text []byte, trust Trust) (Verified, error) {
 	if err != nil || strictJSON(text, &s) != nil || len(s.Key) != ed25519.PublicKeySize || s.KeyID != seal.KeyID(s.Key) {
 		return Verified{}, fmt.Errorf("not a certificate: %w", ErrInvalid)
 	}
-	v := Verified{OwnKey: trust.Key == nil}
+	v := Verified{KeyID: s.KeyID, OwnKey: trust.Key == nil}
 	if v.OwnKey {
 		trust.Key = s.Key
 	}

@@ -1,6 +1,7 @@
 // Command vaultd is the Clinivault server and its operator's commands.
 //
-// Every command but help, child and verify-audit reads one configuration file.
+// The commands of the service read one configuration file; those on pictures,
+// help, child and verify-audit need none.
 // main parses flags and prints one error; run functions do the work and are
 // what the end-to-end tests call.
 package main
@@ -31,8 +32,21 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd patient join|leave --config FILE --patient ID --care-team LOGIN[,LOGIN]
   vaultd verify-audit FILE [--key VERIFIER]
                                      check an exported log, offline
+  vaultd strip IN OUT [--force]      write the picture alone; print as JSON what was removed
+  vaultd redact IN OUT --region KIND:X0,Y0,X1,Y1 ... [--margin] [--force]
+                [--certificate FILE --key FILE]
+                                     cover regions (upright pixels) and prove it
+  vaultd verify-redaction PICTURE CERTIFICATE [--key PUBLIC] [--log-key VERIFIER]
+                [--original FILE [--salt SALT]]
+                                     check a redaction, offline
+  vaultd inspect IN [--values] [--json]
+                                     tell what a file carries beside the picture
   vaultd demo [--addr A] [--data DIR] [--config FILE]
                                      serve with demo accounts and patients
+
+The four commands on pictures take flags anywhere. strip, redact and inspect take
+several files or folders at once (OUT is then a folder). They exit with 0, with 2
+when a picture is refused or does not verify, with 1 for anything else.
 
 A small configuration file (README.md documents every field):
   {"listen": "127.0.0.1:8440", "data": "/var/lib/clinivault"}
@@ -50,7 +64,7 @@ func main() {
 	if err := command(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "vaultd:", err)
 		stop()
-		os.Exit(1)
+		os.Exit(statusOf(err))
 	}
 }
 
@@ -85,6 +99,14 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 		return patientCommand(ctx, rest, out)
 	case "verify-audit":
 		return verifyAuditCommand(rest, out)
+	case "strip":
+		return stripCommand(ctx, rest, out)
+	case "redact":
+		return redactCommand(ctx, rest, out)
+	case "verify-redaction":
+		return verifyRedactionCommand(ctx, rest, out)
+	case "inspect":
+		return inspectCommand(ctx, rest, out)
 	case "demo":
 		return demoCommand(ctx, rest, out)
 	case "help", "-h", "--help":
