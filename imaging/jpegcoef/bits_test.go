@@ -13,7 +13,7 @@ func TestBitsThereAndBack(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 5))
 	for round := range 200 {
 		var out bytes.Buffer
-		b := &bitWriter{w: &out}
+		b := newBitWriter(&out)
 		widths, values := make([]uint, 1+r.IntN(200)), make([]int32, 200)
 		for i := range widths {
 			widths[i] = uint(r.IntN(17))
@@ -113,12 +113,13 @@ func TestAllCodeLengths(t *testing.T) {
 	}
 	dec, enc := newDecodeTable(s), newEncodeTable(s)
 	for l := uint(1); l <= 16; l++ {
-		code := enc[l*15]
-		if code&0xFF != uint32(l) {
-			t.Errorf("symbol %d has a code of %d bits, want %d", l*15, code&0xFF, l)
+		size := l * 15 & 15
+		code := enc[l*15] >> 8 >> size
+		if whole := uint(enc[l*15] & 0xFF); whole != l+size {
+			t.Errorf("symbol %d has a code of %d bits, want %d", l*15, whole-size, l)
 		}
 		for _, rest := range []uint64{0, 1<<(64-l) - 1} {
-			got, n := dec.decode(uint64(code>>8)<<(64-l) | rest)
+			got, n := dec.decode(code<<(64-l) | rest)
 			if n != l || got != uint8(l*15) {
 				t.Errorf("code of %d bits decodes to %d in %d bits, want %d", l, got, n, l*15)
 			}

@@ -5,17 +5,19 @@ import (
 	"io"
 )
 
-// encodeTable holds the code of each symbol: its bits, shifted left by 8, and its
-// length. A symbol that was never counted has length 0.
-type encodeTable [256]uint32
+// encodeTable holds, for each symbol, its code with room behind it for the magnitude bits that the symbol
+// announces (its low four bits), shifted left by 8, and in the low byte how many bits both have together. A symbol
+// that was never counted is 0.
+type encodeTable [256]uint64
 
 // newEncodeTable assigns codes to a table, C.2.
 func newEncodeTable(s *huffmanSpec) *encodeTable {
 	t := new(encodeTable)
-	code, k := uint32(0), 0
+	code, k := uint64(0), 0
 	for length := 1; length <= 16; length++ {
 		for range s.counts[length] {
-			t[s.symbols[k]] = code<<8 | uint32(length)
+			size := s.symbols[k] & 15
+			t[s.symbols[k]] = code<<size<<8 | uint64(length+int(size))
 			code++
 			k++
 		}
@@ -24,8 +26,12 @@ func newEncodeTable(s *huffmanSpec) *encodeTable {
 	return t
 }
 
-// chunk is how many bytes a bitWriter gathers before it writes them.
-const chunk = 64 << 10
+const (
+	// chunk is how many bytes a bitWriter gathers before it writes them.
+	chunk = 64 << 10
+	// blockRoom is more than a block can take: 64 symbols of 27 bits, each byte with a stuffed one, and whole words.
+	blockRoom = 1 << 10
+)
 
 // bitWriter writes bytes and entropy-coded bits. The first error sticks.
 type bitWriter struct {
@@ -34,6 +40,10 @@ type bitWriter struct {
 	acc uint64 // bits not yet in buf, highest first
 	n   uint   // how many; at most 31 between calls
 	err error
+}
+
+func newBitWriter(w io.Writer) *bitWriter {
+	return &bitWriter{w: w, buf: make([]byte, 0, chunk+4*blockRoom)}
 }
 
 // put appends the low length bits of v, of which no others may be set; length is
@@ -48,19 +58,32 @@ func (b *bitWriter) put(v uint32, length uint) {
 
 // spill moves 32 bits to buf and stuffs a zero byte after each 0xFF, F.1.2.3.
 func (b *bitWriter) spill() {
-	word := uint32(b.acc >> 32)
+	at := len(b.buf)
+	b.buf = b.buf[:at+8]
+	b.buf = b.buf[:at+stuff(b.buf[at:], uint32(b.acc>>32))]
 	b.acc <<= 32
 	b.n -= 32
-	if hasFF(uint64(word)) {
-		for shift := 24; shift >= 0; shift -= 8 {
-			b.stuffed(byte(word >> shift))
-		}
-	} else {
-		b.buf = binary.BigEndian.AppendUint32(b.buf, word)
-	}
 	if len(b.buf) >= chunk {
 		b.flush()
 	}
+}
+
+// stuff puts four bytes into buf, at least 8 long, with a zero behind each 0xFF, and returns how many that makes.
+func stuff(buf []byte, word uint32) int {
+	if !hasFF(uint64(word)) {
+		binary.BigEndian.PutUint32(buf, word)
+		return 4
+	}
+	n := 0
+	for shift := 24; shift >= 0; shift -= 8 {
+		buf[n] = byte(word >> shift)
+		n++
+		if buf[n-1] == 0xFF {
+			buf[n] = 0
+			n++
+		}
+	}
+	return n
 }
 
 func (b *bitWriter) stuffed(c byte) {
@@ -83,7 +106,12 @@ func (b *bitWriter) align() {
 }
 
 // bytes appends bytes outside entropy-coded data.
-func (b *bitWriter) bytes(p ...byte) { b.buf = append(b.buf, p...) }
+func (b *bitWriter) bytes(p ...byte) {
+	b.buf = append(b.buf, p...)
+	if len(b.buf) >= chunk {
+		b.flush()
+	}
+}
 
 // segment appends a whole segment.
 func (b *bitWriter) segment(marker byte, body ...byte) {

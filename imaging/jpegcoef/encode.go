@@ -37,27 +37,26 @@ func (c *Coefficients) tableOf(comp int) int {
 	return 0
 }
 
-// writeSequential writes the coefficients in sequential scans, F.1.
+// writeSequential writes the coefficients in sequential scans, F.1: once over them to count the symbols, once to
+// write them in their best codes.
 func (c *Coefficients) writeSequential(b *bitWriter) {
 	for _, s := range c.together(scanSpec{se: blockSize - 1}) {
-		var dc, ac [2]histogram
-		c.eachDC(s.comps, func(ci, block int, diff int32) {
-			t, p := c.tableOf(ci), &c.comps[ci]
-			dc[t][category(diff)]++
+		var dc [2]histogram
+		var ac [2]pairHistogram
+		c.eachDC(s.comps, 0, func(p *component, t, block int, diff int32) {
+			dc[t][valueBits[diff&valueMask]&15]++
 			ac[t].block(p.block(block), p.nz[block])
 		})
 		var dcTables, acTables [2]*encodeTable
 		for t := range 2 {
 			if c.uses(s.comps, t) {
 				dcTables[t] = b.huffman(0, t, &dc[t])
-				acTables[t] = b.huffman(1, t, &ac[t])
+				acTables[t] = b.huffman(1, t, ac[t].sum())
 			}
 		}
 		b.scanHeader(c, s)
-		c.eachDC(s.comps, func(ci, block int, diff int32) {
-			t, p := c.tableOf(ci), &c.comps[ci]
-			b.dc(dcTables[t], diff)
-			b.block(acTables[t], p.block(block), p.nz[block])
+		c.eachDC(s.comps, 0, func(p *component, t, block int, diff int32) {
+			b.block(dcTables[t], acTables[t], diff, p.block(block), p.nz[block])
 		})
 		b.align()
 	}
@@ -73,23 +72,36 @@ func (c *Coefficients) uses(comps []int, t int) bool {
 	return false
 }
 
-// eachDC visits the blocks of a scan with the difference of each DC to the one
-// before it in its component, F.1.1.5.1.
-func (c *Coefficients) eachDC(comps []int, f func(ci, block int, diff int32)) {
-	c.eachDCShifted(comps, 0, f)
-}
-
-// eachDCShifted is eachDC for a scan without the low al bits, G.1.2.1.
-func (c *Coefficients) eachDCShifted(comps []int, al int, f func(ci, block int, diff int32)) {
+// eachDC visits the blocks of a scan in its order, A.2.2 and A.2.3, with the Huffman table of each and the
+// difference of each DC, less its low al bits, to the one before it in its component, F.1.1.5.1 and G.1.2.1.
+func (c *Coefficients) eachDC(comps []int, al int, f func(p *component, t, block int, diff int32)) {
+	if len(comps) == 1 {
+		p, t, pred := &c.comps[comps[0]], c.tableOf(comps[0]), int32(0)
+		for y := range p.realH {
+			for block := y * p.blocksW; block < y*p.blocksW+p.realW; block++ {
+				dc := int32(p.coef[block*blockSize]) >> al
+				f(p, t, block, dc-pred)
+				pred = dc
+			}
+		}
+		return
+	}
 	var pred [3]int32
-	// Neither function given here returns an error.
-	_ = c.eachBlock(comps, func(int) error { return nil }, func(s, block int) error {
-		ci := comps[s]
-		dc := int32(c.comps[ci].coef[block*blockSize]) >> al
-		f(ci, block, dc-pred[s])
-		pred[s] = dc
-		return nil
-	})
+	for my := range c.mcusH {
+		for mx := range c.mcusW {
+			for s, ci := range comps {
+				p, t := &c.comps[ci], c.tableOf(ci)
+				for v := range p.v {
+					block := (my*p.v+v)*p.blocksW + mx*p.h
+					for end := block + p.h; block < end; block++ {
+						dc := int32(p.coef[block*blockSize]) >> al
+						f(p, t, block, dc-pred[s])
+						pred[s] = dc
+					}
+				}
+			}
+		}
+	}
 }
 
 // huffman writes the best table for a histogram, B.2.4.2, and returns its codes.
@@ -132,46 +144,98 @@ func magnitude(v int32, size uint) uint32 {
 	return uint32(v+v>>31) & (1<<size - 1)
 }
 
+// valueBits holds, for each value from -2048 to 2047 taken by its low 12 bits, what category and magnitude say: the
+// category in the low 4 bits, the bits of the magnitude above them.
+var valueBits = func() (t [valueMask + 1]uint16) {
+	for v := int32(-2047); v <= 2047; v++ {
+		size := category(v)
+		t[v&valueMask] = uint16(magnitude(v, size)<<4) | uint16(size)
+	}
+	return t
+}()
+
+const valueMask = 1<<12 - 1
+
+// pairHistogram counts in two places in turn, so that one symbol many times in a row need not wait for itself.
+type pairHistogram [2]histogram
+
+func (h *pairHistogram) sum() *histogram {
+	for i, n := range h[1] {
+		h[0][i] += n
+	}
+	h[1] = histogram{}
+	return &h[0]
+}
+
 // block counts the AC symbols of a block, F.1.2.2.
-func (h *histogram) block(coef *[blockSize]int16, nz uint64) {
+func (h *pairHistogram) block(coef *[blockSize]int16, nz uint64) {
 	last := 0
 	for ; nz != 0; nz &= nz - 1 {
 		k := bits.TrailingZeros64(nz) & 63
 		run := k - last - 1
 		for ; run > 15; run -= 16 {
-			h[0xF0]++
+			h[0][0xF0]++
 		}
-		h[uint8(run<<4)|uint8(category(int32(coef[k])))]++
+		h[k&1][uint8(run<<4)|uint8(valueBits[int(coef[k])&valueMask]&15)]++
 		last = k
 	}
 	if last < blockSize-1 {
-		h[0]++
+		h[0][0]++
 	}
 }
 
 // dc writes a DC difference, F.1.2.1.
 func (b *bitWriter) dc(t *encodeTable, diff int32) {
-	size := category(diff)
-	code := t[size]
-	b.put(code>>8<<size|magnitude(diff, size), uint(code&0xFF)+size)
+	e, v := valueBits[diff&valueMask], t[valueBits[diff&valueMask]&15]
+	b.put(uint32(v>>8)|uint32(e>>4), uint(v&0xFF))
 }
 
-// block writes the AC coefficients of a block, F.1.2.2.
-func (b *bitWriter) block(t *encodeTable, coef *[blockSize]int16, nz uint64) {
+// block writes a DC difference and the AC coefficients of a block, F.1.2. It keeps the bits in registers until 32
+// are whole, as put and spill do.
+func (b *bitWriter) block(dc, ac *encodeTable, diff int32, coef *[blockSize]int16, nz uint64) {
+	if len(b.buf) > chunk {
+		b.flush()
+	}
+	buf, at := b.buf[:chunk+blockRoom], len(b.buf)
+	d := valueBits[diff&valueMask]
+	e := dc[d&15]
+	n := b.n + uint(e&0xFF)
+	acc := b.acc | (e>>8|uint64(d>>4))<<(64-n)
 	last := 0
 	for ; nz != 0; nz &= nz - 1 {
+		if n >= 32 {
+			at += stuff(buf[at:], uint32(acc>>32))
+			acc <<= 32
+			n -= 32
+		}
 		k := bits.TrailingZeros64(nz) & 63
 		run := k - last - 1
 		for ; run > 15; run -= 16 {
-			b.put(t[0xF0]>>8, uint(t[0xF0]&0xFF))
+			n += uint(ac[0xF0] & 0xFF)
+			acc |= ac[0xF0] >> 8 << (64 - n)
+			if n >= 32 {
+				at += stuff(buf[at:], uint32(acc>>32))
+				acc <<= 32
+				n -= 32
+			}
 		}
-		v := int32(coef[k])
-		size := category(v)
-		code := t[uint8(run<<4)|uint8(size)]
-		b.put(code>>8<<size|magnitude(v, size), uint(code&0xFF)+size)
+		d := valueBits[int(coef[k])&valueMask]
+		e := ac[uint8(run<<4)|uint8(d&15)]
+		n += uint(e & 0xFF)
+		acc |= (e>>8 | uint64(d>>4)) << ((64 - n) & 63)
 		last = k
 	}
-	if last < blockSize-1 {
-		b.put(t[0]>>8, uint(t[0]&0xFF))
+	for range 2 {
+		if n >= 32 {
+			at += stuff(buf[at:], uint32(acc>>32))
+			acc <<= 32
+			n -= 32
+		}
+		if last < blockSize-1 {
+			n += uint(ac[0] & 0xFF)
+			acc |= ac[0] >> 8 << (64 - n)
+			last = blockSize
+		}
 	}
+	b.buf, b.acc, b.n = buf[:at], acc, n
 }

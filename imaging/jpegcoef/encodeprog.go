@@ -48,8 +48,8 @@ func (c *Coefficients) script() []scanSpec {
 // writeDC writes the first scan of the DC coefficients, G.1.2.1.
 func (c *Coefficients) writeDC(b *bitWriter, s scanSpec) {
 	var counts [2]histogram
-	c.eachDCShifted(s.comps, s.al, func(ci, _ int, diff int32) {
-		counts[c.tableOf(ci)][category(diff)]++
+	c.eachDC(s.comps, s.al, func(_ *component, t, _ int, diff int32) {
+		counts[t][valueBits[diff&valueMask]&15]++
 	})
 	var tables [2]*encodeTable
 	for t := range tables {
@@ -58,8 +58,8 @@ func (c *Coefficients) writeDC(b *bitWriter, s scanSpec) {
 		}
 	}
 	b.scanHeader(c, s)
-	c.eachDCShifted(s.comps, s.al, func(ci, _ int, diff int32) {
-		b.dc(tables[c.tableOf(ci)], diff)
+	c.eachDC(s.comps, s.al, func(_ *component, t, _ int, diff int32) {
+		b.dc(tables[t], diff)
 	})
 	b.align()
 }
@@ -119,8 +119,8 @@ func (w *bandWriter) symbol(s uint8, extra uint32, size uint) {
 		w.counts[s]++
 		return
 	}
-	code := w.table[s]
-	w.b.put(code>>8<<size|extra, uint(code&0xFF)+size)
+	code := w.table[s] // made for the magnitude bits that s announces
+	w.b.put(uint32(code>>8>>(s&15)<<size)|extra, uint(code&0xFF)-uint(s&15)+size)
 }
 
 // corrections emits correction bits.

@@ -107,7 +107,7 @@ func mustRead(t testing.TB, data []byte) *Coefficients {
 // asked for, which Write itself never does.
 func file(c *Coefficients, scans [][]int, restart int) []byte {
 	var out bytes.Buffer
-	b := &bitWriter{w: &out}
+	b := newBitWriter(&out)
 	b.bytes(0xFF, markerSOI)
 	c.writeFrame(b, c.writeQuant(b), false)
 	if restart > 0 {
@@ -137,8 +137,7 @@ func file(c *Coefficients, scans [][]int, restart int) []byte {
 		}, func(s, block int) error {
 			p, t := &c.comps[comps[s]], c.tableOf(comps[s])
 			v := int32(p.block(block)[0])
-			b.dc(dcs[t], v-pred[s])
-			b.block(acs[t], p.block(block), p.nz[block])
+			b.block(dcs[t], acs[t], v-pred[s], p.block(block), p.nz[block])
 			pred[s] = v
 			return nil
 		})

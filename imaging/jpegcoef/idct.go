@@ -73,8 +73,15 @@ func samples(dst []uint8, stride, size int, coef *[blockSize]int16, nz uint64, q
 		}
 		return
 	}
+	if size == 2 {
+		quarter(dst, stride, coef, quant)
+		return
+	}
 	var w [blockSize]int32
 	w[0] = dc
+	if size == 4 {
+		nz &= lowQuarter
+	}
 	for ; nz != 0; nz &= nz - 1 {
 		k := bits.TrailingZeros64(nz) & 63
 		w[natural[k]&63] = int32(coef[k]) * int32(quant[k])
@@ -94,10 +101,6 @@ func samples(dst []uint8, stride, size int, coef *[blockSize]int16, nz uint64, q
 		for y := range 4 {
 			idct4(&w, 8*y, 1, constBits+passBits+3)
 		}
-	case 2:
-		a, b, c, d := w[0]+4, w[1], w[8], w[9]
-		w[0], w[1] = (a+b+c+d)>>3, (a-b+c-d)>>3
-		w[8], w[9] = (a+b-c-d)>>3, (a-b-c+d)>>3
 	}
 	for y := range size {
 		row := dst[y*stride:][:size]
@@ -105,6 +108,25 @@ func samples(dst []uint8, stride, size int, coef *[blockSize]int16, nz uint64, q
 			row[x] = clamp(w[8*y+x])
 		}
 	}
+}
+
+// lowQuarter marks, in zig-zag order, the coefficients of the four lowest frequencies each way.
+var lowQuarter = func() (m uint64) {
+	for k, n := range natural {
+		if n&7 < 4 && n>>3 < 4 {
+			m |= 1 << k
+		}
+	}
+	return m
+}()
+
+// quarter computes the 2 × 2 samples of a block from its four lowest frequencies, places 0, 1, 2 and 4 in zig-zag
+// order.
+func quarter(dst []uint8, stride int, coef *[blockSize]int16, quant *[blockSize]uint16) {
+	a, b := int32(coef[0])*int32(quant[0])+4, int32(coef[1])*int32(quant[1])
+	c, d := int32(coef[2])*int32(quant[2]), int32(coef[4])*int32(quant[4])
+	dst[0], dst[1] = clamp((a+b+c+d)>>3), clamp((a-b+c-d)>>3)
+	dst[stride], dst[stride+1] = clamp((a+b-c-d)>>3), clamp((a-b-c+d)>>3)
 }
 
 // column8 is the first pass over a column; most have nothing but a mean.

@@ -223,11 +223,47 @@ func (d *decoder) takeRestart(b *bitReader, next int) error {
 	return nil
 }
 
-// sequentialScan decodes a scan of a sequential frame, F.2.
+// sequentialScan decodes a scan of a sequential frame, F.2. It is decodeBlocks with its loops written out, since
+// nearly every photo goes through it.
 func (d *decoder) sequentialScan(h *scanHeader) error {
-	return d.decodeBlocks(h, func() {}, func(b *bitReader, part *scanPart, block int) error {
-		pred, nz, err := b.block(part.p.block(block), part.dc, part.ac, part.pred)
-		part.pred, part.p.nz[block] = pred, nz
-		return err
-	})
+	if len(h.parts) == 1 || d.restart != 0 {
+		return d.decodeBlocks(h, func() {}, func(b *bitReader, part *scanPart, block int) error {
+			pred, nz, err := b.block(part.p.block(block), part.dc, part.ac, part.pred)
+			part.pred, part.p.nz[block] = pred, nz
+			return err
+		})
+	}
+	b := &bitReader{data: d.data}
+	b.reset(d.pos)
+	var err error
+	for my := 0; my < d.c.mcusH && err == nil; my++ {
+		err = d.sequentialRow(b, h, my)
+	}
+	d.c.skipped += b.left()
+	d.pos = b.pos
+	return err
+}
+
+// sequentialRow decodes a row of MCUs, A.2.3.
+func (d *decoder) sequentialRow(b *bitReader, h *scanHeader, my int) error {
+	for mx := range d.c.mcusW {
+		for s := range h.parts {
+			part := &h.parts[s]
+			p := part.p
+			for v := range p.v {
+				block := (my*p.v+v)*p.blocksW + mx*p.h
+				for end := block + p.h; block < end; block++ {
+					pred, nz, err := b.block(p.block(block), part.dc, part.ac, part.pred)
+					if b.overrun() {
+						return errScanEnds
+					}
+					if err != nil {
+						return err
+					}
+					part.pred, p.nz[block] = pred, nz
+				}
+			}
+		}
+	}
+	return nil
 }

@@ -36,7 +36,7 @@ func (c *Coefficients) Write(w io.Writer, o WriteOptions) error {
 	if err := c.checkOptions(o); err != nil {
 		return err
 	}
-	b := &bitWriter{w: w, buf: make([]byte, 0, chunk+4096)}
+	b := newBitWriter(w)
 	b.bytes(0xFF, markerSOI)
 	if !o.OmitJFIF {
 		// Version 1.1, no unit of density, 1:1, no thumbnail: T.871 10.1.
