@@ -1,5 +1,7 @@
 package imaging
 
+import "encoding/binary"
+
 // The checker's own walk over entropy-coded data (T.81 F.2.2). It keeps no coefficient: it only follows the
 // codes to see that a scan holds exactly its blocks, that its padding is ones, that its restart markers count, and
 // that each symbol a table defines occurs, so that nothing can ride along.
@@ -11,8 +13,14 @@ type codeTable struct {
 	offset [17]int32 // where the symbols of each length start
 	symbol []byte
 	fast   [256]uint16 // by the next 8 bits: length << 8 | index of the symbol, 0 when longer
-	used   [256]bool   // by index
+	quick  [1 << quickBits]uint32
+	used   [256]bool // by index
 }
+
+// quickBits is how many bits choose an entry of quick, which tells all that is needed to pass over a coefficient:
+// index of the symbol << 16 | places to advance, 0 at an end of block << 8 | bits of code and value together. It is
+// 0 for longer codes.
+const quickBits = 11
 
 // checkHuffman reads Huffman tables (T.81 B.2.4.2).
 func (g *grammar) checkHuffman(b []byte) error {
@@ -66,7 +74,25 @@ func (t *codeTable) prepare(dc, progressive bool) error {
 			}
 		}
 	}
+	t.prepareQuick()
 	return nil
+}
+
+func (t *codeTable) prepareQuick() {
+	for l := int32(1); l <= quickBits; l++ {
+		for i := range t.count[l] {
+			index := t.offset[l] + i
+			s := t.symbol[index]
+			e := uint32(index)<<16 | uint32(s>>4+1)<<8 | uint32(l) + uint32(s&15)
+			if s == 0 {
+				e &^= 0xff << 8
+			}
+			base := (t.first[l] + i) << (quickBits - l)
+			for j := range int32(1) << (quickBits - l) {
+				t.quick[base+j] = e
+			}
+		}
+	}
 }
 
 // allUsed reports whether each symbol has occurred.
@@ -88,8 +114,18 @@ type bits struct {
 	ended bool
 }
 
-// fill tops up to at least 32 bits, as far as there are any.
+// fill tops up to at least 32 bits, as far as there are any: eight bytes at once where none of them is 0xff.
 func (b *bits) fill() {
+	if b.at+8 <= len(b.data) && !b.ended {
+		v := binary.BigEndian.Uint64(b.data[b.at:])
+		if (^v-0x0101010101010101)&v&0x8080808080808080 == 0 {
+			whole := (64 - b.n) / 8
+			b.acc = b.acc<<(8*whole) | v>>(64-8*whole)
+			b.at += int(whole)
+			b.n += 8 * whole
+			return
+		}
+	}
 	for b.n <= 48 && !b.ended {
 		if b.at >= len(b.data) {
 			b.ended = true

@@ -34,7 +34,25 @@ func followWhole(b *bits, c *frameComponent, _ int) bool {
 	if c.level += diff; !ok || c.level < -1024 || c.level > 1023 {
 		return false // a DC of 8-bit samples has 11 bits (F.1.2.1.1)
 	}
-	for k := 1; k < 64; {
+	for k := uint32(1); k < 64; {
+		if b.n < 32 {
+			b.fill()
+		}
+		if b.n >= quickBits {
+			e := c.ac.quick[b.acc>>(b.n-quickBits)&(1<<quickBits-1)]
+			if size := uint(e & 0xff); e != 0 && size <= b.n {
+				b.n -= size
+				c.ac.used[byte(e>>16)] = true
+				advance := e >> 8 & 0xff
+				if k += advance; k > 64 {
+					return false
+				}
+				if advance == 0 {
+					return true
+				}
+				continue
+			}
+		}
 		s, _, ok := b.symbol(c.ac, false)
 		if !ok {
 			return false
@@ -42,8 +60,7 @@ func followWhole(b *bits, c *frameComponent, _ int) bool {
 		if s == 0 {
 			return true
 		}
-		k += int(s>>4) + 1
-		if k > 64 {
+		if k += uint32(s>>4) + 1; k > 64 {
 			return false
 		}
 	}
