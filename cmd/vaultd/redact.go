@@ -100,7 +100,12 @@ func redactCommand(ctx context.Context, args []string, out io.Writer) error {
 	if r.pool, err = newPool(); err != nil {
 		return err
 	}
-	return forEach(ctx, tasks, r.redact, func(t task, v *redacted, err error) error { return printJSON(out, t, v, err) })
+	return forEach(ctx, tasks, r.redact, func(t task, v *redacted, err error) error {
+		if err == nil && len(v.Residual) > 0 {
+			fmt.Fprintf(os.Stderr, "%s: the detectors still see something in %d places; look at it before it leaves\n", t.out, len(v.Residual))
+		}
+		return printJSON(out, t, v, err)
+	})
 }
 
 // redact does one picture: read, cover, write beside its place, prove what

@@ -229,6 +229,19 @@ func TestRedactFolder(t *testing.T) {
 	}
 }
 
+// TestRedactSaysWhatIsStillSeen leaves a face open.
+func TestRedactSaysWhatIsStillSeen(t *testing.T) {
+	b := newBench(t)
+	printed, errs := b.wants(0, "redact", b.put("in.jpg", photograph(t)), "out.jpg", "--region", "drawn:0,0,8,8", "--certificate", "c.json", "--key", "k.pem")
+	got := lines[redacted](t, printed)[0]
+	if len(got.Residual) == 0 || !strings.Contains(errs, "still see something") {
+		t.Fatalf("printed %+v and %q, want the face", got, errs)
+	}
+	if out, _ := b.wants(0, "verify-redaction", "out.jpg", "c.json"); !strings.Contains(out, "still see something") {
+		t.Errorf("verified without a word of the face:\n%s", out)
+	}
+}
+
 // TestSigningKeys reads keys in each form that a person may have them.
 func TestSigningKeys(t *testing.T) {
 	dir := t.TempDir()

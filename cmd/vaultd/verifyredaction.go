@@ -120,9 +120,13 @@ func (c *redactionCheck) compare(ctx context.Context, path, salt string) error {
 	}
 	err = errors.New("no original")
 	for _, o := range originals {
-		if err = imaging.ProveFiles(o, c.file, c.cert.Masked); err == nil {
-			return c.identify(o, salt)
+		if err = imaging.ProveFiles(o, c.file, c.cert.Masked); err != nil {
+			continue
 		}
+		if from := read.Still.Converted(); from != "" {
+			fmt.Fprintf(c.out, "note          the original is %s; compared is what it becomes as clean JPEG\n", from)
+		}
+		return c.identify(o, salt)
 	}
 	return notVerified("compared with the original: %w", err)
 }
