@@ -151,3 +151,35 @@ func TestLostKeysAreNotReplaced(t *testing.T) {
 		})
 	}
 }
+
+// TestOneAlteredRowHidesNoOther: facts that were changed in the database are not shown; the other photos are.
+func TestOneAlteredRowHidesNoOther(t *testing.T) {
+	w := newWorld(t)
+	bad, good := w.inReview(), w.inReview()
+	w.change(`UPDATE photos SET sealed_facts = (SELECT sealed_facts FROM photos WHERE id = $1) WHERE id = $2`, string(good), string(bad))
+	for i, c := range []struct {
+		name string
+		list func() ([]vault.Photo, error)
+	}{
+		{"captures", func() ([]vault.Photo, error) { return w.V.MyCaptures(t.Context(), w.author, 10) }},
+		{"patient", func() ([]vault.Photo, error) { return w.V.PatientPhotos(t.Context(), w.author, w.patient) }},
+	} {
+		photos := must(c.list())(t)
+		if len(photos) != 2 {
+			t.Errorf("%s: got %d photos, want 2", c.name, len(photos))
+		}
+		for _, p := range photos {
+			if refused := strings.Contains(p.Note, "failed its integrity check"); refused != (p.ID == bad) {
+				t.Errorf("%s: photo %s has the note %q", c.name, p.ID, p.Note)
+			}
+		}
+		if n := w.V.IntegrityRefusals(); n != uint64(i+1) {
+			t.Errorf("%s: got %d refusals counted, want %d", c.name, n, i+1)
+		}
+		n := w.count(`SELECT count(*) FROM audit_events WHERE act = 'integrity.refused' AND patient <> '' AND photo = $1`, string(bad))
+		if n != i+1 {
+			t.Errorf("%s: got %d events, want %d", c.name, n, i+1)
+		}
+	}
+	w.verified()
+}

@@ -57,6 +57,9 @@ type photoFacts struct {
 	Converted string        `json:"converted,omitempty"`
 }
 
+// refusedNote stands where a note was that failed its check.
+const refusedNote = "[The note failed its integrity check and is not shown. Tell the people who run the vault.]"
+
 const maxCaptures = 500 // of one answer of MyCaptures
 
 const factsDomain = "clinivault/photo-facts/v1"
@@ -186,11 +189,32 @@ func (al *album) addFacts(ctx context.Context, p *Photo, sealed []byte) error {
 		al.keys[p.Patient] = key
 	}
 	f, err := al.v.openFacts(key, p.Patient, p.ID, sealed)
+	if errors.Is(err, ErrIntegrity) { // one bad row must not hide the others
+		p.Note, p.Removed = refusedNote, nil
+		return al.refuse(ctx, p, err)
+	}
 	if err != nil {
 		return err
 	}
 	p.Note, p.Removed = f.Note, f.Removed
 	return nil
+}
+
+// refuse counts and records, in the act's transaction, sealed facts that are not as they were written.
+func (al *album) refuse(ctx context.Context, p *Photo, cause error) error {
+	al.v.integrityRefused.Add(1)
+	al.v.cfg.Log.Error("stored row refused", "photo", string(p.ID), "error", cause)
+	own := al.t.entry
+	defer func() { al.t.entry = own }()
+	if err := al.t.patient(ctx, p.Patient); err != nil {
+		return err
+	}
+	e := logEntry{Act: string(actIntegrity), Actor: own.Actor, ActingAs: own.ActingAs, ObjectKind: "photo", Object: string(p.ID),
+		Photo: string(p.ID), Patient: al.t.entry.Patient, Outcome: outcomeRefused, Remote: own.Remote, Request: own.Request,
+		Session: own.Session}
+	e.fact("found", "altered")
+	e.fact("rendition", "facts")
+	return al.t.event(ctx, e)
 }
 
 // as empties what a role may not see. A reviewer looks at the picture and need not know whose it is; records need not
