@@ -10,9 +10,10 @@ import (
 	"github.com/clinivault/clinivault/vault"
 )
 
-// leaseFor is how long the job is held after each step. A step is a few
-// requests, each bounded by Config.Timeout.
-const leaseFor = 10 * time.Minute
+// leaseFor is how long the job is held after each step. A step may take longer,
+// so whoever calls Deliver renews the lease meanwhile, as vaultd's worker does;
+// it is short because a killed worker's delivery waits for its end.
+const leaseFor = 2 * time.Minute
 
 // Deliver does one job of kind vault.JobDeliver: it brings the photo into the
 // chart and has the vault say "attached", or has the vault note why not. a is a
