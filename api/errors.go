@@ -130,6 +130,10 @@ func problemOf(err error, requestID string) Problem {
 	return p
 }
 
+// statusGone is for log and metrics alone: the client left before its answer, which is no fault of ours. The number
+// is the one that proxies use (nginx's 499); RFC 9110 has none.
+const statusGone = 499
+
 // problem answers err: as a page where a page was asked for, as problem JSON everywhere else. What is our own
 // fault is logged here, once. When the answer has already begun, the connection is cut, so that the client
 // cannot take a torn answer for a whole one.
@@ -144,6 +148,10 @@ func (s *Server) problem(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if began(w) {
 		panic(http.ErrAbortHandler)
+	}
+	if gone {
+		w.WriteHeader(statusGone)
+		return
 	}
 	h := w.Header()
 	for _, stale := range []string{"Content-Length", "Content-Disposition", "Content-Type", "ETag"} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,31 @@ func TestRefusalsAreWhole(t *testing.T) {
 	for _, r := range append(refusals, internal) {
 		if !strings.HasSuffix(r.text, ".") || strings.ToUpper(r.text[:1]) != r.text[:1] || r.status < 400 {
 			t.Errorf("refusal %s: %d %q is not a sentence with an error status", r.slug, r.status, r.text)
+		}
+	}
+}
+
+// A client that left is counted as such, not as a fault of ours; an error that only looks like it still is one.
+func TestProblemOfAClientThatLeft(t *testing.T) {
+	b := newBench(t)
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	for _, c := range []struct {
+		name   string
+		ctx    context.Context
+		err    error
+		want   int
+		logged bool
+	}{
+		{"left", left, fmt.Errorf("reading: %w", context.Canceled), statusGone, false},
+		{"still there", t.Context(), fmt.Errorf("reading: %w", context.Canceled), 500, true},
+		{"left, other fault", left, errors.New("no room"), 500, true},
+	} {
+		before := len(b.lines.String())
+		w := httptest.NewRecorder()
+		b.s.problem(w, httptest.NewRequest("GET", "/api/v1/session", nil).WithContext(c.ctx), c.err)
+		if logged := strings.Contains(b.lines.String()[before:], "request failed"); w.Code != c.want || logged != c.logged {
+			t.Errorf("%s: got %d, logged %v; want %d, logged %v", c.name, w.Code, logged, c.want, c.logged)
 		}
 	}
 }
