@@ -35,7 +35,7 @@ func TestJourney(t *testing.T) {
 		"dicom": map[string]any{"base_url": orthanc + "/dicom-web", "institution_name": "Test hospital"},
 	}})
 	s.start()
-	profile := t.TempDir()
+	profile := profileFolder(t)
 	b := openBrowser(t, profile, photograph(t))
 	b.answerDialogs()
 
@@ -124,7 +124,7 @@ func toPreview(b *browser, look bool) {
 func TestSessionEndsMidCapture(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, t.TempDir(), photograph(t))
+	b := openBrowser(t, profileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
 	toPreview(b, false)
