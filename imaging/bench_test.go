@@ -7,7 +7,12 @@ import (
 	"context"
 	"image/jpeg"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/image/draw"
 )
@@ -93,4 +98,49 @@ func BenchmarkPoolRead12MP(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkReadVersusJpegtran is everything that a photo goes through before it is kept (gate, survey, rebuild,
+// checker, digest) beside jpegtran on the same file, turn and turn about, by processor time.
+func BenchmarkReadVersusJpegtran(b *testing.B) {
+	tool, err := exec.LookPath("jpegtran")
+	if err != nil {
+		b.Skip("SKIPPED: jpegtran is not installed (libjpeg-turbo-progs), so nothing was compared")
+	}
+	data := twelveMegapixels(b)
+	file := filepath.Join(b.TempDir(), "in.jpg")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	var ours, theirs time.Duration
+	for b.Loop() {
+		start := cpuTime(b)
+		if _, err := Read(data, Limits{}); err != nil {
+			b.Fatal(err)
+		}
+		ours += cpuTime(b) - start
+		cmd := exec.Command(tool, "-copy", "none", "-outfile", os.DevNull, file)
+		if err := cmd.Run(); err != nil {
+			b.Fatal(err)
+		}
+		theirs += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
+	b.ReportMetric(float64(ours)/float64(theirs), "ratio:jpegtran")
+}
+
+// BenchmarkChildMemory12MP reports the most memory that a reading process held, program included: reading with
+// detection and all renditions.
+func BenchmarkChildMemory12MP(b *testing.B) {
+	data := twelveMegapixels(b)
+	p := children(b, "child", nil)
+	for b.Loop() {
+		if _, err := p.Read(context.Background(), data); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(u.Maxrss)/1024, "peak-MiB")
 }

@@ -26,6 +26,7 @@ func limitSelf(memoryBytes, cpuSeconds uint64) error {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(20) // memory here is a few large planes without pointers: collecting often costs nothing
 	debug.SetMemoryLimit(int64(min(memoryBytes/4*3, math.MaxInt64)))
 	for _, l := range []struct {
 		which int

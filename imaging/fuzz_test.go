@@ -1,4 +1,4 @@
-//go:build !js
+//go:build linux
 
 package imaging
 
@@ -6,26 +6,38 @@ import (
 	"encoding/binary"
 	"errors"
 	"image"
+	"runtime"
 	"testing"
 	"time"
 )
 
-// within ends the process when an input takes too long: the fuzzer itself would wait for it and report success.
-func within(t *testing.T, limit time.Duration, f func()) {
+// within ends the process when an input takes too long (the fuzzer itself would wait for it and report success), and
+// fails it when it allocates more than memory bytes in all.
+func within(t *testing.T, limit time.Duration, memory uint64, f func()) {
 	t.Helper()
 	timer := time.AfterFunc(limit, func() { panic("imaging test: input takes too long") })
 	defer timer.Stop()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	f()
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > memory {
+		t.Errorf("allocated %d KiB, want at most %d", got>>10, memory>>10)
+	}
 }
+
+// fuzzTime bounds an input. It is long because the machine may be busy; what hangs takes for ever.
+const fuzzTime = 10 * time.Second
 
 func FuzzVerify(f *testing.F) {
 	clean := mustRead(f, photo(f, 24, 17)).Bytes()
 	f.Add(clean)
+	f.Add(mustRead(f, progressive(f, photo(f, 24, 17))).Bytes())
 	f.Add(clean[:len(clean)/2])
 	f.Add(insertAfterJFIF(clean, orientationSegment(6)))
 	f.Add(jpegHeader(65535, 65535))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		within(t, 2*time.Second, func() {
+		within(t, fuzzTime, 64<<20, func() {
 			p, err := examine(data)
 			if err != nil {
 				return
@@ -52,10 +64,11 @@ func FuzzVerify(f *testing.F) {
 
 func FuzzOrientation(f *testing.F) {
 	f.Add(orientationSegment(6)[10:])
+	f.Add(overlapping())
 	f.Add(ifd(binary.LittleEndian, 8, [4]uint32{tagOrientation, typeShort, 1, 3}))
 	f.Add(ifd(binary.BigEndian, 0, [4]uint32{tagMake, 2, 1 << 30, 8}, [4]uint32{tagGPSIFD, typeLong, 1, 8}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		within(t, time.Second, func() {
+		within(t, fuzzTime, 16<<20, func() {
 			facts, s := readFacts(data, nil)
 			if s.orientation < 1 || s.orientation > 8 || facts.Orientation != s.orientation {
 				t.Fatalf("got orientation %d", s.orientation)
@@ -74,7 +87,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(heicHeader(10, 10))
 	f.Add(ftyp("mif1", "heic"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		within(t, 5*time.Second, func() {
+		within(t, fuzzTime, 64<<20, func() {
 			if kind, _ := gate(data, DefaultLimits()); kind == heicFile {
 				// The HEIC decoder is foreign code and slow to start; the boxes before it are ours.
 				_, _ = surveyHEIC(data, DefaultLimits(), nil)
@@ -104,7 +117,7 @@ func FuzzResponse(f *testing.F) {
 	f.Add(whole[:20])
 	f.Add([]byte("CVF1\x00\x00\x00\x02{}\xff\xff\xff\xff\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		within(t, time.Second, func() {
+		within(t, fuzzTime, 16<<20, func() {
 			resp, err := parseResponse(data)
 			if err != nil {
 				return
@@ -126,6 +139,63 @@ func FuzzResponse(f *testing.F) {
 					}
 				}
 			}
+		})
+	})
+}
+
+// FuzzGate gives any bytes to the gate and to the surveys of every format.
+func FuzzGate(f *testing.F) {
+	var p planter
+	f.Add(p.plant(photo(f, 24, 17), 6))
+	f.Add(progressive(f, photo(f, 17, 24)))
+	f.Add(pngWith(8, 8, pngChunk("tEXt", []byte("a\x00b")), pngChunk("IDAT", []byte("x"))))
+	f.Add(heicHeader(10, 10))
+	f.Add(rawTIFF("NIKON CORPORATION", 0x014a))
+	f.Add(scanFlood(100, 100, 60))
+	f.Add(ftyp("qt  "))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		within(t, fuzzTime, 32<<20, func() {
+			in, err := Inspect(data)
+			if err != nil {
+				if !knownError(err) || Reason(err) == "" {
+					t.Fatalf("unknown error %v", err)
+				}
+				return
+			}
+			same := in
+			same.Findings = append([]Finding{}, in.Findings...)
+			same.clean()
+			for i, finding := range same.Findings {
+				if finding != in.Findings[i] {
+					t.Fatalf("finding %d is not clean", i)
+				}
+			}
+		})
+	})
+}
+
+// FuzzProfile gives any bytes as a colour profile, and converts with what is understood.
+func FuzzProfile(f *testing.F) {
+	f.Add(profileSegment(profileP3)[18:])
+	f.Add(genericRGB())
+	f.Add(tableRGB())
+	f.Add(darkGrey())
+	pixels := scene(4, 4)
+	grey := image.NewGray(image.Rect(0, 0, 4, 4))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		within(t, fuzzTime, 32<<20, func() {
+			kind, foreign, ok := chooseProfile(data)
+			if foreign == nil {
+				return
+			}
+			var img image.Image = pixels
+			if foreign.grey {
+				img = grey
+			}
+			if out := foreign.convert(img, kind); !ok || out.Bounds() != img.Bounds() {
+				t.Fatalf("converted to %v", out.Bounds())
+			}
+			_ = profileName(data)
 		})
 	})
 }
