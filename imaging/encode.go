@@ -17,8 +17,38 @@ const (
 )
 
 // encodePixels encodes upright pixels and reads them back as coefficients, so that every file we make comes
-// from the one writer and passes the one checker.
+// from the one writer and passes the one checker. Colours at full quality are not subsampled, unless they come that
+// way.
 func encodePixels(img image.Image, quality int) (*jpegcoef.Coefficients, error) {
+	m, colours := img.(*image.RGBA)
+	if !colours || quality < fullQuality {
+		return encodePlane(img, quality)
+	}
+	var planes [3]*jpegcoef.Coefficients
+	plane := image.NewGray(image.Rect(0, 0, m.Rect.Dx(), m.Rect.Dy()))
+	for n := range planes {
+		for y := range m.Rect.Dy() {
+			row, out := m.Pix[y*m.Stride:], plane.Pix[y*plane.Stride:]
+			for x := range m.Rect.Dx() {
+				var v [3]uint8
+				v[0], v[1], v[2] = color.RGBToYCbCr(row[4*x], row[4*x+1], row[4*x+2])
+				out[x] = v[n]
+			}
+		}
+		var err error
+		if planes[n], err = encodePlane(plane, quality); err != nil {
+			return nil, err
+		}
+	}
+	c, err := jpegcoef.Join(planes[0], planes[1], planes[2])
+	if err != nil {
+		return nil, fmt.Errorf("%w: joining planes: %w", ErrMalformed, err)
+	}
+	return c, nil
+}
+
+// encodePlane encodes with the standard library.
+func encodePlane(img image.Image, quality int) (*jpegcoef.Coefficients, error) {
 	var buf bytes.Buffer
 	if err := jpeg.Encode(&buf, img, &jpeg.Options{Quality: quality}); err != nil {
 		return nil, fmt.Errorf("%w: encoding pixels", ErrMalformed)

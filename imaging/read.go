@@ -12,7 +12,7 @@ import (
 //
 // A JPEG keeps its coefficients, so nothing is lost by passing through, unless its colour profile is one that has to
 // be converted; that, PNG and HEIC are encoded anew and Converted says so. It keeps no reference to data. Errors are one of the sentinels of this package.
-// Memory beside the input is about 3 bytes a pixel for common JPEGs, 6 to 14 for the rest.
+// Memory beside the input is about 3 bytes a pixel for common JPEGs, 6 to 16 for the rest.
 func Read(data []byte, lim Limits) (s *Still, err error) {
 	defer rescue(&err)
 	lim = lim.orDefault()
