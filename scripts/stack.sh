@@ -11,12 +11,15 @@ umask 077
 mkdir -p "$DATA"
 DATA=$(cd "$DATA" && pwd)
 pids=""
+orthanc_pid=""
 
 say() { printf '%s\n' "stack: $*" >&2; }
 
 stop() {
   trap - EXIT INT TERM
   for pid in $pids; do kill "$pid" 2>/dev/null || :; done
+  # unshare holds SIGTERM back while it waits; it takes Orthanc along.
+  [ -z "$orthanc_pid" ] || kill -KILL "$orthanc_pid" 2>/dev/null || :
   for pid in $pids; do wait "$pid" 2>/dev/null || :; done
   say "stopped; the data stays in $DATA"
 }
