@@ -18,6 +18,7 @@ import (
 
 	"github.com/clinivault/clinivault/imaging"
 	"github.com/clinivault/clinivault/vault"
+	"github.com/clinivault/clinivault/vault/seal"
 	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
@@ -109,6 +110,7 @@ func TestCertificateRefuses(t *testing.T) {
 		{"a stranger's key put in", w.trust(), set("all", "key", strangerKey.Public()), vault.ErrInvalid},
 		{"another log is trusted", vault.Trust{LogVerifier: foreign.LogVerifier}, func(_, _, _ map[string]any) {}, vault.ErrIntegrity},
 		{"another log's key put in", vault.Trust{}, set("proof", "verifier", foreign.LogVerifier), vault.ErrIntegrity},
+		{"another log's key said beside", w.trust(), set("proof", "verifier", foreign.LogVerifier), vault.ErrIntegrity},
 		{"key of no log", vault.Trust{}, set("proof", "verifier", "x"), vault.ErrInvalid},
 		{"a mask taken away", w.trust(), set("certificate", "masked", []any{}), vault.ErrIntegrity},
 		{"a residual hidden", w.trust(), set("certificate", "forced", true), vault.ErrIntegrity},
@@ -134,6 +136,38 @@ func TestCertificateRefuses(t *testing.T) {
 	for _, bad := range []string{"", "{}", "[]", "null", string(signed) + "x", strings.Repeat(" ", 2<<20), strings.Repeat("[", 1<<16)} {
 		_, err := vault.VerifyCertificate([]byte(bad), vault.Trust{})
 		wants(t, "not a certificate", err, vault.ErrInvalid)
+	}
+}
+
+// TestCertificateUnderAnothersRelease: whoever signs a certificate of their own cannot pass it off as what the log holds.
+func TestCertificateUnderAnothersRelease(t *testing.T) {
+	w := newWorld(t)
+	signed := must(w.V.Certificate(t.Context(), w.privacy, w.approved()))(t)
+	public, key, err := ed25519.GenerateKey(rand.Reader)
+	ok(t, err)
+	resigned := func(change func(certificate map[string]any)) []byte {
+		return alter(t, signed, func(all, certificate, _ map[string]any) {
+			change(certificate)
+			var body bytes.Buffer
+			enc := json.NewEncoder(&body)
+			enc.SetEscapeHTML(false)
+			ok(t, enc.Encode(certificate))
+			text := bytes.TrimSuffix(body.Bytes(), []byte("\n"))
+			all["key"], all["key_id"] = []byte(public), seal.KeyID(public)
+			all["signature"] = ed25519.Sign(key, append([]byte("clinivault/certificate/v1\x00"), text...))
+		})
+	}
+	trust := vault.Trust{Key: public, LogVerifier: w.trust().LogVerifier}
+	must(vault.VerifyCertificate(resigned(func(map[string]any) {}), trust))(t) // the same words are the same release
+	for name, change := range map[string]func(map[string]any){
+		"other masks":    func(c map[string]any) { c["masked"] = []any{} },
+		"other reviewer": func(c map[string]any) { c["reviewer"] = "somebody" },
+		"other photo":    func(c map[string]any) { c["photo"] = "another" },
+		"other log":      func(c map[string]any) { c["log_origin"] = "elsewhere" },
+		"no log":         func(c map[string]any) { c["log_origin"], c["log_position"] = "", 0 },
+	} {
+		_, err := vault.VerifyCertificate(resigned(change), trust)
+		wants(t, name, err, vault.ErrIntegrity)
 	}
 }
 

@@ -99,7 +99,7 @@ type task struct{ in, out, name string }
 // files and whole folders into a folder. many says that out is a folder.
 func tasksInto(ins []string, out string) (tasks []task, many bool, err error) {
 	folder := func(path string) bool { s, err := os.Stat(path); return err == nil && s.IsDir() }
-	if len(ins) == 1 && !folder(ins[0]) && !folder(out) {
+	if len(ins) == 1 && !folder(ins[0]) && !folder(out) && !strings.HasSuffix(out, string(filepath.Separator)) {
 		return []task{{in: ins[0], out: out, name: filepath.Base(out)}}, false, nil
 	}
 	if s, err := os.Stat(out); err == nil && !s.IsDir() {

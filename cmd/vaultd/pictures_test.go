@@ -306,6 +306,10 @@ func TestStripFolder(t *testing.T) {
 	if len(b.files()) != 9 {
 		t.Errorf("files are %v, want b.JPG beside the eight before", b.files())
 	}
+	b.wants(0, "strip", "in/a.jpg", "made/")
+	if !slices.Contains(b.files(), "made/a.jpg") {
+		t.Errorf("one file into a folder to be made: %v", b.files())
+	}
 	b.put("other/a.jpg", tagged(t, 1, 64, 48))
 	if _, errs := b.wants(1, "strip", "in/a.jpg", "other/a.jpg", "new"); !strings.Contains(errs, "would become") {
 		t.Errorf("two of one name: %q", errs)

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/clinivault/clinivault/imaging"
+	"github.com/clinivault/clinivault/vault"
 	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
@@ -126,6 +127,33 @@ func TestVerifyRedactionRefuses(t *testing.T) {
 				t.Errorf("printed %q and %q, want %q", out, errs, tt.says)
 			}
 		})
+	}
+}
+
+// TestVerifyRedactionLooksItself: a certificate can be signed by whoever likes; what it says of the picture is checked.
+func TestVerifyRedactionLooksItself(t *testing.T) {
+	b := newBench(t)
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := imaging.Read(vaulttest.Picture(t, 160, 96, 5), imaging.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, masked := range map[string][]imaging.Box{
+		"a mask that is not there": {{X0: 0, Y0: 0, X1: 32, Y1: 32}},
+		"a mask beyond":            {{X0: 0, Y0: 0, X1: 320, Y1: 320}},
+		"a mask of half units":     {{X0: 1, Y0: 1, X1: 31, Y1: 31}},
+	} {
+		text, _, err := vault.CertifyRedaction(key, s.Bytes(), &imaging.Redacted{Still: s, Masked: masked}, nil, vault.TimeOf(vaulttest.Start))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, errs := b.wants(2, "verify-redaction", b.put("open.jpg", s.Bytes()), b.put("cert.json", text))
+		if !strings.Contains(errs, "the masks do not hold") {
+			t.Errorf("%s: %q", name, errs)
+		}
 	}
 }
 
