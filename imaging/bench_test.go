@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"strconv"
 	"testing"
 	"time"
 
@@ -128,19 +128,39 @@ func BenchmarkReadVersusJpegtran(b *testing.B) {
 	b.ReportMetric(float64(ours)/float64(theirs), "ratio:jpegtran")
 }
 
-// BenchmarkChildMemory12MP reports the most memory that a reading process held, program included: reading with
-// detection and all renditions.
+// BenchmarkChildMemory12MP reports the most memory that a reading process held, program included: for reading with
+// detection and all renditions, and for covering a region and making the renditions of the result.
 func BenchmarkChildMemory12MP(b *testing.B) {
 	data := twelveMegapixels(b)
-	p := children(b, "child", nil)
-	for b.Loop() {
-		if _, err := p.Read(context.Background(), data); err != nil {
-			b.Fatal(err)
-		}
-	}
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u); err != nil {
+	s, err := Read(data, Limits{})
+	if err != nil {
 		b.Fatal(err)
 	}
-	b.ReportMetric(float64(u.Maxrss)/1024, "peak-MiB")
+	for _, req := range []request{{Op: opInspect}, {Op: opRead}, {Op: opRedact, Regions: []Region{person(1000, 800, 2200, 2000)}}} {
+		picture := data
+		if req.Op == opRedact {
+			picture = s.data
+		}
+		frame, err := appendFrame(req, picture)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(req.Op, func(b *testing.B) {
+			most := 0
+			for b.Loop() {
+				cmd := exec.Command(os.Args[0], "child-peak")
+				var said bytes.Buffer
+				cmd.Stdin, cmd.Stderr = bytes.NewReader(frame), &said
+				if err := cmd.Run(); err != nil {
+					b.Fatal(err)
+				}
+				kib, err := strconv.Atoi(said.String())
+				if err != nil {
+					b.Fatal(err)
+				}
+				most = max(most, kib)
+			}
+			b.ReportMetric(float64(most)/1024, "peak-MiB")
+		})
+	}
 }

@@ -22,6 +22,10 @@ func TestMain(m *testing.M) {
 	switch os.Args[1] {
 	case "child":
 		os.Exit(ChildMain(os.Stdin, os.Stdout))
+	case "child-peak":
+		status := ChildMain(os.Stdin, os.Stdout)
+		tellPeak()
+		os.Exit(status)
 	case "child-hang":
 		time.Sleep(time.Hour)
 	case "child-spin", "child-eat":
@@ -43,6 +47,16 @@ func TestMain(m *testing.M) {
 		os.Exit(spy())
 	}
 	os.Exit(m.Run())
+}
+
+// tellPeak writes on the error stream how many KiB this process held at most.
+func tellPeak() {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if kib, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			fmt.Fprint(os.Stderr, strings.Fields(kib)[0])
+		}
+	}
 }
 
 // misbehave takes the request's limits and then breaks them.

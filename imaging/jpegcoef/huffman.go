@@ -1,7 +1,7 @@
 package jpegcoef
 
 // lookBits is how many bits of a code are resolved by one look-up.
-const lookBits = 10
+const lookBits = 11
 
 // A look-up entry holds, from the lowest bit: 6 bits, how many bits it consumes;
 // at bit 7 a flag, set when the magnitude bits are included; 8 bits symbol; 16

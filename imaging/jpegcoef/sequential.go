@@ -75,15 +75,24 @@ func (b *bitReader) block(dst *[blockSize]int16, dc, ac *decodeTable, pred int32
 
 // dc decodes a DC difference and adds it to the prediction, F.2.2.1.
 func (b *bitReader) dc(t *decodeTable, pred int32) (int32, error) {
-	size, ok := b.symbol(t)
-	if !ok {
-		return 0, errNoCode
+	if b.n < 32 {
+		b.refill()
 	}
-	if size > maxDCBits {
-		return 0, errDCRange
-	}
-	if size > 0 {
-		pred += b.extend(uint(size))
+	if e := t.look[b.acc>>(64-lookBits)]; e&entryWhole != 0 && e>>8&0xFF <= maxDCBits {
+		pred += int32(int16(e >> 16))
+		b.acc <<= e & entryLength
+		b.n -= int(e & entryLength)
+	} else {
+		size, ok := b.symbol(t)
+		if !ok {
+			return 0, errNoCode
+		}
+		if size > maxDCBits {
+			return 0, errDCRange
+		}
+		if size > 0 {
+			pred += b.extend(uint(size))
+		}
 	}
 	if pred < minDC || pred > maxDC {
 		return 0, errDCRange
