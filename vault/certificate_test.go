@@ -270,6 +270,47 @@ func TestApproveReadsBack(t *testing.T) {
 	w.verified()
 }
 
+// TestProofIsOfTheStoredPicture stores an authentic picture that is not the one covered: nothing is proved by its seal.
+func TestProofIsOfTheStoredPicture(t *testing.T) {
+	w := newWorld(t)
+	id := w.inReview()
+	w.claim(w.reviewer, id)
+	original := must(w.V.ReadRendition(t.Context(), w.reviewer, id, vault.KindOriginal))(t)
+	pool := must(imaging.NewPool(imaging.PoolConfig{InProcess: true}))(t)
+	redact := func(picture []byte, boxes ...imaging.Box) *imaging.Redacted {
+		var regions []imaging.Region
+		for _, b := range boxes {
+			regions = append(regions, imaging.Region{Kind: imaging.KindDrawn, Box: b, Source: imaging.SourcePerson})
+		}
+		return must(pool.Redact(t.Context(), picture, regions))(t)
+	}
+	covered := redact(original.Bytes, drawnBox)
+	another := must(pool.Read(t.Context(), vaulttest.Picture(t, 160, 120, 8)))(t)
+	for _, c := range []struct {
+		name   string
+		stored *imaging.Redacted
+		want   error
+	}{
+		{"the covered picture", covered, nil},
+		{"nothing covered", redact(original.Bytes), vault.ErrIntegrity},
+		{"covered elsewhere", redact(original.Bytes, imaging.Box{X0: 0, Y0: 0, X1: 16, Y1: 16}), vault.ErrIntegrity},
+		{"covered there and elsewhere", redact(original.Bytes, drawnBox, imaging.Box{X0: 0, Y0: 0, X1: 16, Y1: 16}), vault.ErrIntegrity},
+		{"another picture, covered there", redact(another.Still.Bytes(), drawnBox), vault.ErrIntegrity},
+	} {
+		before, after, err := w.V.ProveAnother(t.Context(), w.reviewer, id, c.stored, covered)
+		wants(t, c.name, err, c.want)
+		if c.want == nil && (!after.Opens(after.Salt, covered.Still.Bytes()) || before.SHA256 == "" || before.Salt != "") {
+			t.Errorf("%s: commitments %v and %v", c.name, before, after)
+		}
+		if c.want != nil && (before.SHA256 != "" || after.SHA256 != "") {
+			t.Errorf("%s: committed to what was not proved", c.name)
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM audit_events WHERE act = 'review.approve' AND outcome = 'failed' AND photo = $1`, string(id)); n != 4 {
+		t.Errorf("%d failed approvals in the log, want 4", n)
+	}
+}
+
 // TestVisibleBesideAMask covers half of a face: no word of the reviewer's releases that.
 func TestVisibleBesideAMask(t *testing.T) {
 	w := newWorld(t)
