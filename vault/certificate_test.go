@@ -297,7 +297,7 @@ func TestProofIsOfTheStoredPicture(t *testing.T) {
 		{"covered there and elsewhere", redact(original.Bytes, drawnBox, imaging.Box{X0: 0, Y0: 0, X1: 16, Y1: 16}), vault.ErrIntegrity},
 		{"another picture, covered there", redact(another.Still.Bytes(), drawnBox), vault.ErrIntegrity},
 	} {
-		before, after, err := w.V.ProveAnother(t.Context(), w.reviewer, id, c.stored, covered)
+		before, after, err := vault.ProveAnother(t.Context(), w.V, w.reviewer, id, c.stored, covered)
 		wants(t, c.name, err, c.want)
 		if c.want == nil && (!after.Opens(after.Salt, covered.Still.Bytes()) || before.SHA256 == "" || before.Salt != "") {
 			t.Errorf("%s: commitments %v and %v", c.name, before, after)

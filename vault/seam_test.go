@@ -8,7 +8,7 @@ import (
 
 // ProveAnother stores one redacted picture of a claimed photo and proves it as if it were the other: what Approve does,
 // had anything between covering and storing gone wrong. It answers what the certificate would commit to.
-func (v *Vault) ProveAnother(ctx context.Context, a Actor, id PhotoID, stored, covered *imaging.Redacted) (original, redacted Commitment, err error) {
+func ProveAnother(ctx context.Context, v *Vault, a Actor, id PhotoID, stored, covered *imaging.Redacted) (original, redacted Commitment, err error) {
 	r := reviewing{}
 	var open func() (Picture, error)
 	err = v.quietly(ctx, a, actApprove, onPhoto(id), func(t *tx) error {
