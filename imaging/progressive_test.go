@@ -128,7 +128,11 @@ func TestVerifyRefusesProgressive(t *testing.T) {
 	}
 	// Whatever the checker passes, the codec must read to the same last byte.
 	passed := 0
-	for at := range clean {
+	step := 1
+	if underRace {
+		step = 20
+	}
+	for at := 0; at < len(clean); at += step {
 		for _, bit := range []byte{1, 0x10} {
 			data := bytes.Clone(clean)
 			data[at] ^= bit
@@ -142,5 +146,5 @@ func TestVerifyRefusesProgressive(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of %d files with one bit turned still pass as other pictures", passed, 2*len(clean))
+	t.Logf("%d of %d files with one bit turned still pass as other pictures", passed, 2*len(clean)/step)
 }
