@@ -75,10 +75,9 @@ type Problem struct {
 	Status    int    `json:"status"`
 	Detail    string `json:"detail"`
 	RequestID string `json:"request_id"`
-	// Residual is what can still be seen on a picture that was not released for it, in upright pixels; Force says that
-	// the reviewer may confirm that it stays.
+	// Residual is what can still be seen on a picture that was not released for it, in upright pixels; the reviewer
+	// may confirm that it stays.
 	Residual []imaging.Region `json:"residual,omitempty"`
-	Force    bool             `json:"force,omitempty"`
 	After    time.Duration    `json:"-"` // when to try again; zero: nothing to say
 }
 
@@ -118,7 +117,7 @@ func problemOf(err error, requestID string) Problem {
 	}
 	var visible *vault.Visible
 	if errors.As(err, &visible) {
-		p.Residual, p.Force = visible.Residual(), visible.Forcible()
+		p.Residual = visible.Residual()
 	}
 	if p.Status == http.StatusServiceUnavailable {
 		p.After = retryAfter

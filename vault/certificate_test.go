@@ -311,7 +311,8 @@ func TestProofIsOfTheStoredPicture(t *testing.T) {
 	}
 }
 
-// TestVisibleBesideAMask covers half of a face: no word of the reviewer's releases that.
+// TestVisibleBesideAMask covers half of a face: nothing is released or stored without the reviewer's word, and with it
+// the certificate tells what was still seen.
 func TestVisibleBesideAMask(t *testing.T) {
 	w := newWorld(t)
 	id := w.send(face(t))
@@ -320,14 +321,19 @@ func TestVisibleBesideAMask(t *testing.T) {
 	strip := p.Regions[0].Box // margins included; a strip at its upper edge covers hair at most
 	strip.Y1 = strip.Y0 + 8
 	before := w.Blobs.Names()
-	_, err := w.V.Approve(t.Context(), w.reviewer, id, vault.Approval{Version: p.Version, Force: true,
-		Regions: []vault.ApprovedRegion{{Kind: imaging.KindFace, Box: strip}, {Kind: imaging.KindFace, Box: besideOf(p.Regions[0].Box)}}})
+	decision := vault.Approval{Version: p.Version,
+		Regions: []vault.ApprovedRegion{{Kind: imaging.KindFace, Box: strip}, {Kind: imaging.KindFace, Box: besideOf(p.Regions[0].Box)}}}
+	_, err := w.V.Approve(t.Context(), w.reviewer, id, decision)
 	var seen *vault.Visible
-	if !errors.As(err, &seen) || !errors.Is(err, vault.ErrConflict) || seen.Forcible() || len(seen.Residual()) == 0 {
-		t.Fatalf("got %v, want a refusal that cannot be forced", err)
+	if !errors.As(err, &seen) || !errors.Is(err, vault.ErrConflict) || len(seen.Residual()) == 0 {
+		t.Fatalf("got %v, want a refusal that says what is seen", err)
 	}
 	if state, _ := vaultState(w, id); state != vault.StateInReview || !slices.Equal(before, w.Blobs.Names()) {
 		t.Errorf("state %s, or something was stored", state)
+	}
+	decision.Force = true
+	if out, err := w.V.Approve(t.Context(), w.reviewer, id, decision); err != nil || out.State != vault.StateApproved {
+		t.Errorf("confirmed by the reviewer: got state %s, %v, want approved", out.State, err)
 	}
 }
 

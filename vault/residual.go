@@ -21,7 +21,6 @@ const (
 type Visible struct {
 	text    string
 	regions []imaging.Region
-	force   bool
 }
 
 func (e *Visible) Error() string { return ErrConflict.Error() + ": " + e.text }
@@ -35,13 +34,10 @@ func (e *Visible) Sentence() string { return e.text }
 // Residual are the regions that are still seen, in upright pixels.
 func (e *Visible) Residual() []imaging.Region { return e.regions }
 
-// Forcible reports whether the reviewer may confirm that they stay.
-func (e *Visible) Forcible() bool { return e.force }
-
 // judge decides on what the detectors still see in a redacted picture. What lies wholly inside one mask is proved to
-// be one colour and cannot be more. A face or tattoo that reaches out of a mask, or lies beside one, is badly
-// covered and stops the release. A face away from all masks stops it until the reviewer confirms it: forced says
-// that they did.
+// be one colour and cannot be more. A face or tattoo that reaches out of a mask or lies beside one, however unsure, and
+// a face elsewhere that the detector is sure of, go back to the reviewer. A detector can err, and no wound is to be
+// covered for it: the reviewer may confirm what they see, and forced says that they did.
 func judge(residual []imaging.Region, masked []imaging.Box, force bool) (forced bool, err error) {
 	var beside, open []imaging.Region
 	for _, f := range residual {
@@ -53,14 +49,17 @@ func judge(residual []imaging.Region, masked []imaging.Box, force bool) (forced 
 			open = append(open, f)
 		}
 	}
-	if len(beside) > 0 {
-		return false, &Visible{text: "Something is still visible beside a covered region. Make the region larger, or cover it too.",
-			regions: append(beside, open...)}
+	seen := append(beside, open...)
+	switch {
+	case len(seen) == 0:
+		return false, nil
+	case force:
+		return true, nil
+	case len(beside) > 0:
+		return false, &Visible{text: "Something is still visible beside a covered region. Make the region larger, or confirm that it may stay.",
+			regions: seen}
 	}
-	if len(open) > 0 && !force {
-		return false, &Visible{text: "A face is still visible. Cover it, or confirm that it may stay.", regions: open, force: true}
-	}
-	return len(open) > 0, nil
+	return false, &Visible{text: "A face is still visible. Cover it, or confirm that it may stay.", regions: seen}
 }
 
 // inside reports whether one mask covers all of b.

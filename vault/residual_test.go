@@ -17,7 +17,7 @@ func TestJudge(t *testing.T) {
 	tattoo.Kind = imaging.KindTattoo
 	text := tattoo
 	text.Kind = imaging.KindText
-	const passes, asks, stops = "passes", "asks", "stops"
+	const passes, asks = "passes", "asks"
 	for _, c := range []struct {
 		name  string
 		found imaging.Region
@@ -26,17 +26,17 @@ func TestJudge(t *testing.T) {
 		{"inside a mask", face(100, 100, 200, 200, 0.9), passes},
 		{"the mask itself", face(96, 96, 208, 208, 0.9), passes},
 		{"inside the second mask", face(410, 100, 500, 200, 0.9), passes},
-		{"out of a mask by a pixel", face(100, 100, 209, 200, 0.9), stops},
-		{"out of a mask, unsure", face(100, 100, 209, 200, 0.17), stops},
-		{"across both masks", face(200, 96, 410, 208, 0.9), stops},
-		{"touching a mask", face(208, 100, 300, 200, 0.3), stops},
-		{"a unit away", face(223, 100, 300, 200, 0.9), stops},
+		{"out of a mask by a pixel", face(100, 100, 209, 200, 0.9), asks},
+		{"out of a mask, unsure", face(100, 100, 209, 200, 0.17), asks},
+		{"across both masks", face(200, 96, 410, 208, 0.9), asks},
+		{"touching a mask", face(208, 100, 300, 200, 0.3), asks},
+		{"a unit away", face(223, 100, 300, 200, 0.9), asks},
 		{"more than a unit away", face(224, 100, 300, 200, 0.9), asks},
-		{"above by a unit", face(100, 10, 200, 81, 0.9), stops},
+		{"above by a unit", face(100, 10, 200, 81, 0.9), asks},
 		{"above by more", face(100, 10, 200, 80, 0.9), asks},
 		{"elsewhere, as sure as needed", face(600, 600, 700, 700, 0.5), asks},
 		{"elsewhere, unsure", face(600, 600, 700, 700, 0.499), passes},
-		{"a tattoo beside", tattoo, stops},
+		{"a tattoo beside", tattoo, asks},
 		{"letters beside", text, passes},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -44,12 +44,12 @@ func TestJudge(t *testing.T) {
 				forced, err := judge([]imaging.Region{c.found}, masks, force)
 				var seen *Visible
 				errors.As(err, &seen)
-				refused := c.want == stops || c.want == asks && !force
+				refused := c.want == asks && !force
 				if (err != nil) != refused || forced != (c.want == asks && force) {
 					t.Errorf("force %v: forced %v, %v, want it %s", force, forced, err, c.want)
 				}
 				if refused && (!errors.Is(err, ErrConflict) || seen == nil || len(seen.Residual()) != 1 ||
-					seen.Residual()[0] != c.found || seen.Forcible() != (c.want == asks) || seen.Sentence() == "") {
+					seen.Residual()[0] != c.found || seen.Sentence() == "") {
 					t.Errorf("force %v: the refusal %v does not carry what is seen", force, err)
 				}
 			}
@@ -57,8 +57,8 @@ func TestJudge(t *testing.T) {
 	}
 	both := []imaging.Region{face(208, 100, 300, 200, 0.9), face(600, 600, 700, 700, 0.9)}
 	var seen *Visible
-	if _, err := judge(both, masks, true); !errors.As(err, &seen) || len(seen.Residual()) != 2 || seen.Forcible() {
-		t.Errorf("one beside and one elsewhere: got %v, want a refusal that names both and cannot be forced", err)
+	if _, err := judge(both, masks, false); !errors.As(err, &seen) || len(seen.Residual()) != 2 {
+		t.Errorf("one beside and one elsewhere: got %v, want a refusal that names both", err)
 	}
 	if forced, err := judge(nil, masks, true); forced || err != nil {
 		t.Errorf("nothing seen: forced %v, %v", forced, err)

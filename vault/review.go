@@ -11,7 +11,7 @@ import (
 )
 
 // Approval is a reviewer's decision to release a photo with these regions covered and nothing else. Version is the
-// photo's as the reviewer saw it. Force confirms that a face which the detector still sees may stay visible.
+// photo's as the reviewer saw it. Force confirms that what the detectors still see may stay visible.
 type Approval struct {
 	Version int64
 	Regions []ApprovedRegion
@@ -47,7 +47,7 @@ type reviewing struct {
 // Approve covers the regions in the original, stores the redacted renditions, fetches the redacted picture back, proves
 // that one, and then releases the photo in one transaction with its signed certificate. The actor must hold the claim
 // and not have taken the photo. Errors: ErrConflict when the claim or the version is gone; a *Visible, which is one
-// too, when something is still visible beside a mask, or a face elsewhere and Force is not set;
+// too, when something is still visible beside a mask, or a face elsewhere, and Force is not set;
 // ErrInvalid for regions outside the picture; ErrDenied for one's own photo.
 func (v *Vault) Approve(ctx context.Context, a Actor, id PhotoID, decision Approval) (Photo, error) {
 	r := reviewing{version: decision.Version + 1, force: decision.Force}

@@ -23,10 +23,10 @@ test('addresses are filled and escaped', () => {
 test('a refusal gives its sentence, and one of our own where there is none', () => {
   const p = problemFrom(409, '{"title":"Conflict","detail":"A face is still visible.","request_id":"R1"}', null);
   assert.deepEqual([p.status, p.message, p.requestID], [409, 'A face is still visible.', 'R1']);
-  assert.deepEqual([p.residual, p.force], [[], false]);
+  assert.deepEqual(p.residual, []);
   const box = { x0: 1, y0: 2, x1: 3, y1: 4 };
-  const seen = problemFrom(409, JSON.stringify({ detail: 'x', force: true, residual: [{ box }, {}, null, { box: { ...box, x1: 1 } }] }), null);
-  assert.deepEqual([seen.residual, seen.force], [[box], true]);
+  const seen = problemFrom(409, JSON.stringify({ detail: 'x', residual: [{ box }, {}, null, { box: { ...box, x1: 1 } }] }), null);
+  assert.deepEqual(seen.residual, [box]);
   for (const body of ['', '<html>proxy</html>', 'null', '{"detail":7}', '[]']) {
     assert.match(problemFrom(503, body, '7').message, /Nothing was changed/, body);
   }

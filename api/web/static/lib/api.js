@@ -8,9 +8,8 @@ export class Problem extends Error {
   /**
    * @param {number} status HTTP status; 0 when no answer came
    * @param {string} sentence
-   * @param {{ title?: string, requestID?: string, retryAfter?: number, residual?: Box[], force?: boolean }} [more]
-   *   retryAfter in seconds; residual is what is still seen on a picture that was not released, and force whether a
-   *   person may confirm that it stays
+   * @param {{ title?: string, requestID?: string, retryAfter?: number, residual?: Box[] }} [more]
+   *   retryAfter in seconds; residual is what is still seen on a picture that was not released
    */
   constructor(status, sentence, more = {}) {
     super(sentence);
@@ -20,7 +19,6 @@ export class Problem extends Error {
     this.requestID = more.requestID ?? '';
     this.retryAfter = more.retryAfter ?? 0;
     this.residual = more.residual ?? [];
-    this.force = more.force ?? false;
   }
 }
 
@@ -62,7 +60,6 @@ export function problemFrom(status, body, retryAfter) {
     requestID: typeof told.request_id === 'string' ? told.request_id : '',
     retryAfter: Number.isFinite(wait) && wait > 0 ? wait : 0,
     residual: boxesOf(told.residual),
-    force: told.force === true,
   });
 }
 

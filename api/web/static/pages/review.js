@@ -210,13 +210,10 @@ async function sendApproval(photo, state, force) {
     await call('POST', address(root.dataset.approve, { id: photo.id }), body);
   } catch (err) {
     if (now.photo === photo && err instanceof Problem) overlay.warn(err.residual);
-    if (!(err instanceof Problem && err.force) || force) {
-      if (err instanceof Problem && err.residual.length > 0) err.message += ' The dotted red box shows where.';
-      throw err;
-    }
+    if (!(err instanceof Problem) || err.residual.length === 0) throw err;
     const sure = await askSure({
-      title: 'A face may still be visible', ok: 'I looked: release it',
-      text: `${sentence(err)} Look again and cover it. If there is no face, you can release the photo; that you confirmed it is kept in the certificate.`,
+      title: 'Something may still be visible', ok: 'I looked: release it',
+      text: `${sentence(err)} The dotted red box shows where. If there is no face or tattoo, you can release the photo; that you confirmed it is kept in the certificate.`,
     });
     return sure ? sendApproval(photo, state, true) : false;
   }
