@@ -78,40 +78,35 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	return err
 }
 
+// commands are what a person can ask for; each reads its own flags.
+var commands = map[string]func(ctx context.Context, args []string, out io.Writer) error{
+	"serve":            serveCommand,
+	"work":             workCommand,
+	"migrate":          migrateCommand,
+	"doctor":           doctorCommand,
+	"user":             userCommand,
+	"patient":          patientCommand,
+	"verify-audit":     verifyAuditCommand,
+	"strip":            stripCommand,
+	"redact":           redactCommand,
+	"verify-redaction": verifyRedactionCommand,
+	"inspect":          inspectCommand,
+	"demo":             demoCommand,
+	"help":             helpCommand,
+	"-h":               helpCommand,
+	"--help":           helpCommand,
+}
+
+func helpCommand(context.Context, []string, io.Writer) error { return flag.ErrHelp }
+
 func dispatch(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
 		fmt.Fprint(out, usage)
 		return errors.New("no command given")
 	}
-	rest := args[1:]
-	switch args[0] {
-	case "serve":
-		return serveCommand(ctx, rest, out)
-	case "work":
-		return workCommand(ctx, rest, out)
-	case "migrate":
-		return migrateCommand(ctx, rest, out)
-	case "doctor":
-		return doctorCommand(ctx, rest, out)
-	case "user":
-		return userCommand(ctx, rest, out)
-	case "patient":
-		return patientCommand(ctx, rest, out)
-	case "verify-audit":
-		return verifyAuditCommand(rest, out)
-	case "strip":
-		return stripCommand(ctx, rest, out)
-	case "redact":
-		return redactCommand(ctx, rest, out)
-	case "verify-redaction":
-		return verifyRedactionCommand(ctx, rest, out)
-	case "inspect":
-		return inspectCommand(ctx, rest, out)
-	case "demo":
-		return demoCommand(ctx, rest, out)
-	case "help", "-h", "--help":
-		fmt.Fprint(out, usage)
-		return nil
+	run, ok := commands[args[0]]
+	if !ok {
+		return fmt.Errorf("there is no command %q: %w", args[0], errUsage)
 	}
-	return fmt.Errorf("there is no command %q: %w", args[0], errUsage)
+	return run(ctx, args[1:], out)
 }

@@ -37,7 +37,7 @@ func migrateCommand(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // verifyAuditCommand checks an export without a vault, a network or a key file.
-func verifyAuditCommand(args []string, out io.Writer) error {
+func verifyAuditCommand(_ context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("verify-audit", flag.ContinueOnError)
 	key := flags.String("key", "", "the log's verifier key, from a source other than the export")
 	flags.SetOutput(io.Discard)
