@@ -72,9 +72,6 @@ func handle(req request, data []byte) (resp *response, err error) {
 		jpeg, _, _, err := Baseline(s)
 		resp.pictures = [][]byte{jpeg}
 		return resp, err
-	case opLook:
-		resp.Regions, err = Detect(s)
-		return resp, err
 	}
 	return nil, refuse("question")
 }

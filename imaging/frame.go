@@ -28,7 +28,6 @@ const (
 	opCover   = "cover"
 	opChart   = "chart"
 	opInspect = "inspect"
-	opLook    = "look"
 )
 
 // request asks a child for one thing. Its limits apply to the child before it reads the picture.

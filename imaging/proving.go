@@ -3,28 +3,19 @@
 package imaging
 
 import (
-	"context"
+	"bytes"
 	"fmt"
 	"math"
 )
 
-// Prove proves a redaction from the two files as they came back from where they are kept, and has a new child
-// look at the result again. The proof is that of ProveFiles and is made here; only the looking is left to the
-// child. It answers what the detectors still see, which is a reason to look again and no error.
-func (p *Pool) Prove(ctx context.Context, original, redacted []byte, masked []Box) (residual []Region, err error) {
-	if err := ProveFiles(original, redacted, masked); err != nil {
-		return nil, err
+// ProveBack proves a redaction from the two files as they came back from where they are kept. The redacted one must
+// be, byte for byte, the picture that was covered, so that Residual, what the detectors still see in that one, holds
+// for it too; and ProveFiles must pass. Any other outcome is ErrProof.
+func (r *Redacted) ProveBack(original, redacted []byte) error {
+	if r.Still == nil || !bytes.Equal(redacted, r.Still.data) {
+		return fmt.Errorf("%w: what came back is not the covered picture", ErrProof)
 	}
-	resp, err := p.ask(ctx, opLook, redacted, nil, 0)
-	if err != nil {
-		return nil, err
-	}
-	pic, err := examine(redacted)
-	if err != nil {
-		return nil, err
-	}
-	w, h := turnedSize(pic.orientation, pic.width, pic.height)
-	return checkRegions(resp.Regions, w, h)
+	return ProveFiles(original, redacted, r.Masked)
 }
 
 // ProveFiles is Prove for two clean files: the masked boxes of redacted are solid, everything else is identical to

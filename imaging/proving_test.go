@@ -50,31 +50,40 @@ func TestProveFiles(t *testing.T) {
 	}
 }
 
-// TestPoolProve looks again with a real child: at faces left open, and at the same picture with all covered.
-func TestPoolProve(t *testing.T) {
+// TestProveBack wants what came back to be what was covered, and proved.
+func TestProveBack(t *testing.T) {
 	s := mustRead(t, moduleSample(t))
-	p := children(t, "child", nil)
-	found, err := Detect(s)
-	if err != nil || len(found) == 0 {
-		t.Fatalf("%d faces, %v, want some", len(found), err)
-	}
-	residual, err := p.Prove(t.Context(), s.data, s.data, nil)
-	if err != nil || !slices.Equal(residual, found) {
-		t.Errorf("nothing covered: still seen %d, %v, want the %d found before", len(residual), err, len(found))
-	}
-	redacted, masked, err := Redact(s, found)
+	one := Region{Kind: KindDrawn, Box: Box{64, 64, 128, 128}, Source: SourcePerson}
+	two := Region{Kind: KindDrawn, Box: Box{160, 160, 192, 192}, Source: SourcePerson}
+	redacted, masked, err := Redact(s, []Region{one})
 	if err != nil {
 		t.Fatal(err)
 	}
-	residual, err = p.Prove(t.Context(), s.data, redacted.data, masked)
-	if err != nil || len(residual) != 0 {
-		t.Errorf("all covered: still seen %v, %v, want nothing", residual, err)
+	more, _, err := Redact(s, []Region{one, two})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := p.Prove(t.Context(), s.data, s.data, masked); !errors.Is(err, ErrProof) {
-		t.Errorf("masks that are not there: got %v, want %v", err, ErrProof)
-	}
-	if _, err := children(t, "child-bigbox", nil).Prove(t.Context(), s.data, redacted.data, masked); !errors.Is(err, ErrChild) {
-		t.Errorf("a child that lies: got %v, want %v", err, ErrChild)
+	good := &Redacted{Still: redacted, Masked: masked}
+	for _, tt := range []struct {
+		name     string
+		r        *Redacted
+		original []byte
+		back     []byte
+		want     error
+	}{
+		{"as covered", good, s.data, redacted.data, nil},
+		{"the original", good, s.data, s.data, ErrProof},
+		{"covered otherwise", good, s.data, more.data, ErrProof},
+		{"nothing", good, s.data, nil, ErrProof},
+		{"masks that are not there", &Redacted{Still: s, Masked: masked}, s.data, s.data, ErrProof},
+		{"of another original", good, more.data, redacted.data, ErrProof},
+		{"no result", &Redacted{}, s.data, nil, ErrProof},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := tt.r.ProveBack(tt.original, tt.back); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
 	}
 }
 

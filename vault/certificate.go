@@ -41,7 +41,7 @@ type Certificate struct {
 	CheckedBy   []string           `json:"checked_by"` // that looked at the redacted picture again
 	Thresholds  map[string]float64 `json:"thresholds"` // least scores: of each search, and "visible" of what stops a release
 	Residual    []imaging.Region   `json:"residual"`   // what they see on it
-	Forced      bool               `json:"forced"`     // the reviewer let a face stay visible
+	Forced      bool               `json:"forced"`     // the reviewer let something stay visible
 	Reviewer    PersonID           `json:"reviewer"`
 	DecidedAt   Time               `json:"decided_at"`
 	LogOrigin   string             `json:"log_origin"`

@@ -76,14 +76,14 @@ func near(b imaging.Box, masks []imaging.Box) bool {
 	})
 }
 
-// refuseVisible puts a refusal to release on the record.
-func (v *Vault) refuseVisible(ctx context.Context, a Actor, id PhotoID, refusal error) error {
+// refuseApproval puts a refusal to release on the record.
+func (v *Vault) refuseApproval(ctx context.Context, a Actor, id PhotoID, refusal error) error {
 	return v.quietly(ctx, a, actApprove, onPhoto(id), func(*tx) error { return refusal })
 }
 
-// proveStored fetches the redacted rendition back from the store, opens it, proves it against the original, and has the
-// detectors look at it again. What the certificate then commits to is what came back. A picture that is not proved is
-// not released.
+// proveStored fetches the redacted rendition back from the store, opens it, and proves that it is the picture that the
+// detectors looked at again, and against the original. What the certificate then commits to is what came back. A
+// picture that is not proved is not released.
 func (v *Vault) proveStored(ctx context.Context, a Actor, r *reviewing, original Picture, stored rendition, result *imaging.Redacted) error {
 	aad, err := stored.binding(v.cfg.Tenant).AAD()
 	if err != nil {
@@ -98,16 +98,9 @@ func (v *Vault) proveStored(ctx context.Context, a Actor, r *reviewing, original
 		return tryLaterUnless(err, ErrIntegrity)
 	}
 	defer clear(back.Bytes)
-	result.Residual, err = v.cfg.Imaging.Prove(ctx, original.Bytes, back.Bytes, result.Masked)
-	if errors.Is(err, imaging.ErrProof) {
+	if err := result.ProveBack(original.Bytes, back.Bytes); err != nil {
 		v.cfg.Log.Error("stored redaction is not proved", "photo", string(r.photo.ID), "error", err)
-		return v.refuseVisible(ctx, a, r.photo.ID, fmt.Errorf("%w: %w", say(ErrIntegrity, imaging.Reason(err)), err))
-	}
-	if err != nil {
-		return redactionError(err)
-	}
-	if r.forced, err = judge(result.Residual, result.Masked, r.force); err != nil {
-		return v.refuseVisible(ctx, a, r.photo.ID, err)
+		return v.refuseApproval(ctx, a, r.photo.ID, fmt.Errorf("%w: %w", say(ErrIntegrity, imaging.Reason(err)), err))
 	}
 	r.before, r.salt = commit(original.Bytes)
 	r.after, r.after.Salt = commit(back.Bytes)

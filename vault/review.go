@@ -36,10 +36,9 @@ type reviewing struct {
 	patient  seal.Key
 	regions  []Region
 	version  int64 // the photo's after the decision
-	force    bool  // the reviewer confirms what is away from all masks
+	forced   bool  // the reviewer let something visible stay
 
 	// What the proof of the stored picture adds.
-	forced        bool
 	before, after Commitment
 	salt          string // of before
 }
@@ -50,7 +49,7 @@ type reviewing struct {
 // too, when something is still visible beside a mask, or a face elsewhere, and Force is not set;
 // ErrInvalid for regions outside the picture; ErrDenied for one's own photo.
 func (v *Vault) Approve(ctx context.Context, a Actor, id PhotoID, decision Approval) (Photo, error) {
-	r := reviewing{version: decision.Version + 1, force: decision.Force}
+	r := reviewing{version: decision.Version + 1}
 	err := v.quietly(ctx, a, actApprove, onPhoto(id), func(t *tx) (err error) {
 		if r.photo, err = heldPhoto(ctx, t, a, id, decision.Version); err != nil {
 			return err
@@ -80,8 +79,8 @@ func (v *Vault) Approve(ctx context.Context, a Actor, id PhotoID, decision Appro
 	if err != nil {
 		return Photo{}, redactionError(err)
 	}
-	if _, err := judge(result.Residual, result.Masked, decision.Force); err != nil {
-		return Photo{}, v.refuseVisible(ctx, a, id, err)
+	if r.forced, err = judge(result.Residual, result.Masked, decision.Force); err != nil {
+		return Photo{}, v.refuseApproval(ctx, a, id, err)
 	}
 	return v.release(ctx, a, &r, original, result)
 }

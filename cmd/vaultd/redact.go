@@ -130,10 +130,7 @@ func (r *redactor) redact(ctx context.Context, t task) (*redacted, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = publish(t.out, result.Still.Bytes(), r.force, func(back []byte) (err error) {
-		result.Residual, err = r.pool.Prove(ctx, original, back, result.Masked)
-		return err
-	})
+	err = publish(t.out, result.Still.Bytes(), r.force, func(back []byte) error { return result.ProveBack(original, back) })
 	if err != nil {
 		return nil, err
 	}
