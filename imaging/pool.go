@@ -7,17 +7,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image/jpeg"
+	"image/png"
 	"io"
 	"os/exec"
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
 	defaultTimeout = 30 * time.Second
 	defaultMemory  = 1536 << 20
 	defaultCPU     = 10
+	pixelsPerChild = 16_000_000
 	// answerFactor bounds an answer by the longest input: pixels encoded anew can outgrow a tight source, and
 	// up to five pictures travel.
 	answerFactor = 4
@@ -30,6 +35,7 @@ type PoolConfig struct {
 	Command     []string      // program and arguments of a child, such as /proc/self/exe child
 	InProcess   bool          // read in this process, without limits: for tests
 	Size        int           // children at a time; default: one a core
+	Pixels      int64         // pixels of all pictures being read at a time; default: 16 million a child, at least one largest picture
 	Timeout     time.Duration // wall time of one child; default 30 s
 	MemoryBytes uint64        // memory of one child beyond the program itself; default 1.5 GiB
 	CPUSeconds  uint64        // processor time of one child; default 10 s
@@ -44,9 +50,10 @@ type PoolConfig struct {
 // nonsense: a bomb, or bad luck; another attempt may tell. Others (a child that could not be started, an ended
 // context) say nothing of the picture. A Pool is safe for concurrent use and needs no closing.
 type Pool struct {
-	cfg   PoolConfig
-	slots chan struct{}
-	plain atomic.Bool // the kernel refused namespaces once
+	cfg    PoolConfig
+	slots  chan struct{}
+	pixels *semaphore.Weighted // the budget of PoolConfig.Pixels
+	plain  atomic.Bool         // the kernel refused namespaces once
 }
 
 // NewPool checks the configuration.
@@ -70,7 +77,10 @@ func NewPool(cfg PoolConfig) (*Pool, error) {
 		cfg.CPUSeconds = defaultCPU
 	}
 	cfg.Limits = cfg.Limits.orDefault()
-	return &Pool{cfg: cfg, slots: make(chan struct{}, cfg.Size)}, nil
+	if cfg.Pixels <= 0 {
+		cfg.Pixels = max(int64(cfg.Size)*pixelsPerChild, cfg.Limits.MaxPixels)
+	}
+	return &Pool{cfg: cfg, slots: make(chan struct{}, cfg.Size), pixels: semaphore.NewWeighted(cfg.Pixels)}, nil
 }
 
 // ask sends one request to a child of its own and gives the checked answer with exactly n pictures.
@@ -82,15 +92,13 @@ func (p *Pool) ask(ctx context.Context, op string, data []byte, regions []Region
 	if int64(len(data)) > limit {
 		return nil, fmt.Errorf("%w: too many bytes", ErrTooLarge)
 	}
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for a reader: %w", ctx.Err())
+	done, err := p.admit(ctx, data)
+	if err != nil {
+		return nil, fmt.Errorf("waiting for a reader: %w", err)
 	}
+	defer done()
 	req := request{Op: op, Limits: p.cfg.Limits, MemoryBytes: p.cfg.MemoryBytes, CPUSeconds: p.cfg.CPUSeconds, Regions: regions}
 	var out []byte
-	var err error
 	if p.cfg.InProcess {
 		out, err = serve(req, data)
 	} else {
@@ -110,6 +118,34 @@ func (p *Pool) ask(ctx context.Context, op string, data []byte, regions []Region
 		return nil, fmt.Errorf("%w: %w", ErrChild, errFrame)
 	}
 	return resp, nil
+}
+
+// admit waits until the budget has room for the pixels that data claims, and then for a slot.
+func (p *Pool) admit(ctx context.Context, data []byte) (done func(), err error) {
+	n := min(claimed(data, p.cfg.Limits.MaxPixels), p.cfg.Pixels)
+	if err := p.pixels.Acquire(ctx, n); err != nil {
+		return nil, err
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return func() { <-p.slots; p.pixels.Release(n) }, nil
+	case <-ctx.Done():
+		p.pixels.Release(n)
+		return nil, ctx.Err()
+	}
+}
+
+// claimed is how many pixels a picture says it has, at most most; what does not say is taken for the largest. It serves
+// the budget alone: the child reads and bounds the picture anew.
+func claimed(data []byte, most int64) int64 {
+	config, err := jpeg.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		config, err = png.DecodeConfig(bytes.NewReader(data))
+	}
+	if err != nil || config.Width <= 0 || config.Height <= 0 || int64(config.Width) > most/int64(config.Height) {
+		return most
+	}
+	return int64(config.Width) * int64(config.Height)
 }
 
 // run starts a child for one request and collects its answer.
