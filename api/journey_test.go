@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"image/jpeg"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -130,17 +127,9 @@ func TestCareTeamOverHTTP(t *testing.T) {
 	c.get(t, c.doctor, c.at("/renditions/nonsense")).refused(t, http.StatusNotFound, "not-found")
 }
 
-// TestVisibleOverHTTP: a refusal to release tells what is still seen, and whether the reviewer's word would help.
+// TestVisibleOverHTTP: a refusal to release tells what is still seen, and the reviewer's word releases it.
 func TestVisibleOverHTTP(t *testing.T) {
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/esimov/pigo").Output()
-	if err != nil {
-		t.Skip("SKIPPED: no photograph with a face: the module cache cannot be asked")
-	}
-	picture, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "testdata", "sample.jpg"))
-	if err != nil {
-		t.Skip("SKIPPED: no photograph with a face: the detector's sample is absent")
-	}
-	c := castOf(t, picture)
+	c := castOf(t, vaulttest.Face(t))
 	var next nextAnswer
 	c.post(t, c.reviewer, "/api/v1/review/next", nil).into(t, http.StatusOK, &next)
 	open := c.post(t, c.reviewer, c.at("/approve"), approveRequest{Version: next.Photo.Version}).refused(t, http.StatusConflict, "conflict")

@@ -166,9 +166,7 @@ func patches() (*image.RGBA, [][3]uint8) {
 // TestColourJudged wants every colour of a picture to mean the same before and after, as another colour engine
 // computes it: in the original, the thumbnail and the display size.
 func TestColourJudged(t *testing.T) {
-	if _, err := exec.LookPath("transicc"); err != nil {
-		t.Skip("SKIPPED: transicc (Debian liblcms2-utils) is not installed, so no other engine judged colours")
-	}
+	tool(t, "transicc")
 	dir := t.TempDir()
 	put := func(name string, icc []byte) string {
 		name = filepath.Join(dir, name+".icc")

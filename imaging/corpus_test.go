@@ -136,11 +136,8 @@ func allowedTag(line string) bool {
 
 // leftovers asks exiftool what is in each file of a folder.
 func leftovers(t *testing.T, dir string) {
-	tool, err := exec.LookPath("exiftool")
-	if err != nil {
-		t.Skip("SKIPPED: exiftool is not installed, so no independent tool looked for leftovers")
-	}
-	said, err := exec.Command(tool, "-a", "-u", "-U", "-ee", "-G1", "-s", "-r", dir).Output()
+	judge := tool(t, "exiftool")
+	said, err := exec.Command(judge, "-a", "-u", "-U", "-ee", "-G1", "-s", "-r", dir).Output()
 	if err != nil {
 		t.Fatalf("exiftool: %v", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"image/jpeg"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -43,9 +42,7 @@ func TestStockDecoder(t *testing.T) {
 
 // TestExiftoolOnDerived plants everything, makes every kind of picture of it, and asks an independent tool.
 func TestExiftoolOnDerived(t *testing.T) {
-	if _, err := exec.LookPath("exiftool"); err != nil {
-		t.Skip("SKIPPED: exiftool is not installed, so no independent tool looked at what is derived")
-	}
+	tool(t, "exiftool")
 	dir := t.TempDir()
 	put := func(name string, b []byte) {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {

@@ -11,13 +11,10 @@ import (
 // TestOrientationAsExiftool wants each camera file to come out as an independent tool says it must be shown. The one
 // exception is a value that the standard has not: there our answer is upright.
 func TestOrientationAsExiftool(t *testing.T) {
-	tool, err := exec.LookPath("exiftool")
-	if err != nil {
-		t.Skip("SKIPPED: exiftool is not installed, so nobody else said how pictures are to be shown")
-	}
+	judge := tool(t, "exiftool")
 	dir := filepath.Join(shared(t, "metadata"), "photos")
 	// Only the first directory counts; the thumbnail's own orientation says nothing of the picture.
-	said, err := exec.Command(tool, "-q", "-q", "-n", "-f", "-p", "$FileName $IFD0:Orientation", dir).Output()
+	said, err := exec.Command(judge, "-q", "-q", "-n", "-f", "-p", "$FileName $IFD0:Orientation", dir).Output()
 	if len(said) == 0 {
 		t.Fatalf("exiftool: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -197,6 +198,11 @@ func (p *Pool) start(ctx context.Context, frame []byte, out, said io.Writer) (*e
 	}
 }
 
+// starved are the last words of a Go program, and of the kernel through it, that could not get more memory: which
+// of them depends on whether the heap, its metadata or a thread's stack asked first.
+var starved = []string{"out of memory", "cannot allocate memory", "errno=12", "cannot map pages", "failed to commit pages",
+	"failed to create new OS thread", "cannot allocate heap metadata", "failed to allocate"}
+
 // death names why a child ended without an answer. What it wrote to its error stream is only searched, never
 // repeated: it can hold input.
 func (p *Pool) death(cmd *exec.Cmd, said []byte) string {
@@ -206,7 +212,7 @@ func (p *Pool) death(cmd *exec.Cmd, said []byte) string {
 	}
 	used := s.UserTime() + s.SystemTime()
 	switch {
-	case bytes.Contains(said, []byte("out of memory")) || bytes.Contains(said, []byte("cannot allocate memory")):
+	case slices.ContainsFunc(starved, func(words string) bool { return bytes.Contains(said, []byte(words)) }):
 		return "memory limit"
 	case killed(s) && used >= time.Duration(p.cfg.CPUSeconds)*time.Second-200*time.Millisecond:
 		return "processor limit"

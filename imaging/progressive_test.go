@@ -77,13 +77,10 @@ func TestProgressiveKept(t *testing.T) {
 
 // TestProgressiveByJpegtran reads what another encoder makes, restart markers and its own scan order included.
 func TestProgressiveByJpegtran(t *testing.T) {
-	tool, err := exec.LookPath("jpegtran")
-	if err != nil {
-		t.Skip("SKIPPED: jpegtran is not installed (libjpeg-turbo-progs), so no foreign progressive file was made here")
-	}
+	judge := tool(t, "jpegtran")
 	jpg := photo(t, 150, 90)
 	for _, args := range [][]string{{}, {"-restart", "3B"}, {"-restart", "1"}, {"-grayscale"}} {
-		cmd := exec.Command(tool, append([]string{"-copy", "none", "-progressive"}, args...)...)
+		cmd := exec.Command(judge, append([]string{"-copy", "none", "-progressive"}, args...)...)
 		cmd.Stdin = bytes.NewReader(jpg)
 		made, err := cmd.Output()
 		if err != nil {

@@ -315,7 +315,7 @@ func TestProofIsOfTheStoredPicture(t *testing.T) {
 // the certificate tells what was still seen.
 func TestVisibleBesideAMask(t *testing.T) {
 	w := newWorld(t)
-	id := w.send(face(t))
+	id := w.send(vaulttest.Face(t))
 	w.Work(t)
 	p := w.claim(w.reviewer, id)
 	strip := p.Regions[0].Box // margins included; a strip at its upper edge covers hair at most
@@ -341,7 +341,7 @@ func TestVisibleBesideAMask(t *testing.T) {
 func TestProvedReachesTheChart(t *testing.T) {
 	w := newWorld(t)
 	plain := w.approved()
-	open := w.send(face(t))
+	open := w.send(vaulttest.Face(t))
 	w.Work(t)
 	p := w.claim(w.reviewer, open)
 	must(w.V.Approve(t.Context(), w.reviewer, open, vault.Approval{Version: p.Version, Force: true}))(t)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clinivault/clinivault/vault"
 	"github.com/clinivault/clinivault/vault/seal"
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // secrets are what one journey must leave nowhere in clear. The patient's row may hold the first two.
@@ -54,7 +55,7 @@ func (w *world) leakyJourney() secrets {
 	s := secrets{name: "Zyxwvut Leakcanary", number: "LEAK-778899", note: "canary note of the wound", reason: "canary reason for looking"}
 	patient := must(w.V.AddPatient(ctx, vault.Operator(), vault.NewPatient{RecordNumber: s.number, Name: s.name, BirthDate: "1961-02-03"}))(t)
 	w.Tie(t, patient, w.author)
-	picture := face(t)
+	picture := vaulttest.Face(t)
 	must(w.V.FindPatients(ctx, w.author, "leakcanary"))(t)
 	w.Send(t, w.author, w.Capture(t, w.author, patient, picture, func(f *seal.CaptureFacts) { f.Note = s.note }))
 	w.Work(t)

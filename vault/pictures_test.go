@@ -2,9 +2,6 @@ package vault_test
 
 import (
 	"bytes"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -149,25 +146,11 @@ func TestKeysGone(t *testing.T) {
 	}
 }
 
-// face is a photograph with a face: the sample of the detector's own module.
-func face(t testing.TB) []byte {
-	t.Helper()
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/esimov/pigo").Output()
-	if err != nil {
-		t.Skip("SKIPPED: no photograph with a face: the module cache cannot be asked")
-	}
-	b, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "testdata", "sample.jpg"))
-	if err != nil {
-		t.Skip("SKIPPED: no photograph with a face: the detector's sample is absent")
-	}
-	return b
-}
-
 // TestFaces: a face is proposed with its margin and covered for the care team at once; a reviewer who leaves it open is
 // asked, and may insist.
 func TestFaces(t *testing.T) {
 	w := newWorld(t)
-	id := w.send(face(t))
+	id := w.send(vaulttest.Face(t))
 	w.Work(t)
 	p := w.claim(w.reviewer, id)
 	if len(p.Regions) == 0 || len(p.Detectors) == 0 {

@@ -342,11 +342,7 @@ func photograph(t testing.TB) []byte {
 		return readFile(t, found[0])
 	}
 	t.Log("the folder of test pictures is absent: using pigo's own test picture")
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/esimov/pigo").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return readFile(t, filepath.Join(strings.TrimSpace(string(out)), "testdata", "sample.jpg"))
+	return vaulttest.Face(t)
 }
 
 func readFile(t testing.TB, path string) []byte {

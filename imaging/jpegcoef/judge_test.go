@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -13,6 +14,9 @@ import (
 func judge(t *testing.T, data []byte, name string, args ...string) ([]byte, error) {
 	t.Helper()
 	path, err := exec.LookPath(name)
+	if err != nil && os.Getenv("CLINIVAULT_TOOLS") == "required" {
+		t.Fatalf("%s is not installed; scripts/tools.sh installs it", name)
+	}
 	if err != nil {
 		t.Skipf("SKIPPED: %s is not installed (libjpeg-turbo-progs)", name)
 	}
