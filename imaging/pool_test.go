@@ -152,6 +152,9 @@ func TestChildLimits(t *testing.T) {
 			p := children(t, tc.role, func(c *PoolConfig) {
 				c.CPUSeconds, c.MemoryBytes, c.Timeout = 1, 256<<20, 20*time.Second
 				c.Limits.MaxBytes = 1 << 20
+				if tc.role == "child-eat" {
+					c.CPUSeconds = 10 // so that on a busy machine memory still runs out first
+				}
 				if tc.role == "child-hang" {
 					c.Timeout = 300 * time.Millisecond
 				}
