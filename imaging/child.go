@@ -90,7 +90,7 @@ func (r *response) read(data []byte, lim Limits) error {
 		return err
 	}
 	start := time.Now()
-	if r.Regions, err = detectScaled(img, s); err != nil {
+	if r.Regions, _, err = detectScaled(img, s); err != nil {
 		return err
 	}
 	r.Millis, r.Detectors = time.Since(start).Milliseconds(), Detectors()

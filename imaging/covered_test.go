@@ -89,7 +89,7 @@ func TestPersonBoxHasNoMargin(t *testing.T) {
 	if drawn[0] != box {
 		t.Errorf("a person's box: got mask %v, want %v", drawn[0], box)
 	}
-	_, found, err := Redact(s, []Region{{Kind: KindFace, Box: box, Source: faceSource}})
+	_, found, err := Redact(s, []Region{{Kind: KindFace, Box: box, Source: facefinder.name}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,7 +109,7 @@ func FuzzRead(f *testing.F) {
 
 func FuzzResponse(f *testing.F) {
 	whole, err := appendFrame(&response{Facts: Facts{Orientation: 1}, Removed: []string{"XMP"},
-		Regions: []Region{{Kind: KindFace, Box: Box{1, 2, 3, 4}, Source: faceSource}}}, []byte("picture"))
+		Regions: []Region{{Kind: KindFace, Box: Box{1, 2, 3, 4}, Source: facefinder.name}}}, []byte("picture"))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -177,11 +177,11 @@ func TestBombCostsItsChild(t *testing.T) {
 		t.Skip("SKIPPED: the race detector's own memory is beyond the limit")
 	}
 	var bomb bytes.Buffer
-	if err := png.Encode(&bomb, image.NewGray(image.Rect(0, 0, 7000, 7000))); err != nil {
+	if err := png.Encode(&bomb, image.NewRGBA(image.Rect(0, 0, 7000, 7000))); err != nil {
 		t.Fatal(err)
 	}
 	small := photo(t, 64, 48)
-	p := children(t, "child", func(c *PoolConfig) { c.MemoryBytes, c.Size = 48<<20, 4 })
+	p := children(t, "child", func(c *PoolConfig) { c.MemoryBytes, c.Size = 64<<20, 4 })
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {

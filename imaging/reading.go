@@ -174,7 +174,7 @@ func checkRegions(regions []Region, w, h int) ([]Region, error) {
 			!(r.Score >= 0 && r.Score <= 1) || r.Source == SourcePerson {
 			return nil, fmt.Errorf("%w: a region that cannot be", ErrChild)
 		}
-		r.Source = phrase(r.Source)
+		r.Source, r.Model, r.Tuning = phrase(r.Source), phrase(r.Model), phrase(r.Tuning)
 		out = append(out, r)
 	}
 	return out, nil

@@ -75,7 +75,7 @@ func TestRedactRealPhotos(t *testing.T) {
 			continue
 		}
 		box := Box{s.Width() / 4, s.Height() / 4, s.Width()/2 + 1, s.Height()/2 + 1}
-		redacted, masked, err := Redact(s, []Region{{Kind: KindFace, Box: box, Source: faceSource}})
+		redacted, masked, err := Redact(s, []Region{{Kind: KindFace, Box: box, Source: facefinder.name}})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

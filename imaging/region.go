@@ -45,13 +45,16 @@ func (b Box) clip(w, h int) Box {
 func (b Box) empty() bool { return b.X0 >= b.X1 || b.Y0 >= b.Y1 }
 
 // Region is a rectangle of the original, found by a detector or drawn by a person. A detector's Box is what it
-// saw, before any margin. Score is 0 to 1 and means little across detectors. Source names who found it: the
-// detector with the digest of what it learned, or SourcePerson.
+// saw, before any margin. Score is 0 to 1 and means little across detectors; from FaintScore up it is worth drawing
+// firmly. Source names who found it: a detector, or SourcePerson. Model is the SHA-256 (hex) of the cascade that the
+// detector learned, if any, and Tuning the version of its thresholds.
 type Region struct {
 	Kind   Kind    `json:"kind"`
 	Box    Box     `json:"box"`
 	Score  float64 `json:"score"`
 	Source string  `json:"source"`
+	Model  string  `json:"model,omitempty"`
+	Tuning string  `json:"tuning,omitempty"`
 }
 
 // Margin is the box that must be covered for r in a picture of w × h upright pixels. Detectors frame eyes to
