@@ -181,7 +181,7 @@ func TestBombCostsItsChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	small := photo(t, 64, 48)
-	p := children(t, "child", func(c *PoolConfig) { c.MemoryBytes, c.Size = 64<<20, 4 })
+	p := children(t, "child", func(c *PoolConfig) { c.MemoryBytes, c.Size = 160<<20, 4 })
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
