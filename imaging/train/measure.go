@@ -1,0 +1,126 @@
+package train
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/clinivault/clinivault/imaging"
+)
+
+// SetResult is what a detector did on one set of pictures. Counts only: shares and their intervals follow.
+type SetResult struct {
+	Set     string       `json:"set"`
+	Part    Part         `json:"part,omitempty"`
+	Kind    imaging.Kind `json:"kind"`
+	Of      int          `json:"of"`      // labelled objects
+	Found   int          `json:"found"`   // of those, how many a region met
+	Covered int          `json:"covered"` // of those, how many a region would hide; the set's measure says what that takes
+
+	Pictures     int           `json:"pictures"`      // pictures in which false boxes were counted
+	False        int           `json:"false"`         // regions that met no labelled object
+	FalseFirm    int           `json:"false_firm"`    // of those, how many score imaging.FaintScore or more
+	FalseSquares int           `json:"false_squares"` // sum of the squares of the false boxes of each picture
+	Hit          int           `json:"hit"`           // pictures with a false box
+	CPU          time.Duration `json:"cpu_ns"`        // processor time in all, of the pictures searched
+	Searched     int           `json:"searched"`      // pictures that CPU is the time of
+	Note         string        `json:"note,omitempty"`
+}
+
+// Count adds one picture with so many false boxes, of which firm ones.
+func (r *SetResult) Count(falseBoxes, firm int) {
+	r.Pictures++
+	r.False += falseBoxes
+	r.FalseFirm += firm
+	r.FalseSquares += falseBoxes * falseBoxes
+	if falseBoxes > 0 {
+		r.Hit++
+	}
+}
+
+// Recall is the share of labelled objects found, 0 where there were none.
+func (r SetResult) Recall() float64 { return ratio(r.Found, r.Of) }
+
+// Covers is the share of labelled objects that a region would hide, 0 where there were none.
+func (r SetResult) Covers() float64 { return ratio(r.Covered, r.Of) }
+
+// Interval is the 95 % Wilson interval of Recall.
+func (r SetResult) Interval() (lo, hi float64) { return Wilson(r.Found, r.Of) }
+
+// CoversInterval is the 95 % Wilson interval of Covers.
+func (r SetResult) CoversInterval() (lo, hi float64) { return Wilson(r.Covered, r.Of) }
+
+// FalsePerPicture is the mean count of false boxes in a picture.
+func (r SetResult) FalsePerPicture() float64 { return ratio(r.False, r.Pictures) }
+
+// FalseInterval is the 95 % interval of FalsePerPicture, from the spread between pictures (normal, not below 0).
+func (r SetResult) FalseInterval() (lo, hi float64) {
+	if r.Pictures < 2 {
+		return 0, math.Inf(1)
+	}
+	n, mean := float64(r.Pictures), r.FalsePerPicture()
+	spread := (float64(r.FalseSquares) - n*mean*mean) / (n - 1)
+	half := z95 * math.Sqrt(max(0, spread)/n)
+	return max(0, mean-half), mean + half
+}
+
+// CPUPerPicture is the mean processor time of a picture.
+func (r SetResult) CPUPerPicture() time.Duration {
+	return r.CPU / time.Duration(max(1, r.Searched))
+}
+
+func ratio(k, n int) float64 {
+	if n == 0 {
+		return 0
+	}
+	return float64(k) / float64(n)
+}
+
+const z95 = 1.959964 // standard normal, two-sided 95 %
+
+// Wilson gives the 95 % score interval of k successes in n trials (Wilson 1927): unlike the textbook interval it
+// is neither empty nor outside 0 to 1 when all or none succeed. Without trials it is 0 to 1.
+func Wilson(k, n int) (lo, hi float64) {
+	if n <= 0 {
+		return 0, 1
+	}
+	p, m := float64(k)/float64(n), float64(n)
+	middle := p + z95*z95/(2*m)
+	half := z95 * math.Sqrt(p*(1-p)/m+z95*z95/(4*m*m))
+	scale := 1 + z95*z95/m
+	return max(0, (middle-half)/scale), min(1, (middle+half)/scale)
+}
+
+// WriteTable prints results as aligned columns: found and covered in per cent with their intervals, false boxes
+// per picture with theirs, processor milliseconds per picture.
+func WriteTable(w io.Writer, results []SetResult) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "set\tof\tfound\t95 %\tcovered\t95 %\tpictures\tfalse/picture\t95 %\tfirm\tCPU ms\t")
+	for _, r := range results {
+		cells := []string{r.Set, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", r.Note}
+		if r.Of > 0 {
+			lo, hi := r.Interval()
+			clo, chi := r.CoversInterval()
+			cells[1], cells[2], cells[3] = fmt.Sprint(r.Of), percent(r.Recall()), span(lo, hi)
+			cells[4], cells[5] = percent(r.Covers()), span(clo, chi)
+		}
+		if r.Pictures > 0 {
+			lo, hi := r.FalseInterval()
+			cells[6], cells[7] = fmt.Sprint(r.Pictures), fmt.Sprintf("%.2f", r.FalsePerPicture())
+			cells[8] = fmt.Sprintf("%.2f–%.2f", lo, hi)
+			cells[9] = fmt.Sprintf("%.2f", ratio(r.FalseFirm, r.Pictures))
+		}
+		if r.CPU > 0 {
+			cells[10] = fmt.Sprint(r.CPUPerPicture().Milliseconds())
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	return t.Flush()
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.1f", 100*share) }
+
+func span(lo, hi float64) string { return fmt.Sprintf("%.1f–%.1f", 100*lo, 100*hi) }
