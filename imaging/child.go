@@ -2,10 +2,7 @@
 
 package imaging
 
-import (
-	"io"
-	"time"
-)
+import "io"
 
 // ChildMain is the whole life of a reading process: it reads the head of one request from in, limits itself,
 // reads the picture, answers on out, and gives the exit status. It opens no file and no connection. Anything
@@ -57,6 +54,8 @@ func handle(req request, data []byte) (resp *response, err error) {
 		in, err := inspectWithin(data, req.Limits.orDefault())
 		resp.Inspection = &in
 		return resp, err
+	case opDetect:
+		return resp, resp.look(data, req.Limits)
 	}
 	// All but a first reading are of pictures that this package has made.
 	s, err := newStill(data)
@@ -76,8 +75,25 @@ func handle(req request, data []byte) (resp *response, err error) {
 	return nil, refuse("question")
 }
 
-// read makes the original, looks for faces, and makes both sizes of it, open and covered. One decoding serves
-// the detector and the open renditions.
+// look makes the original and searches it: what a first reading does, without the renditions.
+func (r *response) look(data []byte, lim Limits) error {
+	s, err := Read(data, lim)
+	if err != nil {
+		return err
+	}
+	r.Removed, r.Converted, r.pictures = s.removed, s.converted, [][]byte{s.data}
+	return r.search(s)
+}
+
+// search proposes regions of s and says who did and what it took.
+func (r *response) search(s *Still) (err error) {
+	r.Detectors = Detectors()
+	r.Regions, r.Used, err = DetectTimed(s)
+	return err
+}
+
+// read makes the original, searches it, and makes both sizes of it, open and with everything covered that was
+// proposed, however unsure: nobody has looked at it yet.
 func (r *response) read(data []byte, lim Limits) error {
 	s, err := Read(data, lim)
 	if err != nil {
@@ -85,21 +101,11 @@ func (r *response) read(data []byte, lim Limits) error {
 	}
 	r.Facts, r.Removed, r.Converted = s.facts, s.removed, s.converted
 	r.pictures = [][]byte{s.data}
-	img, err := decodeFor(s, SizeDisplay, nil)
-	if err != nil {
+	if err := r.search(s); err != nil {
 		return err
 	}
-	start := time.Now()
-	if r.Regions, _, err = detectScaled(img, s); err != nil {
+	if err := r.renditions(s, nil); err != nil {
 		return err
-	}
-	r.Millis, r.Detectors = time.Since(start).Milliseconds(), Detectors()
-	for _, size := range []Size{SizeThumb, SizeDisplay} {
-		small, err := renderImage(img, s, size)
-		if err != nil {
-			return err
-		}
-		r.pictures = append(r.pictures, small.data)
 	}
 	if len(r.Regions) == 0 {
 		r.pictures = append(r.pictures, r.pictures[1], r.pictures[2])

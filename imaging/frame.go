@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -28,6 +29,7 @@ const (
 	opCover   = "cover"
 	opChart   = "chart"
 	opInspect = "inspect"
+	opDetect  = "detect"
 )
 
 // request asks a child for one thing. Its limits apply to the child before it reads the picture.
@@ -50,8 +52,9 @@ type response struct {
 	Converted string   `json:"converted,omitempty"`
 	Regions   []Region `json:"regions,omitempty"`
 	Masked    []Box    `json:"masked,omitempty"`
-	Millis    int64    `json:"millis,omitempty"`
 	Detectors []string `json:"detectors,omitempty"`
+
+	Used map[Kind]time.Duration `json:"used,omitempty"` // processor time of each kind of detector
 
 	Inspection *Inspection `json:"inspection,omitempty"`
 

@@ -87,7 +87,7 @@ func NewPool(cfg PoolConfig) (*Pool, error) {
 // ask sends one request to a child of its own and gives the checked answer with exactly n pictures.
 func (p *Pool) ask(ctx context.Context, op string, data []byte, regions []Region, n int) (*response, error) {
 	limit := p.cfg.Limits.MaxBytes
-	if op != opRead && op != opInspect {
+	if op != opRead && op != opInspect && op != opDetect {
 		limit *= answerFactor
 	}
 	if int64(len(data)) > limit {

@@ -7,17 +7,27 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 )
 
 // Reading is what reading a new picture gives: the original, the regions proposed, both sizes open and with
-// those regions covered (equal when there are none), how long detection took, and which detectors ran.
+// all those regions covered, faint ones too (equal when there are none), and which detectors ran.
 type Reading struct {
 	Still                        *Still
 	Regions                      []Region
 	Thumb, Display               *Still
 	CoveredThumb, CoveredDisplay *Still
-	DetectorMillis               int64
 	Detectors                    []string
+}
+
+// Detection is what searching a new picture gives: the original, the regions proposed before any margin, the
+// processor time that each kind of detector used, and which detectors ran. The regions are those of Reading.
+type Detection struct {
+	Still     *Still
+	Regions   []Region
+	Used      map[Kind]time.Duration
+	Detectors []string
 }
 
 // Redacted is a proved redaction, both sizes of it, the boxes really covered, and what the detectors still see
@@ -50,9 +60,39 @@ func (p *Pool) Read(ctx context.Context, data []byte) (*Reading, error) {
 		return nil, err
 	}
 	return &Reading{Still: s, Regions: regions, Thumb: stills[1], Display: stills[2],
-		CoveredThumb: stills[3], CoveredDisplay: stills[4],
-		DetectorMillis: max(0, resp.Millis), Detectors: phrases(resp.Detectors)}, nil
+		CoveredThumb: stills[3], CoveredDisplay: stills[4], Detectors: phrases(resp.Detectors)}, nil
 }
+
+// Detect searches a picture from outside with the detectors that Read uses.
+func (p *Pool) Detect(ctx context.Context, data []byte) (*Detection, error) {
+	resp, err := p.ask(ctx, opDetect, data, nil, 1)
+	if err != nil {
+		return nil, err
+	}
+	stills, err := checkPictures(resp.pictures)
+	if err != nil {
+		return nil, err
+	}
+	s := stills[0]
+	if err := p.cfg.Limits.fits(int64(s.width), int64(s.height)); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrChild, err)
+	}
+	s.converted, s.removed = phrase(resp.Converted), phrases(resp.Removed)
+	regions, err := checkRegions(resp.Regions, s.width, s.height)
+	if err != nil {
+		return nil, err
+	}
+	used := map[Kind]time.Duration{}
+	for _, k := range detected {
+		if spent, ran := resp.Used[k]; ran {
+			used[k] = max(0, spent)
+		}
+	}
+	return &Detection{Still: s, Regions: regions, Used: used, Detectors: phrases(resp.Detectors)}, nil
+}
+
+// detected are the kinds of region that detectors propose.
+var detected = []Kind{KindFace, KindTattoo, KindText}
 
 // Redact covers regions of an original that this package made. The proof is made here, not in the child that
 // wrote the picture, and also that each region lies under a mask.
@@ -167,17 +207,21 @@ func checkRegions(regions []Region, w, h int) ([]Region, error) {
 	if len(regions) > MaxRegions {
 		return nil, fmt.Errorf("%w: too many regions", ErrChild)
 	}
-	known := []Kind{KindFace, KindTattoo, KindText}
 	out := make([]Region, 0, len(regions))
 	for _, r := range regions {
-		if r.Box.clip(w, h) != r.Box || r.Box.empty() || !slices.Contains(known, r.Kind) ||
-			!(r.Score >= 0 && r.Score <= 1) || r.Source == SourcePerson {
+		if r.Box.clip(w, h) != r.Box || r.Box.empty() || !slices.Contains(detected, r.Kind) ||
+			!(r.Score >= 0 && r.Score <= 1) || r.Source == SourcePerson || !isDigest(r.Model) {
 			return nil, fmt.Errorf("%w: a region that cannot be", ErrChild)
 		}
 		r.Source, r.Model, r.Tuning = phrase(r.Source), phrase(r.Model), phrase(r.Tuning)
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// isDigest reports whether s is a SHA-256 in lower-case hexadecimal, or empty.
+func isDigest(s string) bool {
+	return s == "" || len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // phrases bounds a list of short texts from a child.
