@@ -41,12 +41,15 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
                                      check a redaction, offline
   vaultd inspect IN [--values] [--json]
                                      tell what a file carries beside the picture
+  vaultd detect FILE ... [--json] [--draw DIR]
+                                     propose regions: faces, tattoos, text
   vaultd demo [--addr A] [--data DIR] [--config FILE]
                                      serve with demo accounts and patients
 
-The four commands on pictures take flags anywhere. strip, redact and inspect take
-several files or folders at once (OUT is then a folder). They exit with 0, with 2
-when a picture is refused or does not verify, with 1 for anything else.
+The commands on pictures take flags anywhere. strip, redact, inspect and detect
+take several files or folders at once (OUT is then a folder). They exit with 0,
+with 2 when a picture is refused or does not verify, with 1 for anything else;
+detect goes on after a file that it cannot search, and then exits with 1.
 
 A small configuration file (README.md documents every field):
   {"listen": "127.0.0.1:8440", "data": "/var/lib/clinivault"}
@@ -91,6 +94,7 @@ var commands = map[string]func(ctx context.Context, args []string, out io.Writer
 	"redact":           redactCommand,
 	"verify-redaction": verifyRedactionCommand,
 	"inspect":          inspectCommand,
+	"detect":           detectCommand,
 	"demo":             demoCommand,
 	"help":             helpCommand,
 	"-h":               helpCommand,
