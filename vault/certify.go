@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/clinivault/clinivault/imaging"
 	"github.com/clinivault/clinivault/vault/seal"
@@ -46,6 +47,9 @@ func (v *Vault) certify(ctx context.Context, t *tx, a Actor, r *reviewing, resul
 	t.detail("masked", fmt.Sprint(len(result.Masked)))
 	if r.forced {
 		t.detail("forced", "yes")
+	}
+	if n := len(slices.DeleteFunc(slices.Clone(r.regions), func(one Region) bool { return one.Fate != fatePassed })); n > 0 {
+		t.detail("passed", fmt.Sprint(n))
 	}
 	return nil
 }

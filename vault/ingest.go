@@ -132,7 +132,7 @@ func proposals(found []imaging.Region, width, height int) []Region {
 	out := make([]Region, 0, len(found))
 	for _, r := range found {
 		out = append(out, Region{ID: RegionID(newID()), Kind: r.Kind, Box: imaging.Margin(r, width, height),
-			Score: r.Score, Source: r.Source, Fate: fateProposed})
+			Score: r.Score, Source: r.Source, Model: r.Model, Tuning: r.Tuning, Fate: fateProposed})
 	}
 	return out
 }

@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	// visibleScore is from which score on a face that is still seen needs the reviewer's word.
-	visibleScore = 0.5
+	// visibleScore is from which score on what is still seen needs the reviewer's word: what is fainter was theirs to
+	// accept when it was proposed, and asking again for each would teach them to confirm unread.
+	visibleScore = imaging.FaintScore
 	// besideMask is how near to a mask, in pixels, a thing counts as beside it: one coded unit of common files.
 	besideMask = 16
 )
@@ -35,17 +36,17 @@ func (e *Visible) Sentence() string { return e.text }
 func (e *Visible) Residual() []imaging.Region { return e.regions }
 
 // judge decides on what the detectors still see in a redacted picture. What lies wholly inside one mask is proved to
-// be one colour and cannot be more. A face or tattoo that reaches out of a mask or lies beside one, however unsure, and
-// a face elsewhere that the detector is sure of, go back to the reviewer. A detector can err, and no wound is to be
-// covered for it: the reviewer may confirm what they see, and forced says that they did.
+// be one colour and cannot be more; what they are not sure of is listed and asks nobody. A face or tattoo that reaches
+// out of a mask or lies beside one, and a face elsewhere, go back to the reviewer. A detector can err, and no wound is
+// to be covered for it: the reviewer may confirm what they see, and forced says that they did.
 func judge(residual []imaging.Region, masked []imaging.Box, force bool) (forced bool, err error) {
 	var beside, open []imaging.Region
 	for _, f := range residual {
 		switch {
-		case inside(f.Box, masked):
+		case f.Score < visibleScore || inside(f.Box, masked):
 		case (f.Kind == imaging.KindFace || f.Kind == imaging.KindTattoo) && near(f.Box, masked):
 			beside = append(beside, f)
-		case f.Kind == imaging.KindFace && f.Score >= visibleScore:
+		case f.Kind == imaging.KindFace:
 			open = append(open, f)
 		}
 	}

@@ -13,8 +13,10 @@ func TestJudge(t *testing.T) {
 	face := func(x0, y0, x1, y1 int, score float64) imaging.Region {
 		return imaging.Region{Kind: imaging.KindFace, Box: imaging.Box{X0: x0, Y0: y0, X1: x1, Y1: y1}, Score: score, Source: "test"}
 	}
-	tattoo := face(208, 100, 250, 140, 0.2)
+	tattoo := face(208, 100, 250, 140, 0.6)
 	tattoo.Kind = imaging.KindTattoo
+	unsure := tattoo
+	unsure.Score = 0.4
 	text := tattoo
 	text.Kind = imaging.KindText
 	const passes, asks = "passes", "asks"
@@ -27,9 +29,10 @@ func TestJudge(t *testing.T) {
 		{"the mask itself", face(96, 96, 208, 208, 0.9), passes},
 		{"inside the second mask", face(410, 100, 500, 200, 0.9), passes},
 		{"out of a mask by a pixel", face(100, 100, 209, 200, 0.9), asks},
-		{"out of a mask, unsure", face(100, 100, 209, 200, 0.17), asks},
+		{"out of a mask, as sure as needed", face(100, 100, 209, 200, 0.5), asks},
+		{"out of a mask, unsure", face(100, 100, 209, 200, 0.499), passes},
 		{"across both masks", face(200, 96, 410, 208, 0.9), asks},
-		{"touching a mask", face(208, 100, 300, 200, 0.3), asks},
+		{"touching a mask", face(208, 100, 300, 200, 0.6), asks},
 		{"a unit away", face(223, 100, 300, 200, 0.9), asks},
 		{"more than a unit away", face(224, 100, 300, 200, 0.9), asks},
 		{"above by a unit", face(100, 10, 200, 81, 0.9), asks},
@@ -37,6 +40,7 @@ func TestJudge(t *testing.T) {
 		{"elsewhere, as sure as needed", face(600, 600, 700, 700, 0.5), asks},
 		{"elsewhere, unsure", face(600, 600, 700, 700, 0.499), passes},
 		{"a tattoo beside", tattoo, asks},
+		{"a tattoo beside, unsure", unsure, passes},
 		{"letters beside", text, passes},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/clinivault/clinivault/vault/seal"
 )
 
-// Approval is a reviewer's decision to release a photo with these regions covered and nothing else. Version is the
-// photo's as the reviewer saw it. Force confirms that what the detectors still see may stay visible.
+// Approval is a reviewer's decision to release a photo with these regions covered and nothing else: a proposal that is
+// not among them is not covered, also a faint one. Version is the photo's as the reviewer saw it. Force confirms that what the detectors still see may stay visible.
 type Approval struct {
 	Version int64
 	Regions []ApprovedRegion
@@ -123,24 +123,20 @@ func (r *reviewing) decided(ctx context.Context, t *tx, drawn []ApprovedRegion) 
 		if err := d.check(r.photo.Width, r.photo.Height); err != nil {
 			return nil, err
 		}
-		one := Region{ID: RegionID(newID()), Kind: d.Kind, Box: d.Box, Score: 1, Source: imaging.SourcePerson, Fate: fateAdded}
-		if d.ID != "" {
-			i := slices.IndexFunc(proposed, func(p Region) bool { return p.ID == d.ID })
-			if i < 0 || used[d.ID] {
-				return nil, say(ErrInvalid, "A region is not one of this photo's. Look at it again.")
-			}
-			used[d.ID] = true
-			one.Fate = fateMoved
-			if proposed[i].Box == d.Box {
-				one.Fate, one.Score, one.Source = fateKept, proposed[i].Score, proposed[i].Source
-			}
+		if d.ID == "" {
+			out = append(out, Region{ID: RegionID(newID()), Kind: d.Kind, Box: d.Box, Score: 1, Source: imaging.SourcePerson, Fate: fateAdded})
+			continue
 		}
-		out = append(out, one)
+		i := slices.IndexFunc(proposed, func(p Region) bool { return p.ID == d.ID })
+		if i < 0 || used[d.ID] {
+			return nil, say(ErrInvalid, "A region is not one of this photo's. Look at it again.")
+		}
+		used[d.ID] = true
+		out = append(out, proposed[i].decide(&d))
 	}
 	for _, p := range proposed {
 		if !used[p.ID] {
-			p.ID, p.Fate = RegionID(newID()), fateRemoved
-			out = append(out, p)
+			out = append(out, p.decide(nil))
 		}
 	}
 	return out, nil
@@ -159,7 +155,7 @@ func (d ApprovedRegion) check(width, height int) error {
 func covers(regions []Region) []imaging.Region {
 	var out []imaging.Region
 	for _, r := range regions {
-		if r.Fate != fateRemoved {
+		if r.covered() {
 			out = append(out, imaging.Region{Kind: r.Kind, Box: r.Box, Score: r.Score, Source: imaging.SourcePerson})
 		}
 	}

@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -235,11 +236,71 @@ func TestRegionsKeepTheirFate(t *testing.T) {
 	}
 }
 
+// propose adds a region as a detector with known thresholds would have proposed it.
+func (w *world) propose(photo vault.PhotoID, id string, kind imaging.Kind, x int, score float64) {
+	w.t.Helper()
+	w.change(`INSERT INTO regions (id, photo, version, kind, x0, y0, x1, y1, score, source, model, tuning, fate)
+		VALUES ($1, $2, 2, $3, $4, 10, $5, 60, $6, 'test/eye', 'm', 't1', 'proposed')`, id, string(photo), string(kind), x, x+40, score)
+}
+
+// TestFaint: what a detector is not sure of is covered when the reviewer accepts it and only then; what they pass is
+// kept as passed, without asking them again, and stands in the certificate.
+func TestFaint(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		id := w.inReview()
+		w.propose(id, "firm", imaging.KindFace, 0, 0.5)
+		w.propose(id, "accepted", imaging.KindTattoo, 50, 0.499)
+		w.propose(id, "passed", imaging.KindFace, 100, 0.1)
+		w.change(`INSERT INTO regions (id, photo, version, kind, x0, y0, x1, y1, score, source, fate)
+			VALUES ('older', $1, 2, 'face', 0, 70, 40, 110, 0.2, 'an older detector', 'proposed')`, string(id))
+		p := w.claim(w.reviewer, id)
+		faint := map[vault.RegionID]bool{}
+		decision := vault.Approval{Version: p.Version}
+		for _, r := range p.Regions {
+			faint[r.ID] = r.Faint
+			if r.ID != "older" && (r.Model != "m" || r.Tuning != "t1") {
+				t.Errorf("region %s names model %q and tuning %q", r.ID, r.Model, r.Tuning)
+			}
+			if r.ID != "passed" {
+				decision.Regions = append(decision.Regions, vault.ApprovedRegion{ID: r.ID, Kind: r.Kind, Box: r.Box})
+			}
+		}
+		if want := map[vault.RegionID]bool{"firm": false, "accepted": true, "passed": true, "older": false}; !maps.Equal(faint, want) {
+			t.Errorf("faint: got %v, want %v", faint, want)
+		}
+		must(w.V.Approve(t.Context(), w.reviewer, id, decision))(t)
+		if got, want := w.fates(id), "kept face an older detector,kept face test/eye,kept tattoo test/eye,passed face test/eye"; got != want {
+			t.Errorf("regions %s, want %s", got, want)
+		}
+		if n := w.count(`SELECT count(*) FROM regions WHERE photo = $1 AND fate <> 'proposed' AND proposal IN ('firm', 'accepted', 'passed', 'older')`, string(id)); n != 4 {
+			t.Errorf("%d regions name the proposal they come from, want 4", n)
+		}
+		c := must(vault.VerifyCertificate(must(w.V.Certificate(t.Context(), w.privacy, id))(t), vault.Trust{}))(t)
+		passed := slices.IndexFunc(c.Regions, func(r vault.Region) bool { return r.Fate == "passed" })
+		if len(c.Masked) != 3 || passed < 0 || c.Regions[passed].Model != "m" || c.Regions[passed].Tuning != "t1" || c.Forced {
+			t.Errorf("the certificate has %d masks and regions %+v", len(c.Masked), c.Regions)
+		}
+		if n := w.count(`SELECT count(*) FROM audit_events WHERE act = 'review.approve' AND entry LIKE '%"passed":"1"%'`); n != 1 {
+			t.Errorf("%d events say that one was passed, want 1", n)
+		}
+		ok(t, w.V.Reopen(t.Context(), w.reviewer, id, "look again"))
+		p = w.claim(w.second, id)
+		for _, r := range p.Regions {
+			if r.Faint != (r.Fate == "passed") {
+				t.Errorf("reopened: region %s of fate %s is faint %v", r.ID, r.Fate, r.Faint)
+			}
+		}
+		if len(p.Regions) != 4 {
+			t.Errorf("reopened with %d regions, want 4", len(p.Regions))
+		}
+	})
+}
+
 // fates are the newest regions of a photo: fate, kind, source.
 func (w *world) fates(id vault.PhotoID) string {
 	w.t.Helper()
 	rows, err := w.db().Query(`SELECT fate, kind, source FROM regions WHERE photo = $1
-		AND version = (SELECT max(version) FROM regions WHERE photo = $1) ORDER BY fate`, string(id))
+		AND version = (SELECT max(version) FROM regions WHERE photo = $1) ORDER BY fate, kind, source`, string(id))
 	ok(w.t, err)
 	defer rows.Close()
 	var out []string
