@@ -18,6 +18,7 @@ type SetResult struct {
 	Kind    imaging.Kind `json:"kind"`
 	Of      int          `json:"of"`      // labelled objects
 	Found   int          `json:"found"`   // of those, how many a region met
+	Overlap int          `json:"overlap"` // of those, how many by the overlap of the boxes alone
 	Covered int          `json:"covered"` // of those, how many a region would hide; the set's measure says what that takes
 
 	Pictures     int           `json:"pictures"`      // pictures in which false boxes were counted
@@ -98,23 +99,23 @@ func Wilson(k, n int) (lo, hi float64) {
 // per picture with theirs, processor milliseconds per picture.
 func WriteTable(w io.Writer, results []SetResult) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "set\tof\tfound\t95 %\tcovered\t95 %\tpictures\tfalse/picture\t95 %\tfirm\tCPU ms\t")
+	fmt.Fprintln(t, "set\tof\tfound\t95 %\toverlap\tcovered\t95 %\tpictures\tfalse/picture\t95 %\tfirm\tCPU ms\t")
 	for _, r := range results {
-		cells := []string{r.Set, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", r.Note}
+		cells := []string{r.Set, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", r.Note}
 		if r.Of > 0 {
 			lo, hi := r.Interval()
 			clo, chi := r.CoversInterval()
 			cells[1], cells[2], cells[3] = fmt.Sprint(r.Of), percent(r.Recall()), span(lo, hi)
-			cells[4], cells[5] = percent(r.Covers()), span(clo, chi)
+			cells[4], cells[5], cells[6] = percent(ratio(r.Overlap, r.Of)), percent(r.Covers()), span(clo, chi)
 		}
 		if r.Pictures > 0 {
 			lo, hi := r.FalseInterval()
-			cells[6], cells[7] = fmt.Sprint(r.Pictures), fmt.Sprintf("%.2f", r.FalsePerPicture())
-			cells[8] = fmt.Sprintf("%.2f–%.2f", lo, hi)
-			cells[9] = fmt.Sprintf("%.2f", ratio(r.FalseFirm, r.Pictures))
+			cells[7], cells[8] = fmt.Sprint(r.Pictures), fmt.Sprintf("%.2f", r.FalsePerPicture())
+			cells[9] = fmt.Sprintf("%.2f–%.2f", lo, hi)
+			cells[10] = fmt.Sprintf("%.2f", ratio(r.FalseFirm, r.Pictures))
 		}
 		if r.CPU > 0 {
-			cells[10] = fmt.Sprint(r.CPUPerPicture().Milliseconds())
+			cells[11] = fmt.Sprint(r.CPUPerPicture().Milliseconds())
 		}
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
