@@ -114,6 +114,52 @@ test('a region says who made it', () => {
   assert.equal(boxes.about({ ...face, id: '' }), 'drawn by you');
 });
 
+const unsure = [
+  { id: 'A', kind: 'face', box: box(10, 10, 110, 110), score: 0.94, source: 'clinivault/eye', model: 'd8014993e7298c7b', tuning: 't1', fate: 'proposed' },
+  { id: 'B', kind: 'tattoo', box: box(200, 10, 300, 110), score: 0.3, source: 'clinivault/tattoo', fate: 'proposed', faint: true },
+  { id: 'C', kind: 'face', box: box(400, 10, 500, 110), score: 0.2, source: 'clinivault/eye', fate: 'proposed', faint: true },
+];
+
+test('a faint region is not covered until it is accepted', () => {
+  const first = boxes.fromWire(unsure, size);
+  assert.deepEqual(boxes.toWire(first).map((r) => r.id), ['A']);
+  assert.deepEqual([boxes.firm(first).length, boxes.faint(first).length], [1, 2]);
+  let state = boxes.accept(first, 'r1');
+  assert.deepEqual(boxes.toWire(state).map((r) => r.id), ['A', 'B']);
+  assert.equal(state.selected, 'r2', 'the next faint one is selected');
+  state = boxes.accept(state, 'r2');
+  assert.deepEqual([boxes.faint(state).length, state.selected], [0, 'r2']);
+  assert.deepEqual(boxes.toWire(boxes.acceptAll(first)).map((r) => r.id), ['A', 'B', 'C']);
+  assert.equal(boxes.accept(first, 'r0'), first, 'a firm one needs no accepting');
+  assert.equal(boxes.accept(first, 'nobody'), first);
+  assert.equal(boxes.acceptAll(state), state);
+});
+
+test('who moves or names a faint region accepts it, and undo takes it back', () => {
+  const first = boxes.fromWire(unsure, size);
+  assert.equal(boxes.faint(boxes.place(first, 'r1', box(0, 0, 50, 50))).length, 1);
+  assert.equal(boxes.faint(boxes.call(first, 'r1', 'tattoo')).length, 1, 'also by the name it has');
+  const h = new History(first);
+  h.commit(boxes.acceptAll(first));
+  h.undo();
+  assert.equal(boxes.faint(h.now).length, 2);
+});
+
+test('a faint region and its tooltip say so', () => {
+  const [firm, faint] = boxes.fromWire(unsure, size).regions;
+  assert.equal(boxes.about(faint), 'faintly proposed by clinivault/tattoo, score 0.30');
+  assert.equal(boxes.tooltip(firm), 'Face, proposed by clinivault/eye, score 0.94, model d8014993e729, thresholds t1');
+  assert.match(boxes.tooltip(faint), /not covered unless you accept it/);
+});
+
+test('no proposal, and no sure one, is a warning', () => {
+  assert.match(boxes.nothing([]), /^No proposal/);
+  assert.match(boxes.nothing(null), /^No proposal/);
+  assert.match(boxes.nothing([{ source: 'person' }]), /^No proposal/, 'what a person drew is no proposal');
+  assert.match(boxes.nothing(unsure.slice(1)), /^Only faint/);
+  assert.equal(boxes.nothing(unsure), '');
+});
+
 test('undo and redo, with a held key as one step', () => {
   const h = new History(0);
   h.commit(1, 'move');
@@ -147,7 +193,7 @@ test('the history is bounded', () => {
 
 test('keys mean what the help says', () => {
   for (const [press, want] of [
-    [{ key: 'a' }, 'approve'], [{ key: 'A', shiftKey: true }, 'approve'], [{ key: 'Enter' }, 'approve'], [{ key: 'r' }, 'reject'],
+    [{ key: 'a' }, 'approve'], [{ key: 'A', shiftKey: true }, 'approve'], [{ key: 'Enter' }, 'approve'], [{ key: 'r' }, 'reject'], [{ key: 'y' }, 'accept'], [{ key: 'Y', shiftKey: true }, 'accept'],
     [{ key: ']' }, 'next'], [{ key: '[' }, 'previous'], [{ key: 'n' }, 'new'], [{ key: 'x' }, 'remove'], [{ key: 'Delete' }, 'remove'],
     [{ key: 'z' }, 'undo'], [{ key: 'Z', shiftKey: true }, 'redo'], [{ key: 'z', ctrlKey: true }, 'undo'],
     [{ key: 'z', metaKey: true, shiftKey: true }, 'redo'], [{ key: 'f' }, 'kind:face'], [{ key: 't' }, 'kind:tattoo'],

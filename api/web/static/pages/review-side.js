@@ -3,44 +3,62 @@
 
 import { fill, need, show, stamp } from '../lib/dom.js';
 import { localTime } from '../lib/time.js';
-import { about, chosen, kindNames } from '../review/boxes.js';
+import { about, chosen, faint, kindLetters, kindNames, nothing, tooltip } from '../review/boxes.js';
 import { help } from '../review/keys.js';
 
 /** @typedef {import('../review/boxes.js').State} State */
 
+/** @typedef {import('../review/boxes.js').Region} Region */
 /**
- * @param {State} state
- * @param {{ pick: (key: string) => void, drop: (key: string) => void }} acts
+ * @typedef {object} Acts
+ * @property {(key: string) => void} pick
+ * @property {(key: string) => void} drop
+ * @property {(key: string) => void} take accepts a faint region
  */
+
+/** @param {State} state @param {Acts} acts */
 export function drawRegions(state, acts) {
-  const list = need('regions', HTMLUListElement);
+  const lists = [need('regions', HTMLUListElement), need('faint-regions', HTMLUListElement)];
   const held = document.activeElement?.closest('[data-key]')?.getAttribute('data-key');
   const part = document.activeElement?.className ?? '';
-  list.replaceChildren(...state.regions.map((r, i) => {
-    const row = stamp('region-row');
-    const name = `${kindNames[r.kind]} ${i + 1}`;
-    row.dataset.key = r.key;
-    row.classList.toggle('selected', r.key === state.selected);
-    row.querySelector('.swatch')?.classList.add(`kind-${r.kind}`);
-    fill(row, { name, about: about(r) });
-    const pick = row.querySelector('.pick');
-    pick?.setAttribute('aria-pressed', String(r.key === state.selected));
-    pick?.addEventListener('click', () => acts.pick(r.key));
-    const drop = row.querySelector('.drop');
-    drop?.setAttribute('aria-label', `Remove ${name}`);
-    drop?.addEventListener('click', () => acts.drop(r.key));
-    return row;
-  }));
-  if (held && list.contains(document.activeElement) === false && /pick|drop/.test(part)) {
-    const same = list.querySelector(`[data-key="${held}"] .pick`) ?? list.querySelector('.pick');
+  for (const list of lists) {
+    const faint = list === lists[1];
+    list.replaceChildren(...state.regions.flatMap((r, i) => (r.faint === faint ? [row(r, i, r.key === state.selected, acts)] : [])));
+  }
+  if (held && !lists.some((list) => list.contains(document.activeElement)) && /pick|drop|take/.test(part)) {
+    const same = document.querySelector(`.region[data-key="${held}"] .pick`) ?? document.querySelector('.region .pick');
     if (same instanceof HTMLElement) same.focus();
   }
-  show(need('regions-none', HTMLElement), state.regions.length === 0);
+  const unsure = faint(state).length;
+  show(need('regions-none', HTMLElement), unsure === state.regions.length);
+  show(need('faint', HTMLElement), unsure > 0);
+  need('faint-title', HTMLElement).textContent = `Faint: ${unsure} not covered`;
   const now = chosen(state);
   show(need('adjust', HTMLElement), now !== undefined);
   for (const button of need('adjust', HTMLElement).querySelectorAll('[data-command^="kind:"]')) {
     button.setAttribute('aria-pressed', String(button.getAttribute('data-command') === `kind:${now?.kind}`));
   }
+}
+
+/** @param {Region} r @param {number} index @param {boolean} selected @param {Acts} acts */
+function row(r, index, selected, acts) {
+  const out = stamp(r.faint ? 'faint-row' : 'region-row');
+  const name = `${kindNames[r.kind]} ${index + 1}`;
+  out.dataset.key = r.key;
+  out.title = tooltip(r);
+  out.classList.toggle('selected', selected);
+  out.querySelector('.swatch')?.classList.add(`kind-${r.kind}`);
+  fill(out, { name, about: about(r), letter: kindLetters[r.kind] });
+  const pick = out.querySelector('.pick');
+  pick?.setAttribute('aria-pressed', String(selected));
+  /** @type {[string, string, (key: string) => void][]} */
+  const buttons = [['.pick', '', acts.pick], ['.drop', `Remove ${name}`, acts.drop], ['.take', `Cover ${name}`, acts.take]];
+  for (const [part, label, act] of buttons) {
+    const button = out.querySelector(part);
+    if (label) button?.setAttribute('aria-label', label);
+    button?.addEventListener('click', () => act(r.key));
+  }
+  return out;
 }
 
 /** @param {any} photo */
@@ -49,8 +67,9 @@ export function drawFacts(photo) {
   need('fact-site', HTMLElement).textContent = `${String(photo.body_site ?? '').replace(/[_-]/g, ' ')}${side}` || 'not said';
   need('fact-taken', HTMLElement).textContent = localTime(photo.taken_at);
   need('fact-consent', HTMLElement).textContent = consentText(photo.consent);
-  const proposed = (photo.regions ?? []).some((/** @type {any} */ r) => r.source !== 'person');
-  show(need('nothing', HTMLElement), !proposed);
+  const words = nothing(photo.regions);
+  need('nothing-what', HTMLElement).textContent = words;
+  show(need('nothing', HTMLElement), words !== '');
 }
 
 /** @param {any} consent */

@@ -49,6 +49,7 @@ function draw() {
   drawRegions(state, {
     pick: (key) => change(boxes.select(now.history.now, key)),
     drop: (key) => change(boxes.remove(now.history.now, key)),
+    take: (key) => change(boxes.accept(now.history.now, key)),
   });
   need('undo', HTMLButtonElement).disabled = now.history.past.length === 0;
   need('redo', HTMLButtonElement).disabled = now.history.future.length === 0;
@@ -116,8 +117,10 @@ async function open(photo) {
   draw();
   tick();
   svg?.focus({ preventScroll: true });
-  const n = now.history.now.regions.length;
-  say(`Photo opened. ${n === 0 ? 'No face found. That is a warning, not an all-clear.' : `${n} proposed.`}`);
+  const sure = boxes.firm(now.history.now).length;
+  const unsure = boxes.faint(now.history.now).length;
+  const warning = boxes.nothing(photo.regions);
+  say(`Photo opened. ${sure} to be covered${unsure ? `, ${unsure} faint` : ''}. ${warning ? `${warning} That is a warning, not an all-clear.` : ''}`);
 }
 
 /** Takes the photo off the screen and out of memory. */
@@ -192,10 +195,11 @@ async function decide(act) {
 
 const approve = () => decide(async (photo) => {
   const state = now.history.now;
-  if (state.regions.length === 0) {
+  if (boxes.firm(state).length === 0) {
+    const unsure = boxes.faint(state).length;
     const sure = await askSure({
       title: 'Nothing would be covered', ok: 'Release it uncovered',
-      text: 'No box is drawn, so the whole picture will be visible. Have you looked for faces, tattoos, name badges and wristbands?',
+      text: `${unsure ? `No box is accepted (${unsure} faint)` : 'No box is drawn'}, so the whole picture will be visible. Have you looked for faces, tattoos, name badges and wristbands?`,
     });
     if (!sure) return false;
   }
@@ -295,6 +299,8 @@ const commands = {
   none: () => change(boxes.select(now.history.now, '')),
   new: () => change(boxes.add(now.history.now, centred(overlay.view, now.size), now.size)),
   remove: () => change(boxes.remove(now.history.now, now.history.now.selected)),
+  accept: () => change(acceptIn(now.history.now)),
+  'accept-all': () => change(boxes.acceptAll(now.history.now)),
   undo: () => now.history.undo() && draw(),
   redo: () => now.history.redo() && draw(),
   nearer: () => overlay.zoom(1.4),
@@ -304,6 +310,11 @@ const commands = {
   original: () => void showOriginal(),
   help: () => need('help', HTMLDialogElement).showModal(),
 };
+
+/** One key accepts the selected faint box, or all of them when nothing is selected. @param {boxes.State} state */
+function acceptIn(state) {
+  return state.selected ? boxes.accept(state, state.selected) : boxes.acceptAll(state);
+}
 
 /** @param {1 | -1} step */
 function pick(step) {
@@ -326,6 +337,12 @@ function run(name) {
 document.addEventListener('keydown', (event) => {
   const at = event.target instanceof Element ? event.target : document.body;
   if (document.querySelector('dialog[open]') || at.closest('input, textarea, select')) return;
+  const unsure = at.closest('.box-group.faint');
+  if ((event.key === 'Enter' || event.key === ' ') && unsure instanceof SVGElement && now.photo) {
+    event.preventDefault();
+    change(boxes.accept(now.history.now, unsure.dataset.key ?? ''));
+    return;
+  }
   if (event.key === 'Enter' && at.closest('button, a, [role="button"]')) return; // Enter there is not a decision
   if (event.key === ' ' || event.isComposing) return;
   const name = command(event, letters.checked);

@@ -20,6 +20,7 @@ export const help = [
   { keys: ['Alt + arrows'], does: 'Make the selected box wider, narrower, taller or flatter' },
   { keys: ['N'], does: 'New box in the middle of what you see' },
   { keys: ['drag'], does: 'New box; on the selected box it moves it, on its corners it pulls them' },
+  { keys: ['Y'], does: 'Yes, cover the selected faint box; with none selected, all faint ones' },
   { keys: ['X', 'Delete'], does: 'Remove the selected box' },
   { keys: ['F', 'T', 'W', 'O'], does: 'Call the selected box a face, a tattoo, written text, or other' },
   { keys: ['Z', 'Shift + Z'], does: 'Undo, redo' },
@@ -32,7 +33,7 @@ export const help = [
 
 /** @type {Record<string, string>} */
 const plain = {
-  a: 'approve', r: 'reject', ']': 'next', '[': 'previous', n: 'new', x: 'remove',
+  a: 'approve', r: 'reject', ']': 'next', '[': 'previous', n: 'new', x: 'remove', y: 'accept',
   f: 'kind:face', t: 'kind:tattoo', w: 'kind:text', o: 'kind:drawn', z: 'undo',
   '+': 'nearer', '=': 'nearer', '-': 'farther', '−': 'farther', 0: 'whole', c: 'cover', s: 'original', '?': 'help',
 };

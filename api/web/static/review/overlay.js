@@ -3,7 +3,7 @@
 // and turns pointers (mouse, pen, fingers) into acts. Zooming is the viewBox.
 
 import { corners, moved, panned, proper, pulled, under, whole, zoomed } from './geometry.js';
-import { about, kindNames } from './boxes.js';
+import { about, kindLetters, kindNames, tooltip } from './boxes.js';
 
 /** @typedef {import('./geometry.js').Box} Box */
 /** @typedef {import('./geometry.js').Size} Size */
@@ -128,12 +128,16 @@ export class Overlay {
   /** @param {Region} r @param {number} index @param {boolean} selected */
   group(r, index, selected) {
     const group = make('g', {
-      class: selected ? 'box-group selected' : 'box-group', tabindex: 0, role: 'button',
+      class: ['box-group', selected ? 'selected' : '', r.faint ? 'faint' : ''].join(' ').trim(), tabindex: 0, role: 'button',
       'aria-pressed': String(selected), 'aria-label': `${kindNames[r.kind]} ${index + 1}, ${about(r)}`,
     });
     group.dataset.key = r.key;
     const at = { x: r.box.x0, y: r.box.y0, width: r.box.x1 - r.box.x0, height: r.box.y1 - r.box.y0 };
-    group.append(make('rect', { ...at, class: 'box-under' }), make('rect', { ...at, class: `box kind-${r.kind}` }));
+    const told = make('title', {});
+    told.textContent = tooltip(r);
+    const tag = make('text', { x: r.box.x0, y: r.box.y0, class: `tag kind-${r.kind}` });
+    tag.textContent = r.faint ? `${kindLetters[r.kind]}?` : kindLetters[r.kind];
+    group.append(told, make('rect', { ...at, class: 'box-under' }), make('rect', { ...at, class: `box kind-${r.kind}` }), tag);
     group.addEventListener('focus', () => {
       if (this.selected !== r.key) this.acts.select(r.key);
     });
@@ -143,6 +147,7 @@ export class Overlay {
   /** Corner handles of the selected box, the same size on every screen; fingers get a wider ring. */
   handles() {
     for (const old of this.boxes.querySelectorAll('.handle, .handle-hit')) old.remove();
+    this.tags();
     const region = this.regions.find((r) => r.key === this.selected);
     const group = [...this.boxes.children].find((g) => g instanceof SVGElement && g.dataset.key === this.selected);
     if (!region || !group) return;
@@ -154,6 +159,17 @@ export class Overlay {
       seen.dataset.corner = corner;
       hit.dataset.corner = corner;
       group.append(seen, hit);
+    }
+  }
+
+  /** The letter of each box, the same size on every screen, inside its upper left corner. */
+  tags() {
+    const scale = this.scale();
+    for (const tag of this.boxes.querySelectorAll('.tag')) {
+      tag.setAttribute('font-size', String(14 * scale));
+      tag.setAttribute('stroke-width', String(4 * scale));
+      tag.setAttribute('dx', String(6 * scale));
+      tag.setAttribute('dy', String(17 * scale));
     }
   }
 
