@@ -1,6 +1,7 @@
 package imaging
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 )
@@ -15,3 +16,6 @@ var facefinder = newModel("pigo/facefinder", "d8014993e7298c7b1865d1f8b855d6dbf4
 func Detectors() []string {
 	return []string{fmt.Sprintf("%s sha256:%s %s", facefinder.name, facefinder.digest[:12], tuning)}
 }
+
+// FaceFinder gives the file of the cascade that comes with pigo, for what is learned beside it.
+func FaceFinder() []byte { return bytes.Clone(facefinderFile) }

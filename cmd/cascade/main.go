@@ -18,6 +18,8 @@ import (
 
 const usage = `cascade learns, measures and shows the detectors of faces, tattoos and text.
 
+  cascade train face|eye|mouth|half|tattoo [--out FILE] [--checkpoint FILE] [--seed N] [--sample N] [--trees N] DATA
+                                     learn a cascade; with a checkpoint, an ended run goes on
   cascade eval face|tattoo|text [--part report|tune|train] [--set PREFIX] [--sample N] [--cpu N] [--json] DATA
                                      found, covered and false boxes of each set, with 95 % intervals
   cascade show FILE ... --out DIR    draw the proposed boxes on pictures
@@ -32,7 +34,7 @@ var errUsage = errors.New("see `cascade help`")
 // verb is one of the commands.
 type verb func(ctx context.Context, args []string, out io.Writer) error
 
-var verbs = map[string]verb{"eval": eval, "show": show}
+var verbs = map[string]verb{"train": learn, "eval": eval, "show": show}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
