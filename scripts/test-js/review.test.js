@@ -147,9 +147,9 @@ test('who moves or names a faint region accepts it, and undo takes it back', () 
 
 test('a faint region and its tooltip say so', () => {
   const [firm, faint] = boxes.fromWire(unsure, size).regions;
-  assert.equal(boxes.about(faint), 'faintly proposed by clinivault/tattoo, score 0.30');
+  assert.equal(boxes.about(faint), 'by clinivault/tattoo, score 0.30');
   assert.equal(boxes.tooltip(firm), 'Face, proposed by clinivault/eye, score 0.94, model d8014993e729, thresholds t1');
-  assert.match(boxes.tooltip(faint), /not covered unless you accept it/);
+  assert.match(boxes.tooltip(faint), /^Tattoo, faint, .*not covered unless you accept it/);
 });
 
 test('no proposal, and no sure one, is a warning', () => {

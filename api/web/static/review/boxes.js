@@ -160,7 +160,7 @@ function change(state, key, fn) {
 export function about(r) {
   if (!r.id) return 'drawn by you';
   if (r.source === 'person') return r.touched ? 'drawn by a reviewer, changed by you' : 'drawn by a reviewer';
-  const by = `${r.faint ? 'faintly ' : ''}proposed by ${r.source.split(' ')[0] || 'a detector'}`;
+  const by = `${r.faint ? 'by' : 'proposed by'} ${r.source.split(' ')[0] || 'a detector'}`;
   const score = r.score > 0 ? `, score ${r.score >= 10 ? Math.round(r.score) : r.score.toFixed(2)}` : '';
   return by + score + (r.touched ? ', changed by you' : '');
 }
@@ -170,7 +170,7 @@ export function about(r) {
  * @param {Region} r
  */
 export function tooltip(r) {
-  return [kindNames[r.kind], about(r), r.learned, r.faint ? 'not covered unless you accept it (Y)' : ''].filter(Boolean).join(', ');
+  return [kindNames[r.kind] + (r.faint ? ', faint' : ''), about(r), r.learned, r.faint ? 'not covered unless you accept it (Y)' : ''].filter(Boolean).join(', ');
 }
 
 /**

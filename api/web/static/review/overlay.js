@@ -43,9 +43,10 @@ export class Overlay {
     this.view = whole(this.size);
     this.picture = make('image', { x: 0, y: 0, preserveAspectRatio: 'none' });
     this.boxes = make('g', { class: 'boxes' });
+    this.letters = make('g', { class: 'letters', 'aria-hidden': 'true' });
     this.rubber = make('rect', { class: 'rubber', visibility: 'hidden' });
     this.seen = make('g', { class: 'seen' });
-    svg.replaceChildren(this.picture, this.seen, this.boxes, this.rubber);
+    svg.replaceChildren(this.picture, this.seen, this.boxes, this.letters, this.rubber);
     /** @type {Map<number, { x: number, y: number }>} pointers that are down, in screen pixels */
     this.down = new Map();
     /** @type {null | { kind: 'draw' | 'move' | 'corner' | 'pan', key: string, corner: any, from: { x: number, y: number }, box: Box, last: Box }} */
@@ -73,6 +74,7 @@ export class Overlay {
   close() {
     this.picture.removeAttribute('href');
     this.boxes.replaceChildren();
+    this.letters.replaceChildren();
     this.warn([]);
     this.down.clear();
     this.drag = null;
@@ -129,15 +131,13 @@ export class Overlay {
   group(r, index, selected) {
     const group = make('g', {
       class: ['box-group', selected ? 'selected' : '', r.faint ? 'faint' : ''].join(' ').trim(), tabindex: 0, role: 'button',
-      'aria-pressed': String(selected), 'aria-label': `${kindNames[r.kind]} ${index + 1}, ${about(r)}`,
+      'aria-pressed': String(selected), 'aria-label': `${kindNames[r.kind]} ${index + 1}, ${r.faint ? 'faint, ' : ''}${about(r)}`,
     });
     group.dataset.key = r.key;
     const at = { x: r.box.x0, y: r.box.y0, width: r.box.x1 - r.box.x0, height: r.box.y1 - r.box.y0 };
     const told = make('title', {});
     told.textContent = tooltip(r);
-    const tag = make('text', { x: r.box.x0, y: r.box.y0, class: `tag kind-${r.kind}` });
-    tag.textContent = r.faint ? `${kindLetters[r.kind]}?` : kindLetters[r.kind];
-    group.append(told, make('rect', { ...at, class: 'box-under' }), make('rect', { ...at, class: `box kind-${r.kind}` }), tag);
+    group.append(told, make('rect', { ...at, class: 'box-under' }), make('rect', { ...at, class: `box kind-${r.kind}` }));
     group.addEventListener('focus', () => {
       if (this.selected !== r.key) this.acts.select(r.key);
     });
@@ -165,12 +165,13 @@ export class Overlay {
   /** The letter of each box, the same size on every screen, inside its upper left corner. */
   tags() {
     const scale = this.scale();
-    for (const tag of this.boxes.querySelectorAll('.tag')) {
-      tag.setAttribute('font-size', String(14 * scale));
-      tag.setAttribute('stroke-width', String(4 * scale));
-      tag.setAttribute('dx', String(6 * scale));
-      tag.setAttribute('dy', String(17 * scale));
-    }
+    this.letters.replaceChildren(...this.regions.map((r) => {
+      const tag = make('text', {
+        x: r.box.x0 + 6 * scale, y: r.box.y0 + 17 * scale, 'font-size': 14 * scale, 'stroke-width': 4 * scale, class: `tag kind-${r.kind}`,
+      });
+      tag.textContent = r.faint ? `${kindLetters[r.kind]}?` : kindLetters[r.kind];
+      return tag;
+    }));
   }
 
   /** @param {{ clientX: number, clientY: number }} e @returns {{ x: number, y: number }} in picture pixels */
