@@ -38,7 +38,7 @@ func sample(all []Example, n int) []Example {
 	}
 	key := func(e Example) uint64 {
 		h := fnv.New64a()
-		h.Write([]byte(path.Base(e.Name)))
+		h.Write([]byte(e.Name))
 		return h.Sum64() * 0x9E3779B97F4A7C15 // the low digits of FNV spread badly
 	}
 	all = slices.Clone(all)
@@ -83,7 +83,7 @@ func FaceExamples(root string, part Part, perSet int) ([]Example, error) {
 		}
 		examples = append(examples, sample(more, perSet)...)
 	}
-	for _, set := range []string{"wounds/fuseg", "wounds/medetec", "negatives/clothes", "negatives/general"} {
+	for _, set := range []string{"wounds/fuseg", "wounds/medetec", "negatives/general"} {
 		more, err := freeExamples(root, set, part)
 		if err != nil {
 			return nil, err
@@ -193,11 +193,14 @@ func toneExamples(root string, part Part) ([]Example, error) {
 	return all, nil
 }
 
-// freeExamples are the pictures of a set without faces; in "negatives/general" nobody looked for people.
+// freeExamples are the pictures of a set without faces: those with people are left out.
 func freeExamples(root, set string, part Part) ([]Example, error) {
 	files, err := pictures(root, set, part)
 	var all []Example
 	for _, file := range files {
+		if Peopled(file) {
+			continue
+		}
 		all = append(all, Example{Name: file, Sets: []string{"false/" + path.Base(set)}, Free: true,
 			make: func() (*image.RGBA, []imaging.Box, error) {
 				img, err := load(root, file)
