@@ -31,6 +31,7 @@ func (s *Server) pageRoutes(r chi.Router) {
 		"/audit":             s.auditPage,
 		"/people":            s.peoplePage,
 		"/health":            s.healthPage,
+		"/detection":         s.detectionPage,
 	} {
 		r.Get(path, s.page(build))
 	}

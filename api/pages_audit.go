@@ -70,6 +70,7 @@ var deeds = map[string]string{
 	"job.retry":              "started given-up work again",
 	"sweep":                  "cleared away what was left over",
 	"vault.health":           "looked at the state of the parts",
+	"detection.labels":       "looked at what detection finds and misses",
 }
 
 // field is one raw field of an event.

@@ -148,6 +148,7 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		{"audit of a person", "/audit?person=" + string(w.actorOf(t, clinician).Person()), privacy, []string{"By Demo only-clinician", "selected"}, []string{"approved a photo"}},
 		{"audit, later page", "/audit?before=5", privacy, []string{"Raw entry 4"}, []string{"Raw entry 5"}},
 		{"people", "/people", admin, []string{"only-reviewer", "Privacy officer", "/api/v1/people/only-reviewer/disable", "/api/v1/people/only-reviewer/password", `/api/v1/people/only-admin/password" data-name="Demo only-admin" data-self`}, []string{"/api/v1/people/only-admin/disable", "Synthetic Patient"}},
+		{"detection", "/detection", admin, []string{"1 approved photo since April 2025", "March 2026", "1 drawn", "Other", "How to read this"}, []string{"Synthetic Patient", "Nothing to count", "TEST-"}},
 		{"health", "/health", admin, []string{"database", "Photos in review", "None. Work that fails"}, []string{"Synthetic Patient"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -189,7 +190,7 @@ func TestPagesRefuseOtherRoles(t *testing.T) {
 	for path, may := range map[string][]vault.Role{
 		"/capture": {clinician}, "/captures": {clinician}, "/patients": {clinician}, "/patients/" + patient: {clinician},
 		"/photos/" + photo: {clinician}, "/review": {reviewer}, "/records": {records}, "/audit": {privacy},
-		"/audit?patient=" + patient: {privacy}, "/people": {admin}, "/health": {admin},
+		"/audit?patient=" + patient: {privacy}, "/people": {admin}, "/health": {admin}, "/detection": {admin},
 	} {
 		for _, role := range vault.Roles() {
 			got := w.page(t, w.as(t, role), path)

@@ -77,6 +77,7 @@ const (
 	actJobRetry        act = "job.retry"
 	actSweep           act = "sweep"
 	actReadHealth      act = "vault.health"
+	actLabels          act = "detection.labels"
 )
 
 // The objects of most acts.
@@ -167,6 +168,7 @@ var rights = map[act][]grant{
 	actJobRetry:        {{RoleAdmin, anything}, {toOperator, anything}},
 	actSweep:           {{toJob, anything}, {toOperator, anything}},
 	actReadHealth:      {{RoleAdmin, anything}, {toOperator, anything}},
+	actLabels:          {{RoleAdmin, anything}, {toOperator, anything}},
 }
 
 // decide is the one place where access is decided. It reads the session, the person's roles, the care team and the

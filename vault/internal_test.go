@@ -3,6 +3,7 @@ package vault
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -193,6 +194,34 @@ func TestGrantsAreWhole(t *testing.T) {
 	for _, a := range []Actor{{kind: "person-like"}, {kind: byStranger}, {}} {
 		if a.subject() == "" || strings.HasPrefix(a.subject(), "person:") {
 			t.Errorf("actor of kind %q is named %q", a.kind, a.subject())
+		}
+	}
+}
+
+func TestShare(t *testing.T) {
+	for _, c := range []struct {
+		part, of        int
+		rate, low, high float64
+	}{
+		{0, 0, 0, 0, 1}, {0, 10, 0, 0, 0.278}, {5, 10, 0.5, 0.237, 0.763}, {10, 10, 1, 0.722, 1}, {1, 100, 0.01, 0.002, 0.054},
+	} {
+		if got := shareOf(c.part, c.of); got != (Share{c.part, c.of, c.rate, c.low, c.high}) {
+			t.Errorf("%d of %d: got %+v, want %.3f (%.3f to %.3f)", c.part, c.of, got, c.rate, c.low, c.high)
+		}
+	}
+}
+
+func TestOverlap(t *testing.T) {
+	a := imaging.Box{X0: 0, Y0: 0, X1: 10, Y1: 10}
+	for _, c := range []struct {
+		b    imaging.Box
+		want float64
+	}{
+		{a, 1}, {imaging.Box{X0: 5, Y0: 0, X1: 15, Y1: 10}, 1.0 / 3}, {imaging.Box{X0: 10, Y0: 0, X1: 20, Y1: 10}, 0},
+		{imaging.Box{X0: 2, Y0: 2, X1: 4, Y1: 4}, 0.04}, {imaging.Box{}, 0},
+	} {
+		if got := overlap(a, c.b); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%v: got %v, want %v", c.b, got, c.want)
 		}
 	}
 }

@@ -144,6 +144,10 @@ var operations = []operation{
 	{"JoinCareTeam", "ao", "", func(ctx context.Context, s scene, a vault.Actor) error {
 		return past(s.v.JoinCareTeam(ctx, a, s.patient, "nobody", time.Time{}))
 	}},
+	{"Labels", "ao", "", func(ctx context.Context, s scene, a vault.Actor) error {
+		_, err := s.v.Labels(ctx, a, 0)
+		return err
+	}},
 	{"LeaveCareTeam", "ao", "", func(ctx context.Context, s scene, a vault.Actor) error {
 		return s.v.LeaveCareTeam(ctx, a, s.patient, "nobody")
 	}},

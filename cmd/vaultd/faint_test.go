@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +113,42 @@ func TestReviewFaint(t *testing.T) {
 	want := []string{"kept face pigo/facefinder", "kept tattoo clinivault/tattoo", "passed face clinivault/eye", "passed tattoo clinivault/tattoo"}
 	if len(fates) != 5 || !slices.Contains(fates, want[0]) || !slices.Contains(fates, want[1]) || !slices.Contains(fates, want[2]) {
 		t.Errorf("regions %q, want among them %q", fates, want)
+	}
+}
+
+// TestDetectionPage: what reviewers made of proposals is counted for the admin and for the operator, and names nobody.
+func TestDetectionPage(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	b := openBrowser(t, profileFolder(t), photograph(t))
+	b.signIn(s, "admin", "/detection")
+	b.until("empty", `/Nothing to count yet/.test(document.querySelector('main').textContent)`)
+	b.look("detection-1-empty")
+	id := waitForReview(t, s, vaulttest.Picture(t, 640, 480, 9), func(db *sql.DB, id vault.PhotoID) {
+		propose(t, db, id, "face", "pigo/facefinder", 60, 60, 0.9)
+		propose(t, db, id, "tattoo", "clinivault/tattoo", 220, 80, 0.7)
+		propose(t, db, id, "face", "clinivault/eye", 300, 300, 0.2)
+	})
+	reviewer := s.signIn("reviewer")
+	var next struct{ Photo *vault.Photo }
+	reviewer.must("POST", "/api/v1/review/next", nil, &next)
+	if next.Photo == nil || next.Photo.ID != id {
+		t.Fatalf("got %v to review, want %s", next.Photo, id)
+	}
+	regions := []map[string]any{{"kind": "tattoo", "x0": 500, "y0": 300, "x1": 600, "y1": 400}}
+	for _, r := range next.Photo.Regions {
+		if r.Kind == "face" && !r.Faint {
+			regions = append(regions, map[string]any{"id": r.ID, "kind": r.Kind, "x0": r.Box.X0, "y0": r.Box.Y0, "x1": r.Box.X1, "y1": r.Box.Y1})
+		}
+	}
+	reviewer.must("POST", "/api/v1/photos/"+string(id)+"/approve", map[string]any{"version": next.Photo.Version, "regions": regions, "force": true}, nil)
+	b.run("again", chromedp.Navigate(s.base+"/detection"))
+	b.until("counted", `/100 %/.test(document.querySelector('.counts').textContent) && /clinivault\/eye/.test(document.querySelector('.counts').textContent)`)
+	b.look("detection-2-counted")
+	b.noFaults()
+	out, err := runBinary(t, "labels", "--config", s.config)
+	if err != nil || !strings.Contains(out, "photos approved: 1") || !strings.Contains(out, "1.000 (0.207–1.000)") || strings.Contains(out, string(id)) {
+		t.Errorf("vaultd labels beside the server: %v\n%s", err, out)
 	}
 }
 

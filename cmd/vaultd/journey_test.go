@@ -402,7 +402,7 @@ func lookAtTheRest(b *browser, s *service, photo vault.Photo) {
 	for role, pages := range map[string][]string{
 		"clinician": {"/patients", "/patients/" + string(photo.Patient), "/photos/" + string(photo.ID), "/no-such-page"},
 		"records":   {"/records/" + string(photo.Patient)},
-		"admin":     {"/people", "/health"},
+		"admin":     {"/people", "/health", "/detection"},
 	} {
 		b.signIn(s, role, "/")
 		for _, path := range pages {

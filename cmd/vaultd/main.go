@@ -32,6 +32,8 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd patient join|leave --config FILE --patient ID --care-team LOGIN[,LOGIN]
   vaultd verify-audit FILE [--key VERIFIER]
                                      check an exported log, offline
+  vaultd labels --config FILE [--months N] [--json]
+                                     what reviewers made of proposals: the site's miss rate
   vaultd strip IN OUT [--force]      write the picture alone; print as JSON what was removed
   vaultd redact IN OUT --region KIND:X0,Y0,X1,Y1 ... [--margin] [--force]
                 [--certificate FILE --key FILE]
@@ -95,6 +97,7 @@ var commands = map[string]func(ctx context.Context, args []string, out io.Writer
 	"verify-redaction": verifyRedactionCommand,
 	"inspect":          inspectCommand,
 	"detect":           detectCommand,
+	"labels":           labelsCommand,
 	"demo":             demoCommand,
 	"help":             helpCommand,
 	"-h":               helpCommand,
