@@ -37,6 +37,9 @@ func (m *measuring) flagsOf(flags *flag.FlagSet) {
 	flags.IntVar(&m.sample, "sample", 0, "at most so many pictures of each set, the same ones each time; 0 for all")
 }
 
+// timedSides are the longest sides of the photographs whose search is timed; the last are of 12 megapixels.
+var timedSides = []int{640, 1280, 4032}
+
 // eval prints what a kind of detector finds.
 func eval(ctx context.Context, args []string, out io.Writer) error {
 	var m measuring
@@ -75,7 +78,7 @@ func (m measuring) measure(ctx context.Context, kind imaging.Kind) (results []tr
 		return nil, fmt.Errorf("there is no measure of that kind; %w", errUsage)
 	}
 	if m.cpu > 0 {
-		timed, err := train.CPU(ctx, m.root, kind, m.part, m.cpu)
+		timed, err := train.CPU(ctx, m.root, kind, m.part, m.cpu, timedSides)
 		if err != nil {
 			return nil, err
 		}

@@ -12,23 +12,17 @@ import (
 	"github.com/clinivault/clinivault/imaging"
 )
 
-// cpuSizes are the longest sides, in pixels, of the photographs whose search is timed.
-var cpuSizes = []struct {
-	name string
-	side int
-}{{"640 px", 640}, {"1280 px", 1280}, {"12 megapixels", 4032}}
-
 // CPU times the search for one kind in photographs of several sizes: wound photos of a part, with and without a
-// face of faces/dev, made larger, read as any photo is and searched one after the other. Of each size it
-// searches count. Decoding is not in the time. Nothing else should run in the process meanwhile.
-func CPU(ctx context.Context, root string, kind imaging.Kind, part Part, count int) ([]SetResult, error) {
+// face of faces/dev, scaled until their longest side is each of sides, read as any photo is and searched
+// one after the other, count of each. Decoding is not in the time. Nothing else should run in the process meanwhile.
+func CPU(ctx context.Context, root string, kind imaging.Kind, part Part, count int, sides []int) ([]SetResult, error) {
 	examples, err := cpuExamples(root, part, count)
 	if err != nil {
 		return nil, err
 	}
 	var results []SetResult
-	for _, size := range cpuSizes {
-		r := SetResult{Set: "cpu/" + size.name, Kind: kind, Part: part}
+	for _, side := range sides {
+		r := SetResult{Set: fmt.Sprintf("cpu/%d px", side), Kind: kind, Part: part}
 		for _, e := range examples {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -37,7 +31,7 @@ func CPU(ctx context.Context, root string, kind imaging.Kind, part Part, count i
 			if err != nil {
 				return nil, err
 			}
-			still, err := stillOf(img, size.side)
+			still, err := stillOf(img, side)
 			if err != nil {
 				return nil, fmt.Errorf("reading the enlarged %s: %w", e.Name, err)
 			}
