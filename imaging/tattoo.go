@@ -11,14 +11,14 @@ import (
 var tattooCascade []byte
 
 // tattooModel is the cascade that the thresholds below were chosen with; see cascade/README.md.
-var tattooModel = newModel("tattoo", "8acca431877b801fdb5f57b4a612bf0ec44b59d09324b82b23ec6b4e73abb315", tattooCascade)
+var tattooModel = newModel("tattoo", "5ac2f2aa1482d9ecc3359b42c35e2e2b7767036c69a2fe266c2d5ad64bb69556", tattooCascade)
 
 const (
 	tattooSource = "clinivault/tattoo"
 	tattooTuning = "t1"
 	// tattooFloor is the least heat of a place that is shown, tattooFirm that of one drawn firmly.
-	tattooFloor = 4.0
-	tattooFirm  = 12.0
+	tattooFloor = 30.0
+	tattooFirm  = 60.0
 )
 
 // searchTattoos proposes the tattoos of an upright picture of any size, in its pixels.
@@ -66,4 +66,16 @@ func (v *TattooView) judge(cascade *pigo.Pigo) (hits []tattooHit) {
 		}
 	}
 	return hits
+}
+
+// DetectTattoos proposes the tattoos of an upright picture, before any margin, and looks for nothing else.
+func DetectTattoos(rgb *image.RGBA) (regions []Region, err error) {
+	defer rescue(&err)
+	found, err := searchTattoos(rgb)
+	for _, f := range found {
+		if r, ok := f.region(1, rgb.Rect.Dx(), rgb.Rect.Dy()); ok {
+			regions = append(regions, r)
+		}
+	}
+	return regions, err
 }

@@ -54,8 +54,8 @@ type hotspot struct {
 	peak           float32
 }
 
-// hotspots finds the connected parts that are at least floor warm, hottest first. The box of each holds what is
-// warmer than heatShare of its peak.
+// hotspots finds the connected parts that are half as warm as floor and somewhere as warm as floor, hottest first. The box
+// of each holds what is warmer than heatShare of its peak; boxes of which one lies mostly in another are one.
 func (m *heat) hotspots(floor float32) []hotspot {
 	seen := make([]bool, len(m.cells))
 	var all []hotspot
@@ -63,7 +63,7 @@ func (m *heat) hotspots(floor float32) []hotspot {
 		if seen[start] || m.cells[start] < floor {
 			continue
 		}
-		part := m.flood(start, floor, seen)
+		part := m.flood(start, floor/2, seen)
 		p := hotspot{x0: m.cols, y0: m.rows}
 		for _, i := range part {
 			p.peak = max(p.peak, m.cells[i])
@@ -78,7 +78,24 @@ func (m *heat) hotspots(floor float32) []hotspot {
 		all = append(all, p)
 	}
 	slices.SortStableFunc(all, func(a, b hotspot) int { return cmp.Compare(b.peak, a.peak) })
-	return all[:min(len(all), tattooMost)]
+	return merged(all)
+}
+
+// merged joins each hotspot with a hotter one that holds most of it.
+func merged(all []hotspot) (kept []hotspot) {
+	for _, p := range all {
+		i := slices.IndexFunc(kept, func(k hotspot) bool {
+			w, h := min(k.x1, p.x1)-max(k.x0, p.x0), min(k.y1, p.y1)-max(k.y0, p.y0)
+			return w > 0 && h > 0 && 2*w*h >= (p.x1-p.x0)*(p.y1-p.y0)
+		})
+		if i >= 0 {
+			k := &kept[i]
+			k.x0, k.y0, k.x1, k.y1 = min(k.x0, p.x0), min(k.y0, p.y0), max(k.x1, p.x1), max(k.y1, p.y1)
+		} else if len(kept) < tattooMost {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }
 
 // flood lists the cells connected to start that are at least floor warm.

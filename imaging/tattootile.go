@@ -38,58 +38,58 @@ func (v *TattooView) Tile(w TattooWindow, tile *[TileSize]byte) {
 		}
 	}
 	for c := range tattooChannels {
-		var values [tileGrid]uint8
+		values := (*[tileGrid]uint8)(tile[c*tileGrid:])
 		for i := range cells {
 			values[i] = cells[i][c]
 		}
-		copy(tile[c*tileGrid:], values[:])
-		stats := describe(&values, tile[tileRanks+c*len(ranks):][:len(ranks)])
-		for i, s := range stats {
+		for i, s := range describe(values) {
 			tile[tileStats+i*tattooChannels+c] = s
 		}
 	}
+	rankCells(&cells, tile)
 	v.surround(w, tile)
-	for i := range 128 {
-		tile[tileRamp+i] = uint8(2 * i)
-	}
+	copy(tile[tileRamp:], constants[:])
 	v.place(w, tile)
 }
 
-// describe gives mean, spread, roughness, centre and border of a channel's cells, and writes its order statistics.
-func describe(values *[tileGrid]uint8, order []byte) [5]uint8 {
-	var total, centre, border, rough int
-	for i, value := range values {
-		x, y, n := i%tileCells, i/tileCells, int(value)
-		total += n
-		if x == 0 || y == 0 || x == tileCells-1 || y == tileCells-1 {
-			border += n
-		} else if x > 1 && y > 1 && x < tileCells-2 && y < tileCells-2 {
-			centre += n
+// constants are the even numbers.
+var constants = func() (c [tileRest - tileRamp]uint8) {
+	for i := range c {
+		c[i] = uint8(2 * i)
+	}
+	return c
+}()
+
+// describe gives mean, spread, roughness, centre and border of a channel's cells.
+func describe(values *[tileGrid]uint8) [5]uint8 {
+	var total, centre, border, rough, spread int
+	for y := range tileCells {
+		row := (*[tileCells]uint8)(values[y*tileCells:])
+		line := 0
+		for x, value := range row {
+			line += int(value)
+			if x > 0 {
+				rough += absInt(int(value) - int(row[x-1]))
+			}
+			if y > 0 {
+				rough += absInt(int(value) - int(values[(y-1)*tileCells+x]))
+			}
 		}
-		if x > 0 {
-			rough += absInt(n - int(values[i-1]))
-		}
-		if y > 0 {
-			rough += absInt(n - int(values[i-tileCells]))
+		total += line
+		if y == 0 || y == tileCells-1 {
+			border += line
+		} else {
+			border += int(row[0]) + int(row[tileCells-1])
+			if y > 1 && y < tileCells-2 {
+				centre += int(row[2]) + int(row[3])
+			}
 		}
 	}
 	mean := total / tileGrid
-	spread := 0
 	for _, value := range values {
 		spread += absInt(int(value) - mean)
 	}
-	sorted := *values
-	for i := 1; i < len(sorted); i++ { // few values: insertion is the fastest
-		value, j := sorted[i], i
-		for ; j > 0 && sorted[j-1] > value; j-- {
-			sorted[j] = sorted[j-1]
-		}
-		sorted[j] = value
-	}
-	for i, rank := range ranks {
-		order[i] = sorted[rank]
-	}
-	return [5]uint8{uint8(mean), uint8(min(2*spread/tileGrid, 255)), uint8(min(4*rough/(2*tileGrid), 255)), uint8(centre / 4), uint8(border / 20)}
+	return [5]uint8{uint8(mean), uint8(min(2*spread/tileGrid, 255)), uint8(min(2*rough/tileGrid, 255)), uint8(centre / 4), uint8(border / 20)}
 }
 
 // surround describes the frame half a window wide around w in twelve pieces, cut at the edges of the picture.
@@ -144,3 +144,25 @@ func (v *TattooView) place(w TattooWindow, tile *[TileSize]byte) {
 }
 
 func absInt(v int) int { return max(v, -v) }
+
+// TileRamp gives the stretch of a tile that holds constants.
+func TileRamp() (from, to int) { return tileRamp, tileRest }
+
+// TileLike gives, for a value of a tile and a number at random, a value that it makes sense to compare with: of the same
+// channel.
+func TileLike(i, draw int) int {
+	switch {
+	case i < tileRanks:
+		return i/tileGrid*tileGrid + draw%tileGrid
+	case i < tileStats:
+		return tileRanks + (i-tileRanks)/len(ranks)*len(ranks) + draw%len(ranks)
+	case i < tileAround:
+		c := (i - tileStats) % tattooChannels
+		return tileStats + draw%6*tattooChannels + c
+	case i < tileRamp:
+		return tileAround + (i-tileAround)/12*12 + draw%12
+	case i < tileRest:
+		return tileRamp + draw%(tileRest-tileRamp)
+	}
+	return tileRest + draw%(TileSize-tileRest)
+}
