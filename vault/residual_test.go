@@ -19,6 +19,14 @@ func TestJudge(t *testing.T) {
 	unsure.Score = 0.4
 	text := tattoo
 	text.Kind = imaging.KindText
+	left := face(1010, 1010, 1050, 1050, 0.1)
+	leftTattoo, leftBeside := left, face(1090, 1010, 1112, 1050, 0.1) // the middle is just outside
+	leftTattoo.Kind = imaging.KindTattoo
+	decided := []Region{ // proposed with their margin
+		{Kind: imaging.KindFace, Fate: fateRemoved, Box: imaging.Box{X0: 1000, Y0: 1000, X1: 1100, Y1: 1100}},
+		{Kind: imaging.KindFace, Fate: fatePassed, Box: imaging.Box{X0: 2000, Y0: 1000, X1: 2100, Y1: 1100}},
+		{Kind: imaging.KindTattoo, Fate: fateRemoved, Box: imaging.Box{X0: 3000, Y0: 1000, X1: 3100, Y1: 1100}},
+	}
 	const passes, asks = "passes", "asks"
 	for _, c := range []struct {
 		name  string
@@ -39,13 +47,18 @@ func TestJudge(t *testing.T) {
 		{"above by more", face(100, 10, 200, 80, 0.9), asks},
 		{"elsewhere, as sure as needed", face(600, 600, 700, 700, 0.5), asks},
 		{"elsewhere, unsure", face(600, 600, 700, 700, 0.499), passes},
+		{"unsure, where a sure face was removed", left, asks},
+		{"unsure, beside where a sure face was removed", leftBeside, passes},
+		{"a tattoo, unsure, where a sure face was removed", leftTattoo, passes},
+		{"unsure, where a faint face was passed", face(2010, 1010, 2050, 1050, 0.4), passes},
+		{"unsure, where a tattoo was removed", face(3010, 1010, 3050, 1050, 0.4), passes},
 		{"a tattoo beside", tattoo, asks},
 		{"a tattoo beside, unsure", unsure, passes},
 		{"letters beside", text, passes},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, force := range []bool{false, true} {
-				forced, err := judge([]imaging.Region{c.found}, masks, force)
+				forced, err := judge([]imaging.Region{c.found}, masks, decided, force)
 				var seen *Visible
 				errors.As(err, &seen)
 				refused := c.want == asks && !force
@@ -61,10 +74,10 @@ func TestJudge(t *testing.T) {
 	}
 	both := []imaging.Region{face(208, 100, 300, 200, 0.9), face(600, 600, 700, 700, 0.9)}
 	var seen *Visible
-	if _, err := judge(both, masks, false); !errors.As(err, &seen) || len(seen.Residual()) != 2 {
+	if _, err := judge(both, masks, nil, false); !errors.As(err, &seen) || len(seen.Residual()) != 2 {
 		t.Errorf("one beside and one elsewhere: got %v, want a refusal that names both", err)
 	}
-	if forced, err := judge(nil, masks, true); forced || err != nil {
+	if forced, err := judge(nil, masks, nil, true); forced || err != nil {
 		t.Errorf("nothing seen: forced %v, %v", forced, err)
 	}
 }

@@ -79,7 +79,7 @@ func (v *Vault) Approve(ctx context.Context, a Actor, id PhotoID, decision Appro
 	if err != nil {
 		return Photo{}, redactionError(err)
 	}
-	if r.forced, err = judge(result.Residual, result.Masked, decision.Force); err != nil {
+	if r.forced, err = judge(result.Residual, result.Masked, r.regions, decision.Force); err != nil {
 		return Photo{}, v.refuseApproval(ctx, a, id, err)
 	}
 	return v.release(ctx, a, &r, original, result)
