@@ -3,8 +3,6 @@ package imaging
 import (
 	"image"
 	"time"
-
-	dimaging "github.com/disintegration/imaging"
 )
 
 const detectSide = 1280 // longest side searched, in pixels
@@ -87,17 +85,7 @@ func detectAll(img image.Image, orientation, w, h int) ([]Region, map[Kind]time.
 
 // searchable gives the luma of a picture, at most detectSide a side.
 func searchable(img image.Image) *image.Gray {
-	gray := grayOf(img)
-	w, h := gray.Rect.Dx(), gray.Rect.Dy()
-	if max(w, h) <= detectSide {
-		return gray
-	}
-	if w >= h {
-		w, h = detectSide, max(1, h*detectSide/w)
-	} else {
-		w, h = max(1, w*detectSide/h), detectSide
-	}
-	return grayOf(dimaging.Resize(gray, w, h, dimaging.Box))
+	return fitGray(grayOf(img), detectSide)
 }
 
 // grayOf gives the luma of a picture (ITU-R BT.601), at the origin.

@@ -145,7 +145,7 @@ func TestDetectTilted(t *testing.T) {
 func TestRotateBack(t *testing.T) {
 	m := image.NewGray(image.Rect(0, 0, 90, 60))
 	draw.Draw(m, image.Rect(70, 10, 74, 14), image.White, image.Point{}, draw.Src)
-	for _, degrees := range searchTurns {
+	for _, degrees := range append(upright, tilted...) {
 		turned, back := rotateGray(m, degrees)
 		var sx, sy, n float64
 		for y := range turned.Rect.Dy() {

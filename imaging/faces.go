@@ -3,110 +3,21 @@ package imaging
 import (
 	"cmp"
 	"image"
+	"math"
 	"slices"
 	"sync"
-
-	pigo "github.com/esimov/pigo/core"
 )
 
 const (
-	// faceThreshold is the least score of a cluster; tiltThreshold that of one seen only in a turned search,
-	// which by chance finds more where there is nothing.
-	faceThreshold = 5.0
-	tiltThreshold = 9.0
-	// scoreScale maps pigo's open-ended score to 0..1: half at the scale.
-	scoreScale = 25.0
-	smallFace  = 22   // pixels searched, never less
-	faceShare  = 0.03 // of the longest side: the smallest face looked for
-	edgeShare  = 0.12 // of the longest side: border added so that faces cut by the edge are seen
-	clusterIoU = 0.2
-	maxRawHits = 3000 // strongest window hits kept per search, a bound on clustering
+	// faceEvidence is the least evidence that is proposed, and firmEvidence the least that is drawn firmly: 0 is what
+	// one wound photo shows once by chance, 1 what one in ten shows.
+	faceEvidence = 0.0
+	firmEvidence = 0.7
+	mergeIoU     = 0.25 // heads that overlap more are one
 )
 
-// searchTurns are the angles, in degrees, by which the pixels are turned before each search: the cascade knows
-// upright faces only, and patients lie down.
-var searchTurns = []int{0, 90, 180, 270, 30, 330}
-
-// hit is a square found in the upright picture searched: centre, side, and score.
-type hit struct {
-	x, y, side, q float64
-	tilted        bool
-}
-
-// searchFaces runs every search on its own turned copy, two at a time at most, and merges what they find.
-func searchFaces(gray *image.Gray) ([]finding, error) {
-	faces, err := facefinder.unpack()
-	if err != nil {
-		return nil, err
-	}
-	base := pad(gray, int(edgeShare*float64(max(gray.Rect.Dx(), gray.Rect.Dy()))))
-	found := make([][]hit, len(searchTurns))
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, 2)
-	for i, degrees := range searchTurns {
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			found[i] = searchTurned(faces, base, degrees)
-		})
-	}
-	wg.Wait()
-	off := base.Rect.Dx() - gray.Rect.Dx()
-	var all []hit
-	for _, hits := range found {
-		for _, h := range hits {
-			h.x, h.y = h.x-float64(off/2), h.y-float64(off/2)
-			all = append(all, h)
-		}
-	}
-	return faceFindings(mergeHits(all)), nil
-}
-
-// searchTurned turns the pixels, never pigo's window: its tilted search clamps columns by the row count.
-func searchTurned(faces *pigo.Pigo, base *image.Gray, degrees int) (hits []hit) {
-	defer func() {
-		if recover() != nil {
-			hits = nil
-		}
-	}()
-	turned, back := rotateGray(base, degrees)
-	w, h := turned.Rect.Dx(), turned.Rect.Dy()
-	longest := max(base.Rect.Dx(), base.Rect.Dy())
-	least := max(smallFace, int(faceShare*float64(longest)))
-	raw := faces.RunCascade(pigo.CascadeParams{
-		MinSize: least, MaxSize: min(w, h), ShiftFactor: 0.1, ScaleFactor: 1.1,
-		ImageParams: pigo.ImageParams{Pixels: turned.Pix, Rows: h, Cols: w, Dim: turned.Stride},
-	}, 0)
-	if len(raw) > maxRawHits {
-		slices.SortFunc(raw, func(a, b pigo.Detection) int { return cmp.Compare(b.Q, a.Q) })
-		raw = raw[:maxRawHits]
-	}
-	for _, d := range faces.ClusterDetections(raw, clusterIoU) {
-		tilted := degrees != 0
-		if d.Q < faceThreshold || (tilted && d.Q < tiltThreshold) {
-			continue
-		}
-		x, y := back(float64(d.Col), float64(d.Row))
-		side := float64(d.Scale)
-		if degrees%90 != 0 {
-			side *= 1.1 // an upright square around a tilted face
-		}
-		hits = append(hits, hit{x, y, side, float64(d.Q), tilted})
-	}
-	return hits
-}
-
-// mergeHits keeps the strongest of those that frame the same face.
-func mergeHits(all []hit) []hit {
-	slices.SortFunc(all, func(a, b hit) int { return cmp.Compare(b.q, a.q) })
-	var kept []hit
-	for _, h := range all {
-		if !slices.ContainsFunc(kept, func(k hit) bool { return k.overlap(h) > clusterIoU }) && len(kept) < MaxRegions/2 {
-			kept = append(kept, h)
-		}
-	}
-	return kept
-}
+// hit is a square in the picture searched: centre and side in pixels, and the evidence for it.
+type hit struct{ x, y, side, q float64 }
 
 // overlap is the intersection of two squares over their union.
 func (h hit) overlap(o hit) float64 {
@@ -117,12 +28,89 @@ func (h hit) overlap(o hit) float64 {
 	return both / (h.side*h.side + o.side*o.side - both)
 }
 
-// faceFindings names the model of the squares found.
-func faceFindings(hits []hit) []finding {
-	var found []finding
-	for _, f := range hits {
-		found = append(found, finding{KindFace, f.x - f.side/2, f.y - f.side/2, f.x + f.side/2, f.y + f.side/2,
-			f.q / (f.q + scoreScale), facefinder.name, facefinder, tuning})
+// head is a face as one search proposes it.
+type head struct {
+	hit
+	by *search
+}
+
+// searchFaces runs the searches of the plan, two at a time at most, and merges the heads they propose: those that
+// overlap are one face, whose evidence is the sum of the best of each cascade.
+func searchFaces(gray *image.Gray) ([]finding, error) {
+	return searchPlan(gray, facePlan)
+}
+
+func searchPlan(gray *image.Gray, plan []*search) ([]finding, error) {
+	type task struct {
+		s       *search
+		degrees int
 	}
+	var tasks []task
+	for _, s := range plan {
+		if _, err := s.model.unpack(); err != nil {
+			return nil, err
+		}
+		for _, d := range s.turns {
+			tasks = append(tasks, task{s, d})
+		}
+	}
+	views := newViews(gray)
+	found := make([][]hit, len(tasks))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 2)
+	for i, t := range tasks {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			found[i] = t.s.run(views, t.degrees)
+		})
+	}
+	wg.Wait()
+	var heads []head
+	for i, hits := range found {
+		for _, h := range hits {
+			heads = append(heads, head{h, tasks[i].s})
+		}
+	}
+	return mergeHeads(heads), nil
+}
+
+// mergeHeads gathers the heads that overlap the strongest left, until none is left.
+func mergeHeads(heads []head) []finding {
+	slices.SortStableFunc(heads, func(a, b head) int { return cmp.Compare(b.q, a.q) })
+	taken := make([]bool, len(heads))
+	var found []finding
+	for i, first := range heads {
+		if taken[i] {
+			continue
+		}
+		best := map[*model]head{}
+		for j := i; j < len(heads); j++ {
+			h := heads[j]
+			if taken[j] || (j != i && h.overlap(first.hit) < mergeIoU) {
+				continue
+			}
+			taken[j] = true
+			if _, ok := best[h.by.model]; !ok { // the strongest comes first
+				best[h.by.model] = h
+			}
+		}
+		total := 0.0
+		for _, h := range best {
+			total += max(0, h.q+1) // what is seen ten times a photo is no evidence
+		}
+		if total--; total >= faceEvidence && len(found) < MaxRegions/2 {
+			found = append(found, first.finding(total))
+		}
+	}
+	slices.SortStableFunc(found, func(a, b finding) int { return cmp.Compare(b.score, a.score) })
 	return found
 }
+
+func (h head) finding(evidence float64) finding {
+	return finding{KindFace, h.x - h.side/2, h.y - h.side/2, h.x + h.side/2, h.y + h.side/2,
+		evidenceScore(evidence), h.by.model.name, h.by.model, tuning}
+}
+
+// evidenceScore maps evidence to 0..1: FaintScore at firmEvidence.
+func evidenceScore(e float64) float64 { return 1 / (1 + math.Exp(1.5*(firmEvidence-e))) }

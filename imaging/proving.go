@@ -61,9 +61,7 @@ func ProveMasked(redacted []byte, masked []Box) (err error) {
 	return nil
 }
 
-// Thresholds gives the least Score that each search reports, as Regions have it: "face" for upright faces,
-// "face_tilted" for those seen only in a turned picture.
+// Thresholds gives the least Score with which each kind is proposed.
 func Thresholds() map[string]float64 {
-	score := func(q float64) float64 { return math.Round(1000*q/(q+scoreScale)) / 1000 }
-	return map[string]float64{"face": score(faceThreshold), "face_tilted": score(tiltThreshold)}
+	return map[string]float64{"face": math.Round(1000*evidenceScore(faceEvidence)) / 1000}
 }

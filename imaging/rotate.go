@@ -3,6 +3,8 @@ package imaging
 import (
 	"image"
 	"math"
+
+	dimaging "github.com/disintegration/imaging"
 )
 
 // pad adds n pixels on each side, repeating the edge.
@@ -21,7 +23,7 @@ func pad(m *image.Gray, n int) *image.Gray {
 }
 
 // rotateGray turns a picture clockwise by degrees about its centre and gives the way back for a point. Quarter
-// turns are exact; others sample the nearest pixel onto a canvas that holds the whole picture, grey outside.
+// turns are exact; others interpolate onto a canvas that holds the whole picture, grey outside.
 func rotateGray(m *image.Gray, degrees int) (*image.Gray, func(x, y float64) (float64, float64)) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	if degrees%90 == 0 {
@@ -49,17 +51,54 @@ func rotateGray(m *image.Gray, degrees int) (*image.Gray, func(x, y float64) (fl
 	stepX, stepY := int(math.Round(cos*65536)), int(math.Round(-sin*65536))
 	for y := range oh {
 		fx, fy := back(0.5, float64(y)+0.5)
-		sx, sy := int(fx*65536), int(fy*65536)
+		sx, sy := int((fx-0.5)*65536), int((fy-0.5)*65536)
 		row := out.Pix[y*out.Stride:][:ow]
 		for x := range row {
-			px, py := sx>>16, sy>>16
-			if uint(px) < uint(w) && uint(py) < uint(h) {
-				row[x] = m.Pix[py*m.Stride+px]
-			} else {
-				row[x] = 128
-			}
+			row[x] = between(m, sx, sy)
 			sx, sy = sx+stepX, sy+stepY
 		}
 	}
 	return out, back
+}
+
+// between gives the luma at a point in 65536ths of a pixel, between the four pixels around it; grey outside.
+func between(m *image.Gray, x, y int) uint8 {
+	px, py := x>>16, y>>16
+	if px < 0 || py < 0 || px+1 >= m.Rect.Dx() || py+1 >= m.Rect.Dy() {
+		return 128
+	}
+	fx, fy := x>>8&0xff, y>>8&0xff
+	up := m.Pix[py*m.Stride+px : py*m.Stride+px+2]
+	low := m.Pix[(py+1)*m.Stride+px : (py+1)*m.Stride+px+2]
+	a := int(up[0])<<8 + fx*(int(up[1])-int(up[0]))
+	b := int(low[0])<<8 + fx*(int(low[1])-int(low[0]))
+	return uint8((a<<8 + fy*(b-a) + 1<<15) >> 16)
+}
+
+// fitGray gives a picture whose longest side is at most longest.
+func fitGray(m *image.Gray, longest int) *image.Gray {
+	w, h := m.Rect.Dx(), m.Rect.Dy()
+	if max(w, h) <= longest {
+		return m
+	}
+	if w >= h {
+		w, h = longest, max(1, h*longest/w)
+	} else {
+		w, h = max(1, w*longest/h), longest
+	}
+	return grayOf(dimaging.Resize(m, w, h, dimaging.Box))
+}
+
+// halve gives a picture of half the size: the mean of each four pixels.
+func halve(m *image.Gray) *image.Gray {
+	w, h := m.Rect.Dx()/2, m.Rect.Dy()/2
+	out := image.NewGray(image.Rect(0, 0, w, h))
+	for y := range h {
+		up, low := m.Pix[2*y*m.Stride:], m.Pix[(2*y+1)*m.Stride:]
+		row := out.Pix[y*out.Stride:][:w]
+		for x := range row {
+			row[x] = uint8((int(up[2*x]) + int(up[2*x+1]) + int(low[2*x]) + int(low[2*x+1]) + 2) / 4)
+		}
+	}
+	return out
 }

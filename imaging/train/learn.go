@@ -173,15 +173,15 @@ func (c *Cascade) learnRound(ctx context.Context, cfg Config, round, until int, 
 	return nil
 }
 
-// loss is the mean of exp(−y·sum), the classes counted alike.
+// loss is the mean of log(1+exp(−y·sum)), the classes counted alike.
 func (s *samples) loss() float64 {
 	var sum, n [2]float64
 	for i, v := range s.sums {
+		class := 0
 		if s.wanted[i] {
-			sum[1], n[1] = sum[1]+math.Exp(-float64(v)), n[1]+1
-		} else {
-			sum[0], n[0] = sum[0]+math.Exp(float64(v)), n[0]+1
+			class = 1
 		}
+		sum[class], n[class] = sum[class]+math.Log1p(math.Exp(-s.label(i)*float64(v))), n[class]+1
 	}
 	return sum[0]/max(n[0], 1)/2 + sum[1]/max(n[1], 1)/2
 }

@@ -19,15 +19,13 @@ type FaceConfig struct {
 
 // Recipe gives the trees and rounds that the shipped cascade of a target was learned with.
 func Recipe(target Target) FaceConfig {
-	c := FaceConfig{Config: Config{Depth: 6, Tests: 640, Seed: 20261122, Loss: 0.03,
-		Rounds: []int{4, 12, 28, 60, 110, 180, 260, 360}}}
+	c := FaceConfig{Config: Config{Depth: 6, Tests: 640, Seed: 20261122, Loss: 0.03, Negatives: 13000,
+		Rounds: []int{4, 12, 30, 64, 110, 170, 240, 320}}, Views: 8}
 	switch target {
 	case TargetFace:
-		c.Rounds, c.Views, c.Negatives = append(c.Rounds, 480, 600), 8, 26000
+		c.Rounds = append(c.Rounds, 420)
 	case TargetEye:
-		c.Views, c.Negatives = 4, 22000
-	default:
-		c.Views, c.Negatives = 8, 22000
+		c.Views = 4
 	}
 	return c
 }

@@ -21,8 +21,9 @@ type ground struct {
 	only image.Rectangle // windows are mined in here alone; empty: everywhere
 }
 
-// negativeSets hold pictures without labelled faces; those in which pigo's face finder sees one keep that place out.
-var negativeSets = []string{"wounds/fuseg", "wounds/medetec", "negatives/general", "negatives/clothes"}
+// negativeSets hold pictures without labelled faces. Those with people in them are left out, and where pigo's face finder
+// sees a face all the same, that place is.
+var negativeSets = []string{"wounds/fuseg", "wounds/medetec", "negatives/general"}
 
 // readGrounds reads the negative pictures that may be trained on, in the order of their names, at most longest a side.
 func readGrounds(root string, longest int) ([]ground, error) {
@@ -33,6 +34,9 @@ func readGrounds(root string, longest int) ([]ground, error) {
 			return nil, err
 		}
 		for _, name := range names {
+			if Peopled(name) {
+				continue
+			}
 			m, err := readGray(filepath.Join(root, filepath.FromSlash(name)))
 			if err != nil {
 				return nil, err
