@@ -21,6 +21,8 @@ type measuring struct {
 	set    string // results whose name starts so
 	sample int    // pictures of each set, 0 for all
 	cpu    int    // photographs of each size to time, 0 for none
+
+	drawings string // file of drawings that made-up tattoos are of; none with ""
 }
 
 // flagsOf defines the flags that eval and show share.
@@ -33,6 +35,7 @@ func (m *measuring) flagsOf(flags *flag.FlagSet) {
 		return nil
 	})
 	m.part = train.Report
+	flags.StringVar(&m.drawings, "drawings", train.Drawings, "file of drawings for made-up tattoos; empty to do without")
 	flags.StringVar(&m.set, "set", "", "only sets whose name starts so")
 	flags.IntVar(&m.sample, "sample", 0, "at most so many pictures of each set, the same ones each time; 0 for all")
 }
@@ -59,7 +62,7 @@ func eval(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("eval: %w", err)
 	}
-	results = slices.DeleteFunc(results, func(r train.SetResult) bool { return !strings.HasPrefix(r.Set, m.set) })
+	results = slices.DeleteFunc(results, func(r train.SetResult) bool { return !m.wants(r.Set) })
 	if *asJSON {
 		return printResults(out, results)
 	}
@@ -67,15 +70,18 @@ func eval(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func (m measuring) measure(ctx context.Context, kind imaging.Kind) (results []train.SetResult, err error) {
-	switch kind {
-	case imaging.KindFace:
-		outcomes, err := m.faces(ctx)
+	if kind == imaging.KindTattoo {
+		outcomes, err := m.tattoos(ctx)
+		if err != nil {
+			return nil, err
+		}
+		results = train.TallyTattoos(m.part, outcomes)
+	} else {
+		outcomes, err := m.outcomes(ctx, kind)
 		if err != nil {
 			return nil, err
 		}
 		results = train.Tally(kind, m.part, outcomes)
-	default:
-		return nil, fmt.Errorf("there is no measure of that kind; %w", errUsage)
 	}
 	if m.cpu > 0 {
 		timed, err := train.CPU(ctx, m.root, kind, m.part, m.cpu, timedSides)
@@ -87,20 +93,47 @@ func (m measuring) measure(ctx context.Context, kind imaging.Kind) (results []tr
 	return results, nil
 }
 
-// faces searches the pictures of the face sets asked for.
-func (m measuring) faces(ctx context.Context) ([]train.Outcome, error) {
-	examples, err := train.FaceExamples(m.root, m.part, m.sample)
+// outcomes searches the pictures of the sets asked for.
+func (m measuring) outcomes(ctx context.Context, kind imaging.Kind) ([]train.Outcome, error) {
+	var examples []train.Example
+	var detect train.Detector
+	var err error
+	switch kind {
+	case imaging.KindTattoo:
+		outcomes, err := m.tattoos(ctx)
+		var all []train.Outcome
+		for _, o := range outcomes {
+			all = append(all, o.Outcome())
+		}
+		return all, err
+	case imaging.KindFace:
+		examples, err = train.FaceExamples(m.root, m.part, m.sample)
+		detect = detectFaces
+	default:
+		return nil, fmt.Errorf("there is no measure of that kind; %w", errUsage)
+	}
 	if err != nil {
 		return nil, err
 	}
-	examples = slices.DeleteFunc(examples, func(e train.Example) bool {
-		return !slices.ContainsFunc(e.Sets, func(set string) bool { return strings.HasPrefix(set, m.set) })
-	})
-	return train.Run(ctx, examples, detectFaces)
+	examples = slices.DeleteFunc(examples, func(e train.Example) bool { return !slices.ContainsFunc(e.Sets, m.wants) })
+	return train.Run(ctx, examples, detect)
 }
 
-func detectFaces(img image.Image) []imaging.Region {
-	return slices.DeleteFunc(imaging.DetectImage(img), func(r imaging.Region) bool { return r.Kind != imaging.KindFace })
+// wants tells whether a set was asked for.
+func (m measuring) wants(set string) bool { return strings.HasPrefix(set, m.set) }
+
+// tattoos searches the pictures of the sets of tattoos asked for.
+func (m measuring) tattoos(ctx context.Context) ([]train.TattooOutcome, error) {
+	cases, err := train.TattooCases(m.root, m.drawings, m.part, m.sample)
+	if err != nil {
+		return nil, err
+	}
+	cases = slices.DeleteFunc(cases, func(c train.TattooCase) bool { return !m.wants(c.Set) })
+	return train.RunTattoos(ctx, cases)
+}
+
+func detectFaces(img image.Image) ([]imaging.Region, error) {
+	return slices.DeleteFunc(imaging.DetectImage(img), func(r imaging.Region) bool { return r.Kind != imaging.KindFace }), nil
 }
 
 // result is a SetResult with the shares and intervals that a program would otherwise work out itself.

@@ -25,6 +25,7 @@ func show(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("show", flag.ContinueOnError)
 	m.flagsOf(flags)
 	sheet := flags.String("sheet", "", "misses, false or all")
+	kind := flags.String("kind", string(imaging.KindFace), "what sheets are of: face, tattoo or text")
 	dir := flags.String("out", "", "the folder to write to")
 	most := flags.Int("most", 2*perSheet, "at most so many pictures on sheets")
 	names, err := parseAnywhere(flags, args)
@@ -44,7 +45,7 @@ func show(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("show: a sheet is of one folder of data; %w", errUsage)
 	}
 	m.root = names[0]
-	return m.showSheets(ctx, *sheet, *dir, *most, out)
+	return m.showSheets(ctx, imaging.Kind(*kind), *sheet, *dir, *most, out)
 }
 
 // showFiles draws the boxes on a copy of each file, and prints where it is.
@@ -81,7 +82,7 @@ func showFiles(ctx context.Context, names []string, dir string, out io.Writer) e
 }
 
 // showSheets writes sheets of the outcomes that were asked for.
-func (m measuring) showSheets(ctx context.Context, which, dir string, most int, out io.Writer) error {
+func (m measuring) showSheets(ctx context.Context, kind imaging.Kind, which, dir string, most int, out io.Writer) error {
 	keep, known := map[string]func(train.Outcome) bool{
 		"misses": train.Outcome.Missed,
 		"false":  train.Outcome.FalselyFound,
@@ -90,7 +91,7 @@ func (m measuring) showSheets(ctx context.Context, which, dir string, most int, 
 	if !known {
 		return fmt.Errorf("show: a sheet is of misses, false or all; %w", errUsage)
 	}
-	outcomes, err := m.faces(ctx)
+	outcomes, err := m.outcomes(ctx, kind)
 	if err != nil {
 		return fmt.Errorf("show: %w", err)
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"image"
 	"runtime"
 	"slices"
@@ -18,7 +19,7 @@ const (
 )
 
 // Detector gives the regions of one kind in an upright picture, before any margin.
-type Detector func(img image.Image) []imaging.Region
+type Detector func(img image.Image) ([]imaging.Region, error)
 
 // Outcome is what a detector did with one example.
 type Outcome struct {
@@ -81,7 +82,12 @@ func Run(ctx context.Context, examples []Example, detect Detector) ([]Outcome, e
 				if failed[i] = err; err != nil {
 					continue
 				}
-				outcomes[i] = Judge(labels, detect(img), img.Rect.Dx(), img.Rect.Dy())
+				regions, err := detect(img)
+				if err != nil {
+					failed[i] = fmt.Errorf("searching %s: %w", examples[i].Name, err)
+					continue
+				}
+				outcomes[i] = Judge(labels, regions, img.Rect.Dx(), img.Rect.Dy())
 				outcomes[i].Example = examples[i]
 			}
 		})
@@ -151,4 +157,10 @@ func (r *SetResult) add(o Outcome) {
 		}
 	}
 	r.Count(wrong, firm)
+}
+
+// Outcome gives an outcome of the search for tattoos the form of the others, to be shown.
+func (o TattooOutcome) Outcome() Outcome {
+	return Outcome{Example: Example{Name: o.Case.Name, Sets: []string{o.Case.Set}, Free: true, make: o.Case.Picture},
+		Labels: o.Labels, Regions: o.Regions, Overlap: o.Met, Covered: o.Hidden, False: o.False}
 }

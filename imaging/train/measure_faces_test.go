@@ -86,8 +86,8 @@ func TestMeasureOnRealPictures(t *testing.T) {
 		t.Fatal(err)
 	}
 	examples = examples[:2] // whole faces, as they are
-	outcomes, err := Run(context.Background(), examples, func(img image.Image) []imaging.Region {
-		return imaging.DetectImage(img)
+	outcomes, err := Run(context.Background(), examples, func(img image.Image) ([]imaging.Region, error) {
+		return imaging.DetectImage(img), nil
 	})
 	if err != nil {
 		t.Fatal(err)

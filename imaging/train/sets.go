@@ -88,9 +88,10 @@ func FaceExamples(root string, part Part, perSet int) ([]Example, error) {
 		if err != nil {
 			return nil, err
 		}
+		more = slices.DeleteFunc(more, func(e Example) bool { return Peopled(e.Name) })
 		examples = append(examples, sample(more, perSet)...)
 	}
-	return examples, nil
+	return append(examples, realExamples(root, part)...), nil
 }
 
 // boxOf rounds a labelled rectangle outwards and clips it to a picture of w × h.
@@ -193,14 +194,11 @@ func toneExamples(root string, part Part) ([]Example, error) {
 	return all, nil
 }
 
-// freeExamples are the pictures of a set without faces: those with people are left out.
+// freeExamples are the pictures of a set, taken to show nothing that is looked for.
 func freeExamples(root, set string, part Part) ([]Example, error) {
 	files, err := pictures(root, set, part)
 	var all []Example
 	for _, file := range files {
-		if Peopled(file) {
-			continue
-		}
 		all = append(all, Example{Name: file, Sets: []string{"false/" + path.Base(set)}, Free: true,
 			make: func() (*image.RGBA, []imaging.Box, error) {
 				img, err := load(root, file)

@@ -89,7 +89,7 @@ func plainData(t *testing.T) string {
 }
 
 // findRed finds what is red, as one box.
-func findRed(img image.Image) []imaging.Region {
+func findRed(img image.Image) ([]imaging.Region, error) {
 	m := img.(*image.RGBA)
 	var box image.Rectangle
 	for y := range m.Rect.Dy() {
@@ -100,8 +100,8 @@ func findRed(img image.Image) []imaging.Region {
 		}
 	}
 	if box.Empty() {
-		return nil
+		return nil, nil
 	}
 	return []imaging.Region{{Kind: imaging.KindFace, Score: 0.9,
-		Box: imaging.Box{X0: box.Min.X, Y0: box.Min.Y, X1: box.Max.X, Y1: box.Max.Y}}}
+		Box: imaging.Box{X0: box.Min.X, Y0: box.Min.Y, X1: box.Max.X, Y1: box.Max.Y}}}, nil
 }

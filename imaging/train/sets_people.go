@@ -1,8 +1,15 @@
 package train
 
 import (
+	"image"
+	"maps"
+	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/clinivault/clinivault/imaging"
 )
 
 // peopled are the pictures of negatives/general in which a person, or a picture of one, was seen by eye, however
@@ -21,9 +28,37 @@ var peopled = func() map[string]bool {
 	return names
 }()
 
-// Peopled tells whether a picture of the negative sets shows, or may show, a person: those of negatives/clothes
-// and negatives/people nearly all do, face included.
+// clinicalFaces are the only faces seen by eye in wounds/medetec: one child, in profile, the eyes blanked by the
+// publisher. What is left from ear to nose and from brow to chin, in pixels.
+var clinicalFaces = map[string]imaging.Box{
+	"pressure-ulcer-on-neck-001.jpg": {X0: 230, Y0: 20, X1: 440, Y1: 290},
+	"pressure-ulcer-on-neck-003.jpg": {X0: 230, Y0: 20, X1: 490, Y1: 400},
+	"pressure-ulcer-on-neck-004.jpg": {X0: 230, Y0: 20, X1: 490, Y1: 400},
+}
+
+// realExamples are the clinicalFaces.
+func realExamples(root string, part Part) []Example {
+	var all []Example
+	for _, name := range slices.Sorted(maps.Keys(clinicalFaces)) {
+		file := "wounds/medetec/pressure-ulcer-images-a/" + name
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(file))); err != nil || PartOf("wounds/medetec", file) != part {
+			continue
+		}
+		all = append(all, Example{Name: file, Sets: []string{"real clinical"},
+			make: func() (*image.RGBA, []imaging.Box, error) {
+				img, err := load(root, file)
+				return img, []imaging.Box{clinicalFaces[name]}, err
+			}})
+	}
+	return all
+}
+
+// Peopled tells whether a picture of the negative sets or of the wounds shows, or may show, a person: those of
+// negatives/clothes and negatives/people nearly all do, face included.
 func Peopled(file string) bool {
+	if _, known := clinicalFaces[path.Base(file)]; known {
+		return true
+	}
 	if folder := path.Base(path.Dir(file)); folder == "clothes" || folder == "people" {
 		return true
 	}

@@ -34,7 +34,7 @@ func resultsOf(t *testing.T, root string, part Part, detect Detector) map[string
 
 func TestFaceExamplesOfAPlainFolder(t *testing.T) {
 	root := plainData(t)
-	none := func(image.Image) []imaging.Region { return nil }
+	none := func(image.Image) ([]imaging.Region, error) { return nil, nil }
 	for _, part := range []Part{Report, Tune} {
 		t.Run(string(part), func(t *testing.T) {
 			found, missed := resultsOf(t, root, part, findRed), resultsOf(t, root, part, none)
@@ -238,8 +238,13 @@ func TestRunStops(t *testing.T) {
 		t.Errorf("cancelled: got %v, want %v", err, context.Canceled)
 	}
 	failure := errors.New("no picture")
-	e := Example{make: func() (*image.RGBA, []imaging.Box, error) { return nil, nil, failure }}
+	e := Example{Name: "e", make: func() (*image.RGBA, []imaging.Box, error) { return nil, nil, failure }}
 	if _, err := Run(context.Background(), []Example{e}, findRed); !errors.Is(err, failure) {
 		t.Errorf("a picture that cannot be made: got %v, want %v", err, failure)
+	}
+	e.make = func() (*image.RGBA, []imaging.Box, error) { return image.NewRGBA(image.Rect(0, 0, 1, 1)), nil, nil }
+	broken := func(image.Image) ([]imaging.Region, error) { return nil, failure }
+	if _, err := Run(context.Background(), []Example{e}, broken); !errors.Is(err, failure) {
+		t.Errorf("a detector that fails: got %v, want %v", err, failure)
 	}
 }
