@@ -50,11 +50,12 @@ func eval(ctx context.Context, args []string, out io.Writer) error {
 	m.flagsOf(flags)
 	flags.IntVar(&m.cpu, "cpu", 0, "time the search of so many photographs of each size")
 	asJSON := flags.Bool("json", false, "print a line of JSON for each set")
+	asMarkdown := flags.Bool("markdown", false, "print a table of Markdown")
 	names, err := parseAnywhere(flags, args)
 	if err != nil {
 		return err
 	}
-	if len(names) != 2 {
+	if len(names) != 2 || *asJSON && *asMarkdown {
 		return fmt.Errorf("eval: name what to find and the folder of the data; %w", errUsage)
 	}
 	m.root = names[1]
@@ -63,8 +64,11 @@ func eval(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("eval: %w", err)
 	}
 	results = slices.DeleteFunc(results, func(r train.SetResult) bool { return !m.wants(r.Set) })
-	if *asJSON {
+	switch {
+	case *asJSON:
 		return printResults(out, results)
+	case *asMarkdown:
+		return train.WriteMarkdown(out, results)
 	}
 	return train.WriteTable(out, results)
 }

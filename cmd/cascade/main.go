@@ -20,8 +20,8 @@ const usage = `cascade learns, measures and shows the detectors of faces, tattoo
 
   cascade train face|eye|mouth|half|tattoo [--out FILE] [--checkpoint FILE] [--seed N] [--sample N] [--trees N] DATA
                                      learn a cascade; with a checkpoint, an ended run goes on
-  cascade eval face|tattoo|text [--part report|tune|train] [--set PREFIX] [--sample N] [--cpu N] [--json]
-               [--drawings FILE] DATA
+  cascade eval face|tattoo|text [--part report|tune|train] [--set PREFIX] [--sample N] [--cpu N]
+               [--drawings FILE] [--json|--markdown] DATA
                                      found, covered and false boxes of each set, with 95 % intervals
   cascade show FILE ... --out DIR    draw the proposed boxes on pictures
   cascade show --sheet misses|false|all [--kind K] [--set PREFIX] [--part P] [--sample N] [--most N] --out DIR DATA

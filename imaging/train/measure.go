@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -95,31 +96,68 @@ func Wilson(k, n int) (lo, hi float64) {
 	return max(0, (middle-half)/scale), min(1, (middle+half)/scale)
 }
 
-// WriteTable prints results as aligned columns: found and covered in per cent with their intervals, false boxes
-// per picture with theirs, processor milliseconds per picture.
+// columns are the heads of a table of results.
+var columns = []string{"set", "of", "found", "95 %", "overlap", "covered", "95 %", "pictures", "false/picture", "95 %", "firm", "CPU ms"}
+
+// cells prints a result: found, overlap and covered in per cent, false boxes per picture, processor milliseconds
+// per picture, "-" for what was not measured.
+func (r SetResult) cells() []string {
+	cells := slices.Repeat([]string{"-"}, len(columns))
+	cells[0] = r.Set
+	if r.Of > 0 {
+		lo, hi := r.Interval()
+		clo, chi := r.CoversInterval()
+		cells[1], cells[2], cells[3] = fmt.Sprint(r.Of), percent(r.Recall()), span(lo, hi)
+		cells[5], cells[6] = percent(r.Covers()), span(clo, chi)
+		if r.Kind == imaging.KindFace {
+			cells[4] = percent(ratio(r.Overlap, r.Of))
+		}
+	}
+	if r.Pictures > 0 {
+		lo, hi := r.FalseInterval()
+		cells[7], cells[8] = fmt.Sprint(r.Pictures), fmt.Sprintf("%.2f", r.FalsePerPicture())
+		cells[9] = fmt.Sprintf("%.2f–%.2f", lo, hi)
+		cells[10] = fmt.Sprintf("%.2f", ratio(r.FalseFirm, r.Pictures))
+	}
+	if r.CPU > 0 {
+		cells[11] = fmt.Sprint(r.CPUPerPicture().Milliseconds())
+	}
+	return cells
+}
+
+// WriteTable prints results as aligned columns, with their notes.
 func WriteTable(w io.Writer, results []SetResult) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "set\tof\tfound\t95 %\toverlap\tcovered\t95 %\tpictures\tfalse/picture\t95 %\tfirm\tCPU ms\t")
+	fmt.Fprintln(t, strings.Join(columns, "\t")+"\t")
 	for _, r := range results {
-		cells := []string{r.Set, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", r.Note}
-		if r.Of > 0 {
-			lo, hi := r.Interval()
-			clo, chi := r.CoversInterval()
-			cells[1], cells[2], cells[3] = fmt.Sprint(r.Of), percent(r.Recall()), span(lo, hi)
-			cells[4], cells[5], cells[6] = percent(ratio(r.Overlap, r.Of)), percent(r.Covers()), span(clo, chi)
-		}
-		if r.Pictures > 0 {
-			lo, hi := r.FalseInterval()
-			cells[7], cells[8] = fmt.Sprint(r.Pictures), fmt.Sprintf("%.2f", r.FalsePerPicture())
-			cells[9] = fmt.Sprintf("%.2f–%.2f", lo, hi)
-			cells[10] = fmt.Sprintf("%.2f", ratio(r.FalseFirm, r.Pictures))
-		}
-		if r.CPU > 0 {
-			cells[11] = fmt.Sprint(r.CPUPerPicture().Milliseconds())
-		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
+		fmt.Fprintln(t, strings.Join(append(r.cells(), r.Note), "\t"))
 	}
 	return t.Flush()
+}
+
+// WriteMarkdown prints results as a table of Markdown, without the columns in which nothing was measured.
+func WriteMarkdown(w io.Writer, results []SetResult) error {
+	rows := [][]string{columns, slices.Repeat([]string{"---"}, len(columns))}
+	used := make([]bool, len(columns))
+	for _, r := range results {
+		cells := r.cells()
+		rows = append(rows, cells)
+		for i, c := range cells {
+			used[i] = used[i] || c != "-"
+		}
+	}
+	for _, row := range rows {
+		var kept []string
+		for i, c := range row {
+			if used[i] {
+				kept = append(kept, c)
+			}
+		}
+		if _, err := fmt.Fprintf(w, "| %s |\n", strings.Join(kept, " | ")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.1f", 100*share) }
