@@ -71,6 +71,8 @@ var deeds = map[string]string{
 	"sweep":                  "cleared away what was left over",
 	"vault.health":           "looked at the state of the parts",
 	"detection.labels":       "looked at what detection finds and misses",
+	"detection.learn":        "had detectors learn from reviewed photos",
+	"photo.learn":            "opened a reviewed photo for detectors to learn from",
 }
 
 // field is one raw field of an event.

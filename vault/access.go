@@ -78,6 +78,8 @@ const (
 	actSweep           act = "sweep"
 	actReadHealth      act = "vault.health"
 	actLabels          act = "detection.labels"
+	actLessons         act = "detection.learn"
+	actLesson          act = "photo.learn"
 )
 
 // The objects of most acts.
@@ -169,6 +171,8 @@ var rights = map[act][]grant{
 	actSweep:           {{toJob, anything}, {toOperator, anything}},
 	actReadHealth:      {{RoleAdmin, anything}, {toOperator, anything}},
 	actLabels:          {{RoleAdmin, anything}, {toOperator, anything}},
+	actLessons:         {{toOperator, anything}},
+	actLesson:          {{toOperator, learnable}},
 }
 
 // decide is the one place where access is decided. It reads the session, the person's roles, the care team and the

@@ -70,12 +70,9 @@ const maxMonths = 1200
 // ErrDenied.
 func (v *Vault) Labels(ctx context.Context, a Actor, months int) (Labels, error) {
 	var out Labels
-	err := v.do(ctx, a, actLabels, object{Kind: "vault"}, func(t *tx) error {
-		if months < 0 || months > maxMonths {
-			return ErrInvalid
-		}
-		if now := Time(t.now).Std(); months > 0 {
-			out.Since = TimeOf(time.Date(now.Year(), now.Month()-time.Month(months-1), 1, 0, 0, 0, 0, time.UTC))
+	err := v.do(ctx, a, actLabels, object{Kind: "vault"}, func(t *tx) (err error) {
+		if out.Since, err = t.since(months); err != nil {
+			return err
 		}
 		photos, err := labelled(ctx, t, out.Since)
 		if err != nil {
@@ -92,6 +89,18 @@ func (v *Vault) Labels(ctx context.Context, a Actor, months int) (Labels, error)
 		return Labels{}, err
 	}
 	return out, nil
+}
+
+// since is when the last months began, this calendar month included; zero, which is always, for 0 months.
+func (t *tx) since(months int) (Time, error) {
+	if months < 0 || months > maxMonths {
+		return 0, ErrInvalid
+	}
+	if months == 0 {
+		return 0, nil
+	}
+	now := Time(t.now).Std()
+	return TimeOf(time.Date(now.Year(), now.Month()-time.Month(months-1), 1, 0, 0, 0, 0, time.UTC)), nil
 }
 
 // labelledPhoto is an approved photo with what was proposed and what was covered.

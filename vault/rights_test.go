@@ -151,6 +151,10 @@ var operations = []operation{
 	{"LeaveCareTeam", "ao", "", func(ctx context.Context, s scene, a vault.Actor) error {
 		return s.v.LeaveCareTeam(ctx, a, s.patient, "nobody")
 	}},
+	{"Lessons", "o", "", func(ctx context.Context, s scene, a vault.Actor) error {
+		_, err := s.v.Lessons(ctx, a, 0, func(vault.Lesson) error { return nil })
+		return err
+	}},
 	{"MyCaptures", "cx", "", func(ctx context.Context, s scene, a vault.Actor) error {
 		_, err := s.v.MyCaptures(ctx, a, 10)
 		return err

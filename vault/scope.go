@@ -61,6 +61,18 @@ func approved(ctx context.Context, t *tx, _ Actor, on *object) error {
 	return holds(ctx, t, `SELECT count(*) FROM photos WHERE id = $1 AND state = 'approved'`, on.Photo)
 }
 
+// learnable: the photo is released now, and the patient allows the record.
+func learnable(ctx context.Context, t *tx, a Actor, on *object) error {
+	if err := approved(ctx, t, a, on); err != nil {
+		return err
+	}
+	consent, err := consentOf(ctx, t, on.Photo)
+	if err == nil && !consent.Record {
+		err = ErrNotFound
+	}
+	return err
+}
+
 // hasApproved: the patient has a released photo.
 func hasApproved(ctx context.Context, t *tx, _ Actor, on *object) error {
 	return holds(ctx, t, `SELECT count(*) FROM photos WHERE patient = $1 AND state = 'approved'`, on.Patient)
