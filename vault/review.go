@@ -26,7 +26,7 @@ type ApprovedRegion struct {
 	Box  imaging.Box
 }
 
-const maxRegions = 200
+const maxRegions = imaging.MaxRegions // as many as detectors propose
 
 // reviewing is what a decision on a photo rests on.
 type reviewing struct {
@@ -115,7 +115,7 @@ func (r *reviewing) decided(ctx context.Context, t *tx, drawn []ApprovedRegion) 
 		return nil, err
 	}
 	if len(drawn) > maxRegions {
-		return nil, say(ErrInvalid, "A photo can have at most 200 regions.")
+		return nil, say(ErrInvalid, fmt.Sprintf("A photo can have at most %d regions.", maxRegions))
 	}
 	var out []Region
 	used := map[RegionID]bool{}

@@ -141,7 +141,7 @@ func TestApproveRefuses(t *testing.T) {
 		{"unknown kind", w.reviewer, vault.Approval{Version: p.Version, Regions: region("nose", 0, 0, 10, 10)}, vault.ErrInvalid},
 		{"unknown region", w.reviewer, vault.Approval{Version: p.Version, Regions: []vault.ApprovedRegion{
 			{ID: "another's", Kind: "face", Box: drawnBox}}}, vault.ErrInvalid},
-		{"too many", w.reviewer, vault.Approval{Version: p.Version, Regions: slices.Repeat(region("face", 0, 0, 9, 9), 201)}, vault.ErrInvalid},
+		{"too many", w.reviewer, vault.Approval{Version: p.Version, Regions: slices.Repeat(region("face", 0, 0, 9, 9), imaging.MaxRegions+1)}, vault.ErrInvalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := w.V.Approve(t.Context(), c.actor, id, c.approval)
