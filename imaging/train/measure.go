@@ -19,6 +19,7 @@ type SetResult struct {
 	Kind    imaging.Kind `json:"kind"`
 	Of      int          `json:"of"`      // labelled objects
 	Found   int          `json:"found"`   // of those, how many a region met
+	Firm    int          `json:"firm"`    // of those, how many a region met that scores imaging.FaintScore or more
 	Overlap int          `json:"overlap"` // of those, how many by the overlap of the boxes alone
 	Covered int          `json:"covered"` // of those, how many a region would hide; the set's measure says what that takes
 
@@ -97,7 +98,8 @@ func Wilson(k, n int) (lo, hi float64) {
 }
 
 // columns are the heads of a table of results.
-var columns = []string{"set", "of", "found", "95 %", "overlap", "covered", "95 %", "pictures", "false/picture", "95 %", "firm", "CPU ms"}
+var columns = []string{"set", "of", "found", "95 %", "firmly", "overlap", "covered", "95 %",
+	"pictures", "false/picture", "95 %", "firm ones", "CPU ms"}
 
 // cells prints a result: found, overlap and covered in per cent, false boxes per picture, processor milliseconds
 // per picture, "-" for what was not measured.
@@ -108,19 +110,19 @@ func (r SetResult) cells() []string {
 		lo, hi := r.Interval()
 		clo, chi := r.CoversInterval()
 		cells[1], cells[2], cells[3] = fmt.Sprint(r.Of), percent(r.Recall()), span(lo, hi)
-		cells[5], cells[6] = percent(r.Covers()), span(clo, chi)
-		if r.Kind == imaging.KindFace {
-			cells[4] = percent(ratio(r.Overlap, r.Of))
+		cells[6], cells[7] = percent(r.Covers()), span(clo, chi)
+		if r.Kind != imaging.KindTattoo { // whose measure knows neither
+			cells[4], cells[5] = percent(ratio(r.Firm, r.Of)), percent(ratio(r.Overlap, r.Of))
 		}
 	}
 	if r.Pictures > 0 {
 		lo, hi := r.FalseInterval()
-		cells[7], cells[8] = fmt.Sprint(r.Pictures), fmt.Sprintf("%.2f", r.FalsePerPicture())
-		cells[9] = fmt.Sprintf("%.2f–%.2f", lo, hi)
-		cells[10] = fmt.Sprintf("%.2f", ratio(r.FalseFirm, r.Pictures))
+		cells[8], cells[9] = fmt.Sprint(r.Pictures), fmt.Sprintf("%.2f", r.FalsePerPicture())
+		cells[10] = fmt.Sprintf("%.2f–%.2f", lo, hi)
+		cells[11] = fmt.Sprintf("%.2f", ratio(r.FalseFirm, r.Pictures))
 	}
 	if r.CPU > 0 {
-		cells[11] = fmt.Sprint(r.CPUPerPicture().Milliseconds())
+		cells[12] = fmt.Sprint(r.CPUPerPicture().Milliseconds())
 	}
 	return cells
 }

@@ -28,6 +28,7 @@ type Outcome struct {
 	Regions []imaging.Region
 	Overlap []bool // for each label: some box overlaps it
 	Covered []bool // for each label: some margin hides it and not much else
+	Firm    []bool // for each label: found by a region of imaging.FaintScore or more
 	False   []bool // for each region: it met no label
 }
 
@@ -39,7 +40,8 @@ func (o Outcome) Found(i int) bool { return o.Overlap[i] || o.Covered[i] }
 // size. A region that meets none, and does not have its middle inside one, is false.
 func Judge(labels []imaging.Box, regions []imaging.Region, w, h int) Outcome {
 	o := Outcome{Labels: labels, Regions: regions,
-		Overlap: make([]bool, len(labels)), Covered: make([]bool, len(labels)), False: make([]bool, len(regions))}
+		Overlap: make([]bool, len(labels)), Covered: make([]bool, len(labels)), Firm: make([]bool, len(labels)),
+		False: make([]bool, len(regions))}
 	for j, r := range regions {
 		o.False[j] = true
 		margin := imaging.Margin(r, w, h)
@@ -52,6 +54,7 @@ func Judge(labels []imaging.Box, regions []imaging.Region, w, h int) Outcome {
 			}
 			o.Overlap[i] = o.Overlap[i] || overlaps
 			o.Covered[i] = o.Covered[i] || covers
+			o.Firm[i] = o.Firm[i] || (overlaps || covers) && r.Score >= imaging.FaintScore
 			x, y := (r.Box.X0+r.Box.X1)/2, (r.Box.Y0+r.Box.Y1)/2
 			if overlaps || covers || (x >= l.X0 && x < l.X1 && y >= l.Y0 && y < l.Y1) {
 				o.False[j] = false
@@ -143,6 +146,9 @@ func (r *SetResult) add(o Outcome) {
 		if o.Covered[i] {
 			r.Covered++
 		}
+		if o.Firm[i] {
+			r.Firm++
+		}
 	}
 	if !o.Example.Free {
 		return
@@ -162,5 +168,5 @@ func (r *SetResult) add(o Outcome) {
 // Outcome gives an outcome of the search for tattoos the form of the others, to be shown.
 func (o TattooOutcome) Outcome() Outcome {
 	return Outcome{Example: Example{Name: o.Case.Name, Sets: []string{o.Case.Set}, Free: true, make: o.Case.Picture},
-		Labels: o.Labels, Regions: o.Regions, Overlap: o.Met, Covered: o.Hidden, False: o.False}
+		Labels: o.Labels, Regions: o.Regions, Overlap: o.Met, Covered: o.Hidden, Firm: o.Met, False: o.False}
 }
