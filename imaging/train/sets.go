@@ -177,7 +177,7 @@ func toneExamples(root string, part Part) ([]Example, error) {
 		if PartOf("faces/tones", f.file) != part {
 			continue
 		}
-		sets := []string{"tones", "tones/" + f.group}
+		sets := []string{"tones", "tones/" + f.group, "age/" + f.ages()}
 		if f.age <= 2 {
 			sets = []string{"infants"}
 		}

@@ -105,6 +105,19 @@ type toned struct {
 	group string
 }
 
+// ages names the span of years that an age is in.
+func (f toned) ages() string {
+	switch {
+	case f.age <= 2:
+		return "0 to 2"
+	case f.age <= 12:
+		return "3 to 12"
+	case f.age < 60:
+		return "13 to 59"
+	}
+	return "60 and more"
+}
+
 // toneGroups are the group codes of the set.
 var toneGroups = []string{"white", "black", "asian", "indian", "other"}
 

@@ -231,6 +231,32 @@ func TestBrokenData(t *testing.T) {
 	}
 }
 
+func TestToneExamples(t *testing.T) {
+	examples, err := toneExamples(plainData(t), Report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	infants, others := 0, 0
+	for _, e := range examples {
+		if e.Sets[0] == "infants" {
+			infants++
+			continue
+		}
+		others++
+		if len(e.Sets) != 3 || e.Sets[0] != "tones" || !strings.HasPrefix(e.Sets[1], "tones/") || e.Sets[2] != "age/3 to 12" {
+			t.Errorf("%s: got sets %v, want tones, a group and age/3 to 12", e.Name, e.Sets)
+		}
+	}
+	if infants == 0 || others == 0 {
+		t.Errorf("got %d infants and %d others, want both", infants, others)
+	}
+	for age, want := range map[int]string{0: "0 to 2", 2: "0 to 2", 3: "3 to 12", 13: "13 to 59", 59: "13 to 59", 60: "60 and more"} {
+		if got := (toned{age: age}).ages(); got != want {
+			t.Errorf("age %d: got %q, want %q", age, got, want)
+		}
+	}
+}
+
 func TestRunStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
