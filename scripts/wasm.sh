@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 out=api/web/static/wasm
 mkdir -p "$out"
 if [ -e "$out/capture.wasm" ] &&
-  [ -z "$(find cmd/capture-wasm vault/seal go.mod -newer "$out/capture.wasm" -name '*.*' ! -name '*_test.go' -print -quit)" ]; then
+  [ -z "$(find cmd/capture-wasm vault/seal imaging go.mod -newer "$out/capture.wasm" -type f ! -name '*_test.go' ! -name '*.md' ! -path 'imaging/train/*' -print -quit)" ]; then
   exit 0
 fi
 GOOS=js GOARCH=wasm go build -trimpath -ldflags='-s -w' -o "$out/capture.wasm.new" ./cmd/capture-wasm

@@ -1,16 +1,20 @@
 //go:build js && wasm
 
 // Command capture-wasm is the part of the capture page that JavaScript cannot do by itself: it wraps the key of a capture to
-// the vault's intake key, seals the capture's facts, and checks the vault's receipts.
+// the vault's intake key, seals the capture's facts, checks the vault's receipts, and says before the shutter where a face or a
+// tattoo is in view.
 //
 // It guards the photo from the device it is taken on. The page asks for a header and a key, seals the picture with the key in
 // WebCrypto and forgets it; what is then queued can be opened by the vault alone. After the upload the page asks here
 // whether the receipt is really the vault's, and only then drops its sealed copy.
 //
-// It offers two functions on globalThis.clinivault:
+// A frame for preview is looked at with the detectors of the vault, in fewer views; its pixels are cleared afterwards.
+//
+// It offers three functions on globalThis.clinivault:
 //
 //	newCaptureHeader(intakeKeyBase64, epoch, factsJSON) → {header: Uint8Array, key: Uint8Array} or {error: string}
 //	verifyReceipt(publicKeyBase64, receiptJSON) → true or {error: string}
+//	preview(rgba, width, height) → {regions: [{kind, score, faint, x0, y0, x1, y1}]} in the frame's pixels, or {error: string}
 package main
 
 import (
@@ -41,6 +45,13 @@ func main() {
 			return failure(err)
 		}
 		return true
+	}))
+	api.Set("preview", js.FuncOf(func(_ js.Value, args []js.Value) any {
+		found, err := preview(args)
+		if err != nil {
+			return failure(err)
+		}
+		return found
 	}))
 	js.Global().Set("clinivault", api)
 	select {} // the functions stay callable until the page goes

@@ -7,7 +7,10 @@
  * @property {(intakeKeyBase64: string, epoch: number, factsJSON: string) => { header: Uint8Array, key: Uint8Array }} newCaptureHeader
  *   throws with a sentence when the facts or the intake key are not acceptable
  * @property {(publicKeyBase64: string, receiptJSON: string) => void} verifyReceipt throws unless the key signed the receipt
+ * @property {(rgba: Uint8ClampedArray, width: number, height: number) => Seen[]} preview
+ *   what the detectors see on a small upright frame, in its pixels; seeing nothing means nothing
  */
+/** @typedef {{ kind: 'face' | 'tattoo', score: number, faint: boolean, x0: number, y0: number, x1: number, y1: number }} Seen */
 
 /** The page cannot seal, and so must not take a photo. The message says what to do. */
 export class ModuleMissing extends Error {
@@ -82,6 +85,9 @@ export function wrap(raw, ended) {
     },
     verifyReceipt(key, receipt) {
       if (call('verifyReceipt', [key, receipt]) !== true) throw new Error('the receipt does not verify');
+    },
+    preview(rgba, width, height) {
+      return call('preview', [rgba, width, height]).regions;
     },
   };
 }
