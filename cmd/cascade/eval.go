@@ -113,6 +113,9 @@ func (m measuring) outcomes(ctx context.Context, kind imaging.Kind) ([]train.Out
 	case imaging.KindFace:
 		examples, err = train.FaceExamples(m.root, m.part, m.sample)
 		detect = detectFaces
+	case imaging.KindText:
+		examples, err = train.TextExamples(m.root, m.part, m.sample)
+		detect = imaging.DetectText
 	default:
 		return nil, fmt.Errorf("there is no measure of that kind; %w", errUsage)
 	}

@@ -220,3 +220,32 @@ func decode(t *testing.T, name string) image.Image {
 	}
 	return m
 }
+
+func TestEvalOfEachKind(t *testing.T) {
+	root := realData(t)
+	for _, c := range []struct{ kind, set, want string }{
+		{"text", "mark", "mark"},
+		{"tattoo", "tattoo/studio", "tattoo/studio photos"},
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			var out bytes.Buffer
+			args := []string{"eval", c.kind, "--set", c.set, "--sample", "3", "--json", "--drawings", "", root}
+			if err := command(context.Background(), args, &out); err != nil {
+				t.Fatal(err)
+			}
+			var r result
+			if err := json.NewDecoder(&out).Decode(&r); err != nil {
+				t.Fatal(err)
+			}
+			if r.Set != c.want || r.Of != 3 || string(r.Kind) != c.kind || r.Found == 0 {
+				t.Errorf("three of %s: got %+v, want one found at least", c.set, r)
+			}
+			var sheet bytes.Buffer
+			err := command(context.Background(), []string{"show", "--sheet", "all", "--kind", c.kind, "--set", c.set, "--sample", "1",
+				"--drawings", "", "--out", t.TempDir(), root}, &sheet)
+			if err != nil || !strings.HasPrefix(sheet.String(), "1 of 1 pictures") {
+				t.Errorf("a sheet of one picture: got %v and %q", err, sheet.String())
+			}
+		})
+	}
+}

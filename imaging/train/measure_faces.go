@@ -7,6 +7,7 @@ import (
 	"image"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/clinivault/clinivault/imaging"
@@ -112,6 +113,9 @@ func Run(ctx context.Context, examples []Example, detect Detector) ([]Outcome, e
 	return outcomes, nil
 }
 
+// falseSets begin the names of the sets that count false boxes alone; the others count labels.
+const falseSets = "false/"
+
 // Tally adds outcomes up into one result for each set they name, by name. False boxes count in pictures of Free examples only: the others
 // may show what nobody labelled.
 func Tally(kind imaging.Kind, part Part, outcomes []Outcome) []SetResult {
@@ -135,6 +139,10 @@ func Tally(kind imaging.Kind, part Part, outcomes []Outcome) []SetResult {
 }
 
 func (r *SetResult) add(o Outcome) {
+	if strings.HasPrefix(r.Set, falseSets) {
+		r.addFalse(o)
+		return
+	}
 	for i := range o.Labels {
 		r.Of++
 		if o.Found(i) {
@@ -150,6 +158,10 @@ func (r *SetResult) add(o Outcome) {
 			r.Firm++
 		}
 	}
+}
+
+// addFalse counts one picture.
+func (r *SetResult) addFalse(o Outcome) {
 	if !o.Example.Free {
 		return
 	}
