@@ -116,8 +116,8 @@ func Run(ctx context.Context, examples []Example, detect Detector) ([]Outcome, e
 // falseSets begin the names of the sets that count false boxes alone; the others count labels.
 const falseSets = "false/"
 
-// Tally adds outcomes up into one result for each set they name, by name. False boxes count in pictures of Free examples only: the others
-// may show what nobody labelled.
+// Tally adds outcomes up into one result for each set they name, in the order of the names. False boxes count in
+// pictures of Free examples only: the others may show what nobody labelled.
 func Tally(kind imaging.Kind, part Part, outcomes []Outcome) []SetResult {
 	results := map[string]*SetResult{}
 	for _, o := range outcomes {
