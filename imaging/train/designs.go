@@ -30,16 +30,19 @@ type designs struct {
 	paths []string // path data in a square of span
 	span  float64
 	fonts []*opentype.Font
+	floor floor
 }
 
 // iconPath finds the path of an icon that consists of a single one.
 var iconPath = regexp.MustCompile(`^<path fill="currentColor" (?:fill-rule="evenodd" )?d="([^"]*)"/>$`)
 
 // newDesigns reads the drawings of a file in Iconify's format; without a file there are ornaments and lettering only.
-// The drawings are divided in the order of their names: those whose number leaves remainder 0 by 5 are for Report, the
-// others for Train.
+// The drawings are divided in the order of their names: of ten, eight are for Train, one for Tune and one for Report.
 func newDesigns(file string, part Part) (*designs, error) {
-	d := &designs{span: 512}
+	d := &designs{span: 512, floor: plainFloor}
+	if part == Train {
+		d.floor = faintFloor
+	}
 	for _, ttf := range [][]byte{goregular.TTF, goitalic.TTF, gobold.TTF, gomediumitalic.TTF, gosmallcapsitalic.TTF, gomonobold.TTF} {
 		f, err := opentype.Parse(ttf)
 		if err != nil {
@@ -66,7 +69,7 @@ func newDesigns(file string, part Part) (*designs, error) {
 	}
 	slices.Sort(names)
 	for i, name := range names {
-		if m := iconPath.FindStringSubmatch(set.Icons[name].Body); m != nil && (i%5 == 0) == (part == Report) {
+		if m := iconPath.FindStringSubmatch(set.Icons[name].Body); m != nil && partOfDrawing(i) == part {
 			d.paths = append(d.paths, m[1])
 		}
 	}
@@ -74,6 +77,16 @@ func newDesigns(file string, part Part) (*designs, error) {
 		return nil, fmt.Errorf("reading drawings: none in %s", file)
 	}
 	return d, nil
+}
+
+func partOfDrawing(i int) Part {
+	switch i % 10 {
+	case 0:
+		return Tune
+	case 5:
+		return Report
+	}
+	return Train
 }
 
 // mask is how much ink there is, 0 to 1, row by row.

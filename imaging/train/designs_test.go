@@ -96,8 +96,8 @@ func TestDesignsAreDivided(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(train.paths) != 12 || len(report.paths) != 3 {
-		t.Errorf("got %d drawings to train on and %d to report, want 12 and 3", len(train.paths), len(report.paths))
+	if len(train.paths) != 12 || len(report.paths) != 1 {
+		t.Errorf("got %d drawings to train on and %d to report, want 12 and 1", len(train.paths), len(report.paths))
 	}
 	for _, p := range report.paths {
 		for _, q := range train.paths {

@@ -129,11 +129,14 @@ func (r rect) cut(o rect) rect {
 	return rect{max(r.x0, o.x0), max(r.y0, o.y0), min(r.x1, o.x1), min(r.y1, o.y1)}
 }
 
-// The floors of a synthetic tattoo: its longer side in pixels, and by how many grey levels its ink differs from the
-// skin in the mean. Under them people do not see one either.
-const (
-	leastTattoo   = 40
-	leastContrast = 22
+// floor is what a synthetic tattoo must have at least: its longer side in pixels, and by how many grey levels its ink
+// differs from the skin in the mean.
+type floor struct{ side, contrast float64 }
+
+// Under plainFloor people hardly see a tattoo: what is measured lies above it. What is learned from may be fainter.
+var (
+	plainFloor = floor{40, 22}
+	faintFloor = floor{34, 14}
 )
 
 // tattoo draws a made-up tattoo on the skin of img, in place, and gives its box. It reports false when there is no place,
@@ -141,11 +144,11 @@ const (
 func (d *designs) tattoo(img *image.RGBA, skin *skinMap, r *rand.Rand) (rect, bool) {
 	m := d.draw(r).trim()
 	most := 0.6 * float64(min(img.Rect.Dx(), img.Rect.Dy()))
-	if most < leastTattoo {
+	if most < d.floor.side {
 		return rect{}, false
 	}
 	for range 60 {
-		long := leastTattoo * math.Pow(most/leastTattoo, r.Float64())
+		long := d.floor.side * math.Pow(most/d.floor.side, r.Float64())
 		f := fit{turn: 2 * math.Pi * r.Float64(), bend: 0.5 * (2*r.Float64() - 1)}
 		f.scale = long / float64(max(m.w, m.h))
 		if m.w > 2*m.h || m.h > 2*m.w { // lettering and bands: readable, more or less
@@ -160,7 +163,7 @@ func (d *designs) tattoo(img *image.RGBA, skin *skinMap, r *rand.Rand) (rect, bo
 			continue
 		}
 		m, f.scale = m.shrink(f.scale)
-		return m.blend(img, f, newPalette(r))
+		return m.blend(img, f, newPalette(r), d.floor)
 	}
 	return rect{}, false
 }
@@ -233,7 +236,7 @@ type dab struct {
 }
 
 // blend multiplies the ink into the skin, which shines through with all of its texture.
-func (m *mask) blend(img *image.RGBA, f fit, p palette) (rect, bool) {
+func (m *mask) blend(img *image.RGBA, f fit, p palette, least floor) (rect, bool) {
 	w, h := f.size(m)
 	area := image.Rect(int(f.x-w/2), int(f.y-h/2), int(f.x+w/2)+1, int(f.y+h/2)+1).Intersect(img.Rect)
 	var dabs []dab
@@ -251,7 +254,7 @@ func (m *mask) blend(img *image.RGBA, f fit, p palette) (rect, bool) {
 			dabs = append(dabs, d)
 		}
 	}
-	box, ok := visible(img, dabs)
+	box, ok := visible(img, dabs, least)
 	if !ok {
 		return rect{}, false
 	}
@@ -282,8 +285,8 @@ func (p palette) at(x, y int) [3]float64 {
 	return p.inks[0]
 }
 
-// visible gives the box of the ink, and whether a person would see it.
-func visible(img *image.RGBA, dabs []dab) (rect, bool) {
+// visible gives the box of the ink, and whether it is above the floor.
+func visible(img *image.RGBA, dabs []dab, least floor) (rect, bool) {
 	box := rect{math.Inf(1), math.Inf(1), 0, 0}
 	difference, inked := 0.0, 0
 	for _, d := range dabs {
@@ -296,6 +299,6 @@ func visible(img *image.RGBA, dabs []dab) (rect, bool) {
 		}
 		box = rect{min(box.x0, float64(d.x)), min(box.y0, float64(d.y)), max(box.x1, float64(d.x+1)), max(box.y1, float64(d.y+1))}
 	}
-	return box, max(box.x1-box.x0, box.y1-box.y0) >= leastTattoo && inked >= 40 && float64(inked) >= 0.04*box.area() &&
-		difference >= leastContrast*float64(inked)
+	return box, max(box.x1-box.x0, box.y1-box.y0) >= least.side && inked >= 40 && float64(inked) >= 0.04*box.area() &&
+		difference >= least.contrast*float64(inked)
 }

@@ -90,7 +90,7 @@ func TestTattooIsDrawnOnSkin(t *testing.T) {
 			continue
 		}
 		drawn++
-		if max(box.x1-box.x0, box.y1-box.y0) < leastTattoo || box.x0 < 0 || box.y0 < 0 || box.x1 > 360 || box.y1 > 300 {
+		if max(box.x1-box.x0, box.y1-box.y0) < d.floor.side || box.x0 < 0 || box.y0 < 0 || box.x1 > 360 || box.y1 > 300 {
 			t.Errorf("%d: got box %v", i, box)
 		}
 		if changed.x1 > 0 && changed.cut(box) != changed {
@@ -129,7 +129,7 @@ func TestVisible(t *testing.T) {
 		{"dark and large", square(50, 1, 60), true}, {"small", square(20, 1, 60), false},
 		{"pale", square(50, 1, 170), false}, {"next to no ink", square(50, 0.1, 60), false}, {"none", nil, false},
 	} {
-		box, got := visible(img, c.dabs)
+		box, got := visible(img, c.dabs, plainFloor)
 		if got != c.want {
 			t.Errorf("%s: got %v", c.name, got)
 		}

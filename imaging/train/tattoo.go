@@ -14,10 +14,10 @@ import (
 type TattooConfig struct {
 	Config              // zero fields take the defaults of the tattoo cascade
 	Drawings     string // file of drawings, see Drawings; "" for lettering and ornaments alone
-	PhotoCopies  int    // how often each photo of a tattoo is varied; default 14
-	MadeUp       int    // synthetic scenes; default 2200
+	PhotoCopies  int    // how often each photo of a tattoo is varied; default 12
+	MadeUp       int    // synthetic scenes; default 2600
 	TilesOfScene int    // windows taken of each; default 6
-	MinePasses   int    // how often the negatives are gone through in a round at most; default 3
+	MinePasses   int    // how often the pictures without tattoos are gone through; default 4
 }
 
 func (cfg TattooConfig) orDefault() TattooConfig {
@@ -26,15 +26,15 @@ func (cfg TattooConfig) orDefault() TattooConfig {
 			*v = to
 		}
 	}
-	set(&cfg.PhotoCopies, 14)
-	set(&cfg.MadeUp, 2200)
+	set(&cfg.PhotoCopies, 12)
+	set(&cfg.MadeUp, 2600)
 	set(&cfg.TilesOfScene, 6)
-	set(&cfg.MinePasses, 3)
+	set(&cfg.MinePasses, 4)
 	set(&cfg.Depth, 5)
 	set(&cfg.Tests, 600)
-	set(&cfg.Negatives, 24000)
+	set(&cfg.Negatives, 40000)
 	if len(cfg.Rounds) == 0 {
-		cfg.Rounds = []int{30, 90, 200, 350, 500, 650}
+		cfg.Rounds = []int{30, 80, 150, 250, 380, 520, 650}
 	}
 	if cfg.Loss == 0 {
 		cfg.Loss = 0.12
@@ -200,41 +200,8 @@ func (d *tattooData) positives(ctx context.Context, copies, madeUp, each, worker
 	return append(photos, drawn...), err
 }
 
-// mine gives windows without a tattoo that c accepts, from the pictures without, from the photos beside their tattoos, and
-// from skin with what looks like ink. The pictures are varied in each pass after the first.
-func (d *tattooData) mine(ctx context.Context, c *Cascade, round, want, passes, workers int) ([]Patch, error) {
-	sources := append(append([]source(nil), d.without...), d.photos...)
-	var all []Patch
-	for pass := range passes {
-		share := 1 + 3*(want-len(all))/len(sources)/(passes-pass)
-		more, err := tiles(ctx, workers, len(sources), func(i int) ([]Patch, error) {
-			s, err := loadScene(d.root, sources[i].file, sources[i].tattoos)
-			if err != nil {
-				return nil, err
-			}
-			r := d.rng(4+uint64(round), uint64(pass*len(sources)+i))
-			if round+pass > 0 {
-				d.decoys(s, r)
-			}
-			if pass > 0 {
-				s = s.vary(r, 0.5, 1.3)
-			}
-			return s.mistakes(c, share, r), nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		if all = append(all, more...); len(all) >= want {
-			break
-		}
-	}
-	r := d.rng(3, uint64(round)<<32)
-	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return all[:min(want, len(all))], nil
-}
-
-// Tattoo learns the tattoo cascade from the pictures of the part Train below root, with thresholds set on those of the part
-// Tune.
+// Tattoo learns the tattoo cascade from the pictures below root: tattoos of the part Train; pictures without any of Train and
+// Tune, since the thresholds of the search are chosen by what it finds; soft thresholds by the tattoos of Tune.
 func Tattoo(ctx context.Context, root string, cfg TattooConfig) (*Cascade, error) {
 	cfg = cfg.orDefault()
 	if cfg.Workers <= 0 {
@@ -244,20 +211,23 @@ func Tattoo(ctx context.Context, root string, cfg TattooConfig) (*Cascade, error
 	if err != nil {
 		return nil, err
 	}
+	held, err := newTattooData(root, cfg.Drawings, Tune, cfg.Seed+1)
+	if err != nil {
+		return nil, err
+	}
+	data.without = append(data.without, held.without...)
 	positives, err := data.positives(ctx, cfg.PhotoCopies, cfg.MadeUp, cfg.TilesOfScene, cfg.Workers)
 	if err != nil {
 		return nil, fmt.Errorf("describing tattoos: %w", err)
 	}
 	if len(cfg.Held) == 0 {
-		held, err := newTattooData(root, cfg.Drawings, Tune, cfg.Seed+1)
-		if err != nil {
-			return nil, err
-		}
 		if cfg.Held, err = held.positives(ctx, 4, cfg.MadeUp/8, cfg.TilesOfScene, cfg.Workers); err != nil {
 			return nil, fmt.Errorf("describing held tattoos: %w", err)
 		}
 	}
-	return Learn(ctx, cfg.Config, positives, func(ctx context.Context, c *Cascade, round, want int) ([]Patch, error) {
-		return data.mine(ctx, c, round, want, cfg.MinePasses, cfg.Workers)
-	})
+	if len(cfg.Held) == 0 {
+		cfg.Held = positives
+	}
+	m := &tattooMiner{data: data, cfg: cfg}
+	return Learn(ctx, cfg.Config, positives, m.mine)
 }

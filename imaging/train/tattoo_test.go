@@ -221,7 +221,7 @@ func TestTattooLearnsFromLittle(t *testing.T) {
 	for i := range 10 {
 		s := scene{img: limb(220, 220, uint64(500+i))}
 		r := rand.New(rand.NewPCG(77, uint64(i)))
-		wrong += len(s.mistakes(c, 50, r))
+		wrong += len(s.mistakes(func(p *Patch) bool { _, ok := c.Score(p); return ok }, 50, r))
 		if box, ok := designs.tattoo(s.img, newSkinMap(s.img), r); ok {
 			s.tattoos = append(s.tattoos, box)
 			for _, p := range s.wantedTiles(10, r) {

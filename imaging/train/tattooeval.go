@@ -37,7 +37,7 @@ func (c TattooCase) Picture() (*image.RGBA, []imaging.Box, error) {
 
 // TattooCases lists the pictures on which tattoos are measured, those of one part: phone photos, studio photos,
 // made-up tattoos beside wounds, and pictures without any. Of each set at most perSet are kept; 0 keeps all. Drawings
-// is the file of drawings; the made-up tattoos of the parts Tune and Report use others than those of Train.
+// is the file of drawings, of which each part uses its own.
 func TattooCases(root, drawings string, part Part, perSet int) ([]TattooCase, error) {
 	var all []TattooCase
 	for _, set := range []string{"bivtatt", "studio"} {
@@ -72,11 +72,7 @@ func TattooCases(root, drawings string, part Part, perSet int) ([]TattooCase, er
 
 // madeUpCases draws one tattoo on each wound photo that shows enough skin.
 func madeUpCases(root, drawings string, part Part, grounds []string, perSet int) ([]TattooCase, error) {
-	lots := Report
-	if part == Train {
-		lots = Train
-	}
-	designs, err := newDesigns(drawings, lots)
+	designs, err := newDesigns(drawings, part)
 	if err != nil {
 		return nil, err
 	}

@@ -149,7 +149,7 @@ func recompressed(img *image.RGBA, quality int) *image.RGBA {
 	return rgbaOf(back)
 }
 
-// fits tells what a window is to the tattoos of a scene.
+// verdict is what a window is to the tattoos of a scene.
 type verdict int
 
 const (
@@ -205,8 +205,8 @@ func (s scene) wantedTiles(n int, r *rand.Rand) (tiles []Patch) {
 	return tiles
 }
 
-// mistakes describes the searched windows without a tattoo that c accepts: at most n, spread over the picture.
-func (s scene) mistakes(c *Cascade, n int, r *rand.Rand) (tiles []Patch) {
+// mistakes describes the searched windows without a tattoo that are accepted: at most n, spread over the picture.
+func (s scene) mistakes(accept func(*Patch) bool, n int, r *rand.Rand) (tiles []Patch) {
 	v := imaging.ViewTattoos(s.img)
 	windows := v.Windows()
 	r.Shuffle(len(windows), func(i, j int) { windows[i], windows[j] = windows[j], windows[i] })
@@ -217,7 +217,7 @@ func (s scene) mistakes(c *Cascade, n int, r *rand.Rand) (tiles []Patch) {
 		}
 		var p Patch
 		v.Tile(w, (*[imaging.TileSize]byte)(&p))
-		if _, ok := c.Score(&p); !ok {
+		if !accept(&p) {
 			continue
 		}
 		if tiles = append(tiles, p); len(tiles) == n {
