@@ -15,6 +15,8 @@ type FaceConfig struct {
 	HoldEvery int // each such face sets thresholds and is not learned from; default 8
 	Longest   int // side of the pictures that negatives are mined in; default 640
 	Sample    int // only each such picture is used: for a quick try; default 1
+
+	Reviewed []Reviewed // pictures of a site's own, beside those of the data
 }
 
 // Recipe gives the trees and rounds that the shipped cascade of a target was learned with.
@@ -58,8 +60,8 @@ func LearnFace(ctx context.Context, cfg FaceConfig, target Target, root string) 
 	if err != nil {
 		return nil, fmt.Errorf("reading negatives: %w", err)
 	}
-	faces = every(faces, cfg.Sample)
-	grounds = every(grounds, cfg.Sample)
+	faces = append(every(faces, cfg.Sample), reviewedFaces(cfg.Reviewed)...)
+	grounds = append(every(grounds, cfg.Sample), reviewedGrounds(cfg.Reviewed, cfg.Longest)...)
 	learned, held := examples(faces, target, cfg)
 	cfg.Held = held
 	m := miner{append(grounds, surroundings(faces, target, cfg)...), cfg.Seed, cfg.Workers}
