@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 	"api/uplink":       {},
 	"api/chart":        {"vault", "vault/seal", "imaging"},
 	"fixtures":         {},
-	"cmd/vaultd":       {"api", "api/web", "api/uplink", "api/chart", "vault", "imaging"},
+	"cmd/vaultd":       {"api", "api/web", "api/uplink", "api/chart", "vault", "imaging", "imaging/train"},
 	"cmd/capture":      {"api/uplink", "imaging", "vault/seal"},
 	"cmd/capture-wasm": {"imaging", "vault/seal"},
 	"cmd/cascade":      {"imaging", "imaging/train"},

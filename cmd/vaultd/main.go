@@ -34,6 +34,8 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
                                      check an exported log, offline
   vaultd labels --config FILE [--months N] [--json]
                                      what reviewers made of proposals: the site's miss rate
+  vaultd learn TARGET --config FILE --data DIR --out FILE [--months N] [--photos N]
+                                     learn a cascade (face, eye, mouth, half) from reviewed photos too
   vaultd strip IN OUT [--force]      write the picture alone; print as JSON what was removed
   vaultd redact IN OUT --region KIND:X0,Y0,X1,Y1 ... [--margin] [--force]
                 [--certificate FILE --key FILE]
@@ -98,6 +100,7 @@ var commands = map[string]func(ctx context.Context, args []string, out io.Writer
 	"inspect":          inspectCommand,
 	"detect":           detectCommand,
 	"labels":           labelsCommand,
+	"learn":            learnCommand,
 	"demo":             demoCommand,
 	"help":             helpCommand,
 	"-h":               helpCommand,

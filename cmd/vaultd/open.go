@@ -61,8 +61,7 @@ func (c *Config) openBlobs(ctx context.Context) (vault.Blobs, error) {
 var childCommand = []string{"/proc/self/exe", "child"}
 
 // openParts opens everything the configuration describes. beside is for the
-// operator's short commands, which may run next to the server and touch no
-// picture. An empty database gets its schema and the root key; an older SQLite
+// operator's commands, which may run next to the server. An empty database gets its schema and the root key; an older SQLite
 // database is brought up by the server; an older PostgreSQL waits for
 // `vaultd migrate`, since other nodes may be using it.
 func openParts(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*parts, error) {
@@ -86,10 +85,8 @@ func openParts(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*
 		return nil, fmt.Errorf("opening the object store: %w", err)
 	}
 	p := &parts{}
-	if !beside {
-		if p.pool, err = imaging.NewPool(imaging.PoolConfig{Command: childCommand, Limits: imaging.DefaultLimits()}); err != nil {
-			return nil, err
-		}
+	if p.pool, err = newPool(); err != nil {
+		return nil, err
 	}
 	if p.deliver, err = chart.New(chart.Config{FHIR: c.Chart.FHIR, DICOM: c.Chart.DICOM, Log: log}); err != nil {
 		return nil, fmt.Errorf("configuring the chart: %w", err)
