@@ -160,6 +160,12 @@ test('no proposal, and no sure one, is a warning', () => {
   assert.equal(boxes.nothing(unsure), '');
 });
 
+test('a second opinion is told by its detector', () => {
+  assert.equal(boxes.second(['pigo/facefinder sha256:d8014993e729 t1', 'opinion/yunet sha256:0 t1']), true);
+  assert.equal(boxes.second(['pigo/facefinder sha256:d8014993e729 t1']), false);
+  assert.equal(boxes.second(null), false);
+});
+
 test('undo and redo, with a held key as one step', () => {
   const h = new History(0);
   h.commit(1, 'move');

@@ -3,7 +3,7 @@
 
 import { fill, need, show, stamp } from '../lib/dom.js';
 import { localTime } from '../lib/time.js';
-import { about, chosen, faint, kindLetters, kindNames, nothing, tooltip } from '../review/boxes.js';
+import { about, chosen, faint, kindLetters, kindNames, nothing, second, tooltip } from '../review/boxes.js';
 import { help } from '../review/keys.js';
 
 /** @typedef {import('../review/boxes.js').State} State */
@@ -70,6 +70,7 @@ export function drawFacts(photo) {
   const words = nothing(photo.regions);
   need('nothing-what', HTMLElement).textContent = words;
   show(need('nothing', HTMLElement), words !== '');
+  show(need('opinion', HTMLElement), !second(photo.detectors));
 }
 
 /** @param {any} consent */

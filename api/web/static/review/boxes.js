@@ -182,3 +182,9 @@ export function nothing(regions) {
   if (proposed.length === 0) return 'No proposal: no face, tattoo or text was found.';
   return proposed.every((r) => r.faint) ? 'Only faint proposals: nothing was found with certainty.' : '';
 }
+
+/**
+ * Whether a second opinion was asked: a face model that the operator supplied looked at the photo too.
+ * @param {string[] | null | undefined} detectors that looked at the photo
+ */
+export const second = (detectors) => (detectors ?? []).some((d) => d.startsWith('opinion/'));
