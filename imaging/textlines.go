@@ -13,20 +13,15 @@ type line struct {
 	facts  lineFacts
 }
 
-// lineFacts are what tells a line of text from a row of other things. Lengths are shares of the median height.
+// lineFacts are what tells a line of text from a row of other things.
 type lineFacts struct {
 	signs    float64 // how many; a patch counts for as many as its width and its strokes allow
-	height   float64 // pixels
-	heights  float64 // spread of the heights
-	strokes  float64 // spread of the widths of the strokes
+	heights  float64 // spread of the heights, as a share of the median
 	tones    float64 // spread of the levels of ink, as a share of the contrast
 	contrast float64 // levels of grey between ink and paper
-	clear    float64 // the contrast in standard deviations of ink and paper
-	wander   float64 // distance from a straight line: the best of feet, heads and middles
-	slope    float64
-	density  float64 // strokes crossed, per height of length
-	fill     float64
-	runs     float64 // strokes crossed by a row, per sign
+	wander   float64 // how far feet, heads or middles, the straightest, are from a straight line, in median heights
+	slope    float64 // of that line
+	fill     float64 // share of ink in the boxes of the glyphs
 }
 
 // lines groups glyphs into rows from left to right.
@@ -86,11 +81,13 @@ func neighbours(a, b *glyph) bool {
 	return max(sa, sb) <= 2.2*min(sa, sb)+1 && math.Abs(a.mean()-b.mean()) <= 50
 }
 
+// middle is the height at which the glyph stands.
+func middle(g *glyph) float64 { return float64(g.y0+g.y1) / 2 }
+
 // straighten drops what does not fit the row, and takes its measure.
 func straighten(gray *image.Gray, glyphs []glyph) (line, bool) {
 	tall := median(glyphs, (*glyph).h)
 	glyphs = slices.DeleteFunc(glyphs, func(g glyph) bool { return g.h() > 1.8*tall || g.h() < 0.5*tall })
-	middle := func(g *glyph) float64 { return float64(g.y0+g.y1) / 2 }
 	a, b, _ := fitLine(glyphs, middle)
 	glyphs = slices.DeleteFunc(glyphs, func(g glyph) bool {
 		return math.Abs(middle(&g)-a-b*float64(g.x0+g.x1)/2) > 0.6*tall
@@ -128,53 +125,39 @@ func fitLine(glyphs []glyph, value func(*glyph) float64) (a, b, left float64) {
 
 // measure fills in the facts.
 func (l *line) measure(gray *image.Gray) {
-	f, n := &l.facts, float64(len(l.glyphs))
-	f.height = median(l.glyphs, (*glyph).h)
-	stroke := median(l.glyphs, (*glyph).stroke)
-	f.heights = spread(l.glyphs, (*glyph).h) / f.height
-	f.strokes = spread(l.glyphs, (*glyph).stroke) / stroke
+	f, tall := &l.facts, median(l.glyphs, (*glyph).h)
+	f.heights = spread(l.glyphs, (*glyph).h) / tall
 	f.wander = math.Inf(1)
 	for _, edge := range []func(*glyph) float64{
-		func(g *glyph) float64 { return float64(g.y0) }, func(g *glyph) float64 { return float64(g.y1) },
-		func(g *glyph) float64 { return float64(g.y0+g.y1) / 2 },
+		func(g *glyph) float64 { return float64(g.y0) }, func(g *glyph) float64 { return float64(g.y1) }, middle,
 	} {
-		_, b, left := fitLine(l.glyphs, edge)
-		if left/f.height < f.wander {
-			f.wander, f.slope = left/f.height, b
+		if _, b, left := fitLine(l.glyphs, edge); left/tall < f.wander {
+			f.wander, f.slope = left/tall, b
 		}
 	}
-	var ink, inkSum, inkSquare, all, allSum, allSquare, box, across, length float64
+	border := int(max(1, median(l.glyphs, (*glyph).stroke)/2))
+	ink, inkSum, all, allSum, box := 0, 0, 0, 0, 0.0
 	for i := range l.glyphs {
 		g := &l.glyphs[i]
 		f.signs += max(1, min(g.w()/(0.9*g.h()), float64(g.across)/g.h()/1.7))
-		ink, inkSum, inkSquare = ink+float64(g.area), inkSum+float64(g.sum), inkSquare+float64(g.square)
-		count, sum, square := surroundings(gray, g, int(max(1, stroke/2)))
-		all, allSum, allSquare = all+count, allSum+sum, allSquare+square
+		count, sum := surroundings(gray, g, border)
+		ink, inkSum, all, allSum = ink+g.area, inkSum+g.sum, all+count, allSum+sum
 		box += g.w() * g.h()
-		across += float64(g.across) / g.h()
-		length += g.w()
 	}
-	rest := max(1, all-ink)
-	inkMean, paperMean := inkSum/ink, (allSum-inkSum)/rest
-	f.contrast = math.Abs(inkMean - paperMean)
-	inkVar := max(0, inkSquare/ink-inkMean*inkMean)
-	paperVar := max(0, (allSquare-inkSquare)/rest-paperMean*paperMean)
-	f.clear = f.contrast / math.Sqrt(inkVar+paperVar+1)
+	f.fill = float64(ink) / box
+	f.contrast = math.Abs(float64(inkSum)/float64(ink) - float64(allSum-inkSum)/float64(max(1, all-ink)))
 	f.tones = spread(l.glyphs, (*glyph).mean) / max(1, f.contrast)
-	f.fill, f.density, f.runs = ink/box, across*f.height/length, across/n
 }
 
 // surroundings sums the levels of the box of g and of a border about it.
-func surroundings(gray *image.Gray, g *glyph, border int) (count, sum, square float64) {
+func surroundings(gray *image.Gray, g *glyph, border int) (count, sum int) {
 	r := image.Rect(g.x0-border, g.y0-border, g.x1+border, g.y1+border).Intersect(gray.Rect)
-	s, q := 0, 0
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		for _, v := range gray.Pix[y*gray.Stride+r.Min.X:][:r.Dx()] {
-			s += int(v)
-			q += int(v) * int(v)
+			sum += int(v)
 		}
 	}
-	return float64(r.Dx() * r.Dy()), float64(s), float64(q)
+	return r.Dx() * r.Dy(), sum
 }
 
 func median(glyphs []glyph, value func(*glyph) float64) float64 {

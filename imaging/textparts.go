@@ -12,7 +12,7 @@ const (
 	inkContrast = 12  // least difference from the local mean, in levels of grey
 	inkSpread   = 0.5 // the same in standard deviations of the surroundings
 
-	glyphLeast = 8   // height of a sign, in pixels searched
+	glyphLeast = 6   // height of a sign, in pixels searched
 	glyphMost  = 140 // the same, at most
 	maxGlyphs  = 3000
 )
@@ -81,7 +81,7 @@ type glyph struct {
 	x0, y0, x1, y1 int
 	area           int
 	across, down   int // stretches of ink in its rows, and in its columns
-	sum, square    int // of its levels of grey
+	sum            int // of its levels of grey
 }
 
 func (g *glyph) w() float64 { return float64(g.x1 - g.x0) }
@@ -127,10 +127,9 @@ func inkPatches(gray *image.Gray, mask []uint8, kind uint8) []glyph {
 				continue
 			}
 			x0 := x
-			sum, square := 0, 0
+			sum := 0
 			for ; x < w && row[x] == kind; x++ {
 				sum += int(pix[x])
-				square += int(pix[x]) * int(pix[x])
 			}
 			own, covered := int32(-1), 0
 			for above < aboveEnd && int(runs[above].x1) < x0 {
@@ -143,9 +142,9 @@ func inkPatches(gray *image.Gray, mask []uint8, kind uint8) []glyph {
 			if own < 0 {
 				own = int32(len(parent))
 				parent = append(parent, own)
-				patches = append(patches, glyph{x0, y, x, y + 1, 0, 0, 0, 0, 0})
+				patches = append(patches, glyph{x0, y, x, y + 1, 0, 0, 0, 0})
 			}
-			patches[own].grow(glyph{x0, y, x, y + 1, x - x0, 1, x - x0 - covered, sum, square})
+			patches[own].grow(glyph{x0, y, x, y + 1, x - x0, 1, x - x0 - covered, sum})
 			runs = append(runs, inkRun{int32(y), int32(x0), int32(x), own})
 		}
 		above, aboveEnd = start, len(runs)
@@ -163,7 +162,7 @@ func inkPatches(gray *image.Gray, mask []uint8, kind uint8) []glyph {
 func (g *glyph) grow(o glyph) {
 	g.x0, g.y0, g.x1, g.y1 = min(g.x0, o.x0), min(g.y0, o.y0), max(g.x1, o.x1), max(g.y1, o.y1)
 	g.area, g.across, g.down = g.area+o.area, g.across+o.across, g.down+o.down
-	g.sum, g.square = g.sum+o.sum, g.square+o.square
+	g.sum += o.sum
 }
 
 // findRun gives the root of a tree in parent, and shortens the way to it.

@@ -25,10 +25,11 @@ var textSizes = []int{10, 14, 20, 28, 40, 60}
 const labelSide = 1024
 
 // TextExamples makes the pictures on which the search for text is measured, from the data under root, those of one
-// part. Sets "label/10" to "label/60" have one printed label of that font size pasted into a wound photograph; it
-// is tilted up to 15 degrees, one in four besides by a quarter turn, seen at an angle, unevenly lit, out of focus and compressed. "mark" is the line that the
-// publisher printed into each picture of wounds/medetec. In "false/..." every box away from that line counts as
-// false, though some of these pictures do show rulers with print. Of each set at most perSet are kept; 0 keeps all.
+// part. Sets "label/10" to "label/60" have one printed label of that font size pasted into a wound photograph: tilted
+// up to 15 degrees, one in four by a quarter turn besides, seen at an angle, unevenly lit, out of focus, compressed.
+// "mark" is the line that the publisher printed into each picture of wounds/medetec. In "false/..." every box away
+// from that line counts as false, though some of these pictures do show rulers with print, dates and screens. Of each
+// set at most perSet are kept; 0 keeps all.
 func TextExamples(root string, part Part, perSet int) ([]Example, error) {
 	var wounds []string
 	var all []Example
@@ -129,7 +130,8 @@ func labelText(r *rand.Rand) string {
 	return text
 }
 
-// printed draws a text at four times its size, as the share of ink, with a margin of half a line, and gives the part that holds it.
+// printed draws a text at four times its size, as the share of ink, with a margin of half a line, and gives the part
+// that holds it.
 func printed(text string, size float64, r *rand.Rand) (*image.Gray, image.Rectangle, error) {
 	parsed, err := opentype.Parse([][]byte{goregular.TTF, gobold.TTF, gomono.TTF}[r.IntN(3)])
 	if err != nil {
@@ -160,16 +162,21 @@ func pasteLabel(img *image.RGBA, size float64, r *rand.Rand) (imaging.Box, error
 	if room := 0.8 * min(w, h) * 4; float64(text.Dx()) > room { // too long for the picture: show the first signs
 		text.Max.X = text.Min.X + int(room)
 		draw.Draw(ink, image.Rect(text.Max.X, 0, ink.Rect.Max.X, ink.Rect.Max.Y), image.Black, image.Point{}, draw.Src)
-		ink = rgbaGray(ink, text.Max.X+text.Min.X)
+		ink = cutGray(ink, text.Max.X+text.Min.X)
 	}
 	v := newStance(ink, w, h, r)
 	p := newPrint(r)
 	ink = softened(ink, int(5+8*size*p.soft)) // a pixel of the picture is four of the drawing
 	x0, y0, x1, y1 := v.bounds(ink.Rect)
+	if c := sampleAt(img, v.x, v.y); !p.card && c[0]+c[1]+c[2] > 3*140 {
+		p.ink = [3]float64{} // white would not be read
+	}
 	for y := max(0, int(y0)); y < min(img.Rect.Dy(), int(y1)+1); y++ {
 		for x := max(0, int(x0)); x < min(img.Rect.Dx(), int(x1)+1); x++ {
-			if u, t, ok := v.back(float64(x)+0.5, float64(y)+0.5, ink.Rect); ok {
-				put(img, x, y, p.at(sampleAt(img, float64(x)+0.5, float64(y)+0.5), float64(ink.Pix[int(t)*ink.Stride+int(u)])/255, float64(x-int(x0))/(x1-x0)))
+			px, py := float64(x)+0.5, float64(y)+0.5
+			if u, t, ok := v.back(px, py, ink.Rect); ok {
+				share := float64(ink.Pix[int(t)*ink.Stride+int(u)]) / 255
+				put(img, x, y, p.at(sampleAt(img, px, py), share, (px-x0)/(x1-x0)))
 			}
 		}
 	}
@@ -177,8 +184,8 @@ func pasteLabel(img *image.RGBA, size float64, r *rand.Rand) (imaging.Box, error
 	return boxOf(x0, y0, x1, y1, img.Rect.Dx(), img.Rect.Dy()), nil
 }
 
-// rgbaGray cuts a picture to its first w columns.
-func rgbaGray(m *image.Gray, w int) *image.Gray {
+// cutGray cuts a picture to its first w columns.
+func cutGray(m *image.Gray, w int) *image.Gray {
 	out := image.NewGray(image.Rect(0, 0, min(w, m.Rect.Dx()), m.Rect.Dy()))
 	draw.Draw(out, out.Rect, m, image.Point{}, draw.Src)
 	return out
