@@ -40,7 +40,7 @@ type Certificate struct {
 	Regions     []Region           `json:"regions"`
 	Detectors   []string           `json:"detectors"`  // that proposed regions, with their digests
 	CheckedBy   []string           `json:"checked_by"` // that looked at the redacted picture again
-	Thresholds  map[string]float64 `json:"thresholds"` // least scores: of each search, and "visible" of what stops a release
+	Thresholds  map[string]float64 `json:"thresholds"` // least scores: of each kind proposed, and "visible" of what stops a release
 	Residual    []imaging.Region   `json:"residual"`   // what they see on it
 	Forced      bool               `json:"forced"`     // the reviewer let something stay visible
 	Reviewer    PersonID           `json:"reviewer"`
