@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/clinivault/clinivault/vault"
 	"github.com/clinivault/clinivault/vault/vaulttest"
@@ -90,6 +91,13 @@ func TestReviewFaint(t *testing.T) {
 	}
 	key("y")
 	lists(5, 0)
+	key("z")
+	lists(2, 3)
+	b.run("Enter on a faint box", chromedp.Evaluate(`document.querySelector('.box-group.faint').focus()`, nil), chromedp.KeyEvent(kb.Enter))
+	lists(3, 2)
+	if value[bool](b, "decided", `!document.querySelector('#last').hasAttribute('hidden')`) {
+		t.Error("Enter on a faint box approved the photo")
+	}
 	key("z")
 	lists(2, 3)
 	b.run("selecting a faint one", chromedp.Click(`#faint-regions li:nth-child(2) .pick`, chromedp.ByQuery))
