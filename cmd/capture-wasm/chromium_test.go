@@ -155,8 +155,10 @@ func TestPreview(t *testing.T) {
 		Width, Height        int
 		Seen                 []box
 		Fastest, Usual       float64
+		Told                 string
+		None                 int
 	}
-	in(t, ctx, srv.URL, "look", &got)
+	in(t, ctx, srv.URL, "previews", &got)
 	faces := 0
 	for _, b := range got.Seen {
 		if b.X0 < 0 || b.Y0 < 0 || b.X1 > got.Width || b.Y1 > got.Height || b.X0 >= b.X1 || b.Y0 >= b.Y1 || b.Score <= 0 || b.Faint != (b.Score < 0.5) {
@@ -180,6 +182,9 @@ func TestPreview(t *testing.T) {
 	}
 	if len(got.Violations) != 0 {
 		t.Errorf("the page's policy was violated: %q", got.Violations)
+	}
+	if !strings.HasPrefix(got.Told, "A face ") || !strings.Contains(got.Told, "in the photo.") || got.None != 0 {
+		t.Errorf("the page tells %q, and sees %d where there is nothing to look at or with", got.Told, got.None)
 	}
 	t.Logf("preview of %d × %d: %.0f ms at the fastest, usually %.0f ms", got.Width, got.Height, got.Fastest, got.Usual)
 }

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { fromHex, mediaTypeOf, newCaptureID, toBase64, toHex } from '../../api/web/static/capture/bytes.js';
 import { explainCameraError } from '../../api/web/static/capture/camera.js';
+import { lookSize, lookText } from '../../api/web/static/capture/look.js';
 import { readIntake } from '../../api/web/static/capture/intake.js';
 import { chunkAAD, chunkSize, chunksSize, seal, sealChunks } from '../../api/web/static/capture/seal.js';
 import { loadSeal, wrap } from '../../api/web/static/capture/wasm.js';
@@ -165,4 +166,22 @@ test('the module: faults become exceptions', async () => {
   ended = true;
   assert.throws(() => module.verifyReceipt('good', '{}'), /stopped/);
   await assert.rejects(loadSeal({ execURL: '', wasmURL: '' }), /no sealing module/);
+});
+
+test('a photo is looked at small, and never made larger', () => {
+  assert.deepEqual(lookSize(4000, 3000), { width: 320, height: 240 });
+  assert.deepEqual(lookSize(3000, 4000), { width: 240, height: 320 });
+  assert.deepEqual(lookSize(200, 100), { width: 200, height: 100 });
+  assert.deepEqual(lookSize(9000, 10), { width: 320, height: 1 });
+  assert.deepEqual(lookSize(0, 0), { width: 1, height: 1 });
+});
+
+test('only what is seen with certainty is told, and nothing seen is no praise', () => {
+  const seen = (kind, faint = false) => ({ kind, faint, score: 0.7, x0: 0, y0: 0, x1: 9, y1: 9 });
+  for (const [found, want] of [
+    [[], /^$/], [[seen('face', true), seen('tattoo', true)], /^$/], [[seen('face'), seen('face')], /^A face seems to be/],
+    [[seen('tattoo')], /^A tattoo seems to be/], [[seen('tattoo'), seen('face')], /^A face and a tattoo seem to be/],
+  ]) {
+    assert.match(lookText(found), want);
+  }
 });

@@ -3,6 +3,7 @@
 import { cameras, CameraError, drawPreview, forget, openCamera } from './static/camera.js';
 import { newCaptureID } from './static/bytes.js';
 import { fetchIntake } from './static/intake.js';
+import { look, lookText } from './static/look.js';
 import { keepStorage, openQueue, QueueError } from './static/queue.js';
 import { seal } from './static/seal.js';
 import { newItem } from './static/state.js';
@@ -95,8 +96,9 @@ async function flush() {
 }
 
 /** Looks at one frame at preview size, several times, and says what was seen and how long the fastest and the usual took. */
-async function look() {
-  const { preview } = await module();
+async function previews() {
+  const sealer = await module();
+  const { preview } = sealer;
   const picture = await createImageBitmap(await (await fetch('/face.jpg')).blob());
   const canvas = document.querySelector('canvas');
   [canvas.width, canvas.height] = [320, Math.round((320 * picture.height) / picture.width)];
@@ -119,7 +121,13 @@ async function look() {
       refusals.push(err.message);
     }
   }
-  return { violations, width: canvas.width, height: canvas.height, seen, fastest: millis[0], usual: millis[4], refusals };
+  const size = { width: canvas.width, height: canvas.height };
+  [canvas.width, canvas.height] = [3 * picture.width, 3 * picture.height];
+  canvas.getContext('2d').drawImage(picture, 0, 0, canvas.width, canvas.height);
+  const told = lookText(look(canvas, sealer));
+  canvas.width = 0;
+  const none = [look(canvas, sealer), look(document.createElement('canvas'), sealer), look(canvas, null), look(canvas, {})].flat().length;
+  return { violations, ...size, seen, fastest: millis[0], usual: millis[4], refusals, told, none };
 }
 
-Object.assign(globalThis, { take, flush, look, ready: true });
+Object.assign(globalThis, { take, flush, previews, ready: true });

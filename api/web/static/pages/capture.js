@@ -10,6 +10,7 @@ import { clockTime, localTime } from '../lib/time.js';
 import { CameraError, cameras, drawPreview, forget, openCamera } from '../capture/camera.js';
 import { newCaptureID } from '../capture/bytes.js';
 import { fetchIntake } from '../capture/intake.js';
+import { look, lookText } from '../capture/look.js';
 import { keepStorage, openQueue } from '../capture/queue.js';
 import { seal } from '../capture/seal.js';
 import { newItem } from '../capture/state.js';
@@ -69,6 +70,7 @@ function go(step) {
 function dropFrame() {
   forget(now.frame, canvas);
   now.frame = null;
+  show(need('seen', HTMLElement), false);
 }
 
 // Step 1: the patient.
@@ -209,6 +211,17 @@ async function takePhoto() {
   await drawPreview(canvas, frame);
   now.frame = frame;
   go('preview');
+  requestAnimationFrame(() => setTimeout(() => tellSeen(frame))); // once the photo is on the screen
+}
+
+/** Tells what identifies the patient on the photo just taken. @param {Frame} frame */
+function tellSeen(frame) {
+  if (now.frame !== frame) return;
+  const text = lookText(look(canvas, sealing.module));
+  const note = need('seen', HTMLElement);
+  note.textContent = text;
+  show(note, text !== '');
+  if (text) say(text);
 }
 
 // Step 4: seal, queue, send.
