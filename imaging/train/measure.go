@@ -28,8 +28,9 @@ type SetResult struct {
 	FalseFirm    int           `json:"false_firm"`    // of those, how many score imaging.FaintScore or more
 	FalseSquares int           `json:"false_squares"` // sum of the squares of the false boxes of each picture
 	Hit          int           `json:"hit"`           // pictures with a false box
-	CPU          time.Duration `json:"cpu_ns"`        // processor time in all, of the pictures searched
-	Searched     int           `json:"searched"`      // pictures that CPU is the time of
+	CPU          time.Duration `json:"cpu_ns"`        // processor time of all pictures searched, where it was taken
+	Searched     int           `json:"searched"`      // pictures searched
+	Boxes        int           `json:"boxes"`         // regions in all of them, right or false
 	Note         string        `json:"note,omitempty"`
 }
 
@@ -99,7 +100,7 @@ func Wilson(k, n int) (lo, hi float64) {
 
 // columns are the heads of a table of results.
 var columns = []string{"set", "of", "found", "95 %", "firmly", "overlap", "covered", "95 %",
-	"pictures", "false/picture", "95 %", "firm ones", "CPU ms"}
+	"boxes/picture", "pictures", "false/picture", "95 %", "firm ones", "CPU ms"}
 
 // cells prints a result: found, overlap and covered in per cent, false boxes per picture, processor milliseconds
 // per picture, "-" for what was not measured.
@@ -115,14 +116,17 @@ func (r SetResult) cells() []string {
 			cells[4], cells[5] = percent(ratio(r.Firm, r.Of)), percent(ratio(r.Overlap, r.Of))
 		}
 	}
+	if r.Boxes > 0 {
+		cells[8] = fmt.Sprintf("%.1f", ratio(r.Boxes, r.Searched))
+	}
 	if r.Pictures > 0 {
 		lo, hi := r.FalseInterval()
-		cells[8], cells[9] = fmt.Sprint(r.Pictures), fmt.Sprintf("%.2f", r.FalsePerPicture())
-		cells[10] = fmt.Sprintf("%.2f–%.2f", lo, hi)
-		cells[11] = fmt.Sprintf("%.2f", ratio(r.FalseFirm, r.Pictures))
+		cells[9], cells[10] = fmt.Sprint(r.Pictures), fmt.Sprintf("%.2f", r.FalsePerPicture())
+		cells[11] = fmt.Sprintf("%.2f–%.2f", lo, hi)
+		cells[12] = fmt.Sprintf("%.2f", ratio(r.FalseFirm, r.Pictures))
 	}
 	if r.CPU > 0 {
-		cells[12] = fmt.Sprint(r.CPUPerPicture().Milliseconds())
+		cells[13] = fmt.Sprint(r.CPUPerPicture().Milliseconds())
 	}
 	return cells
 }

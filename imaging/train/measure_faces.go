@@ -139,6 +139,8 @@ func Tally(kind imaging.Kind, part Part, outcomes []Outcome) []SetResult {
 }
 
 func (r *SetResult) add(o Outcome) {
+	r.Searched++
+	r.Boxes += len(o.Regions)
 	if strings.HasPrefix(r.Set, falseSets) {
 		r.addFalse(o)
 		return

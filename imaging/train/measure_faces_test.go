@@ -72,7 +72,7 @@ func TestTally(t *testing.T) {
 	if len(results) != 3 || results[0].Set != "a" || results[1].Set != "a/b" || results[2].Set != "false/c" {
 		t.Fatalf("sets: got %+v, want a, a/b, false/c", results)
 	}
-	if a := results[0]; a.Of != 3 || a.Found != 2 || a.Firm != 1 || a.Overlap != 2 || a.Covered != 2 || a.Pictures != 0 {
+	if a := results[0]; a.Of != 3 || a.Found != 2 || a.Firm != 1 || a.Overlap != 2 || a.Covered != 2 || a.Pictures != 0 || a.Searched != 3 || a.Boxes != 3 {
 		t.Errorf("three labelled, two found, one of them firmly: got %+v", a)
 	}
 	if c := results[2]; c.Pictures != 2 || c.False != 2 || c.FalseFirm != 1 || c.Hit != 1 || c.Of != 0 {
