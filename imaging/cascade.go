@@ -6,15 +6,23 @@ import (
 	"fmt"
 )
 
-//go:embed cascade/facefinder
-var facefinderFile []byte
+var (
+	//go:embed cascade/facefinder
+	facefinderFile []byte
+)
 
-// facefinder is the cascade of upright faces that comes with pigo.
-var facefinder = newModel("pigo/facefinder", "d8014993e7298c7b1865d1f8b855d6dbf4ec5c808bf879e2091ab6837abf90cd", facefinderFile)
+// The cascades of the face family: the one that comes with pigo, and ours; cascade/README.md tells where each is from.
+var (
+	facefinder = newModel("pigo/facefinder", "d8014993e7298c7b1865d1f8b855d6dbf4ec5c808bf879e2091ab6837abf90cd", facefinderFile)
+)
 
 // Detectors names each detector in use with its model's digest and the version of its thresholds.
 func Detectors() []string {
-	return []string{fmt.Sprintf("%s sha256:%s %s", facefinder.name, facefinder.digest[:12], tuning)}
+	var names []string
+	for _, m := range []*model{facefinder, tattooModel} {
+		names = append(names, fmt.Sprintf("%s sha256:%s %s", m.name, m.digest[:12], tuning))
+	}
+	return append(names, textSource+" "+textTuning)
 }
 
 // FaceFinder gives the file of the cascade that comes with pigo, for what is learned beside it.

@@ -2,10 +2,16 @@ package imaging
 
 import (
 	"image"
+	"slices"
 	"time"
+
+	dimaging "github.com/disintegration/imaging"
 )
 
-const detectSide = 1280 // longest side searched, in pixels
+const (
+	detectSide = 1280 // longest side searched, in pixels
+	colourSide = 640  // the same for what is looked for in colour
+)
 
 // tuning is the version of the thresholds and of the search, kept with each region they propose.
 const tuning = "t1"
@@ -37,9 +43,9 @@ func detectScaled(img image.Image, s *Still) ([]Region, map[Kind]time.Duration, 
 	return detectAll(img, s.orientation, s.width, s.height)
 }
 
-// DetectImage is Detect for pixels that are already upright, such as a frame of a camera. An empty picture, or
-// one the detectors cannot search, has no regions.
-func DetectImage(img image.Image) (regions []Region) {
+// DetectImage is Detect for pixels that are already upright, such as a frame of a camera, and for some kinds only, if any
+// are named. An empty picture, or one the detectors cannot search, has no regions.
+func DetectImage(img image.Image, kinds ...Kind) (regions []Region) {
 	defer func() {
 		if recover() != nil {
 			regions = nil
@@ -49,38 +55,63 @@ func DetectImage(img image.Image) (regions []Region) {
 	if b.Empty() {
 		return nil
 	}
-	regions, _, err := detectAll(img, 1, b.Dx(), b.Dy())
+	regions, _, err := detectAll(img, 1, b.Dx(), b.Dy(), kinds...)
 	if err != nil {
 		return nil
 	}
 	return regions
 }
 
-// detectAll runs each kind of detector on a picture turned upright by orientation, which stands for one of w × h
-// upright pixels.
-func detectAll(img image.Image, orientation, w, h int) ([]Region, map[Kind]time.Duration, error) {
+// detectAll runs each kind of detector, or those named, on a picture turned upright by orientation, which stands for one
+// of w × h upright pixels.
+func detectAll(img image.Image, orientation, w, h int, kinds ...Kind) ([]Region, map[Kind]time.Duration, error) {
 	gray := turnGray(orientation, searchable(img))
 	used := map[Kind]time.Duration{}
 	var regions []Region
 	for _, d := range []struct {
 		kind   Kind
-		search func() ([]finding, error)
+		search func() (found []finding, width int, err error)
 	}{
-		{KindFace, func() ([]finding, error) { return searchFaces(gray) }},
+		{KindFace, func() ([]finding, int, error) {
+			found, err := searchFaces(gray)
+			return found, gray.Rect.Dx(), err
+		}},
+		{KindTattoo, func() ([]finding, int, error) {
+			colour := turnRGBA(orientation, colourView(img))
+			found, err := searchTattoos(colour)
+			return found, colour.Rect.Dx(), err
+		}},
+		{KindText, func() ([]finding, int, error) {
+			found, err := searchText(gray)
+			return found, gray.Rect.Dx(), err
+		}},
 	} {
+		if len(kinds) > 0 && !slices.Contains(kinds, d.kind) {
+			continue
+		}
 		before := processorTime()
-		found, err := d.search()
+		found, width, err := d.search()
 		if err != nil {
 			return nil, nil, err
 		}
 		used[d.kind] = processorTime() - before
 		for _, f := range found {
-			if r, ok := f.region(float64(w)/float64(gray.Rect.Dx()), w, h); ok && len(regions) < MaxRegions {
+			if r, ok := f.region(float64(w)/float64(width), w, h); ok && len(regions) < MaxRegions {
 				regions = append(regions, r)
 			}
 		}
 	}
 	return regions, used, nil
+}
+
+// colourView gives a picture small enough for what is looked for in colour.
+func colourView(img image.Image) *image.RGBA {
+	w, h := img.Bounds().Dx(), img.Bounds().Dy()
+	if max(w, h) <= colourSide {
+		return opaqueRGBA(img)
+	}
+	k := float64(colourSide) / float64(max(w, h))
+	return opaqueRGBA(dimaging.Resize(img, max(1, int(float64(w)*k+0.5)), max(1, int(float64(h)*k+0.5)), dimaging.Box))
 }
 
 // searchable gives the luma of a picture, at most detectSide a side.

@@ -15,8 +15,8 @@ type facePicture struct {
 func (f facePicture) width() float64 { return math.Sqrt((f.x1 - f.x0) * (f.y1 - f.y0)) }
 
 // readFacePictures reads all that faces may be learned from: faces/train, and that part of faces/tones, whose box is the
-// inner 76 %.
-func readFacePictures(root string) ([]facePicture, error) {
+// inner 76 %; of them each sample-th.
+func readFacePictures(root string, sample int) ([]facePicture, error) {
 	labels, err := readFaces(root, "train")
 	if err != nil {
 		return nil, err
@@ -34,6 +34,7 @@ func readFacePictures(root string) ([]facePicture, error) {
 			faces = append(faces, facePicture{labelled: labelled{file: t.file}})
 		}
 	}
+	faces = every(faces, sample)
 	for i := range faces {
 		f := &faces[i]
 		if f.gray, err = readGray(filepath.Join(root, filepath.FromSlash(f.file))); err != nil {

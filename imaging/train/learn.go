@@ -16,7 +16,8 @@ type Config struct {
 	Tests     int     // pixel pairs drawn at each node; default 512
 	Rounds    []int   // number of trees at the end of each round; negatives are mined before each
 	Negatives int     // wanted in each round; default as many as positives
-	Loss      float64 // share of held positives that the thresholds may refuse in all; default 0.02
+	Loss      float64 // share of held positives that the thresholds may refuse while learning; default 0.02
+	Final     float64 // the same for the cascade that is given in the end; default: Loss
 	Seed      uint64
 	Workers   int // default: one a core
 
@@ -51,6 +52,9 @@ type State struct {
 // trees, any. It may give fewer. For the same c and round it gives the same patches.
 type Mine func(ctx context.Context, c *Cascade, round, want int) ([]Patch, error)
 
+// lossRise below 1 gives the first trees more room.
+const lossRise = 0.5
+
 const leastNegatives = 50 // a round with fewer is not worth learning from
 
 func (cfg Config) orDefault(positives int) (Config, error) {
@@ -66,6 +70,9 @@ func (cfg Config) orDefault(positives int) (Config, error) {
 	if cfg.Loss == 0 {
 		cfg.Loss = 0.02
 	}
+	if cfg.Final == 0 {
+		cfg.Final = cfg.Loss
+	}
 	if cfg.Workers <= 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -80,8 +87,8 @@ func (cfg Config) orDefault(positives int) (Config, error) {
 		return cfg, errors.New("train: no positives to learn from")
 	case len(cfg.Rounds) == 0 || cfg.Rounds[0] < 1 || !slices.IsSorted(cfg.Rounds) || slices.Max(cfg.Rounds) > maxTrees:
 		return cfg, fmt.Errorf("train: rounds must rise from 1 to at most %d trees", maxTrees)
-	case cfg.Depth > maxDepth || cfg.Depth < 1 || cfg.Tests < 1 || cfg.Loss < 0 || cfg.Loss >= 1:
-		return cfg, fmt.Errorf("train: depth must be 1 to %d, tests at least 1, loss from 0 to under 1", maxDepth)
+	case cfg.Depth > maxDepth || cfg.Depth < 1 || cfg.Tests < 1 || cfg.Loss < 0 || cfg.Loss >= 1 || cfg.Final < 0 || cfg.Final >= 1:
+		return cfg, fmt.Errorf("train: depth must be 1 to %d, tests at least 1, losses from 0 to under 1", maxDepth)
 	}
 	return cfg, nil
 }
@@ -121,13 +128,14 @@ func Learn(ctx context.Context, cfg Config, positives []Patch, mine Mine) (*Casc
 		if err := c.learnRound(ctx, cfg, round, until, positives, negatives); err != nil {
 			return nil, err
 		}
-		c.setThresholds(cfg, until)
+		c.setThresholds(cfg, cfg.Loss)
 		if cfg.Checkpoint != nil {
 			if err := cfg.Checkpoint(State{c, negatives}); err != nil {
 				return nil, fmt.Errorf("keeping round %d: %w", round, err)
 			}
 		}
 	}
+	c.setThresholds(cfg, cfg.Final)
 	return c, nil
 }
 
@@ -186,9 +194,9 @@ func (s *samples) loss() float64 {
 	return sum[0]/max(n[0], 1)/2 + sum[1]/max(n[1], 1)/2
 }
 
-// setThresholds sets every threshold anew, so that after tree t at most the share Loss·(t/T)^½ of the held positives is
-// refused, T being the trees of the last round: the first trees refuse most windows, so they get most of the room.
-func (c *Cascade) setThresholds(cfg Config, trees int) {
+// setThresholds sets every threshold anew, so that after tree t at most the share loss·(t/T)^lossRise of the held positives
+// is refused, T being the trees of the last round: the first trees refuse most windows, so they get most of the room.
+func (c *Cascade) setThresholds(cfg Config, loss float64) {
 	last := cfg.Rounds[len(cfg.Rounds)-1]
 	type held struct {
 		patch *Patch
@@ -199,7 +207,7 @@ func (c *Cascade) setThresholds(cfg Config, trees int) {
 		alive[i].patch = &cfg.Held[i]
 	}
 	lost := 0
-	for n := range c.trees[:trees] {
+	for n := range c.trees {
 		t := &c.trees[n]
 		for i := range alive {
 			alive[i].sum += t.leaves[t.leaf(alive[i].patch)]
@@ -213,7 +221,7 @@ func (c *Cascade) setThresholds(cfg Config, trees int) {
 			}
 			return 0
 		})
-		room := int(cfg.Loss*math.Sqrt(float64(n+1)/float64(last))*float64(len(cfg.Held))) - lost
+		room := int(loss*math.Pow(float64(n+1)/float64(last), lossRise)*float64(len(cfg.Held))) - lost
 		room = max(0, min(room, len(alive)-1))
 		// Just under the lowest that stays, so that it passes "sum > threshold"; equal sums stay together.
 		t.threshold = math.Nextafter32(alive[room].sum, -math.MaxFloat32)

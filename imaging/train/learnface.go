@@ -21,7 +21,7 @@ type FaceConfig struct {
 
 // Recipe gives the trees and rounds that the shipped cascade of a target was learned with.
 func Recipe(target Target) FaceConfig {
-	c := FaceConfig{Config: Config{Depth: 6, Tests: 640, Seed: 20261122, Loss: 0.03, Negatives: 13000,
+	c := FaceConfig{Config: Config{Depth: 6, Tests: 640, Seed: 20261122, Loss: 0.15, Negatives: 13000,
 		Rounds: []int{4, 12, 30, 64, 110, 170, 240, 320}}, Views: 8}
 	switch target {
 	case TargetFace:
@@ -52,16 +52,16 @@ func (c FaceConfig) orDefault() FaceConfig {
 // may be trained on, against wounds, clothes and general pictures, and the rest of each face.
 func LearnFace(ctx context.Context, cfg FaceConfig, target Target, root string) (*Cascade, error) {
 	cfg = cfg.orDefault()
-	faces, err := readFacePictures(root)
+	faces, err := readFacePictures(root, cfg.Sample)
 	if err != nil {
 		return nil, fmt.Errorf("reading faces: %w", err)
 	}
-	grounds, err := readGrounds(root, cfg.Longest)
+	grounds, err := readGrounds(root, cfg.Longest, cfg.Sample)
 	if err != nil {
 		return nil, fmt.Errorf("reading negatives: %w", err)
 	}
-	faces = append(every(faces, cfg.Sample), reviewedFaces(cfg.Reviewed)...)
-	grounds = append(every(grounds, cfg.Sample), reviewedGrounds(cfg.Reviewed, cfg.Longest)...)
+	faces = append(faces, reviewedFaces(cfg.Reviewed)...)
+	grounds = append(grounds, reviewedGrounds(cfg.Reviewed, cfg.Longest)...)
 	learned, held := examples(faces, target, cfg)
 	cfg.Held = held
 	m := miner{append(grounds, surroundings(faces, target, cfg)...), cfg.Seed, cfg.Workers}

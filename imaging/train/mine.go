@@ -6,6 +6,7 @@ import (
 	"image"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -25,18 +26,17 @@ type ground struct {
 // sees a face all the same, that place is.
 var negativeSets = []string{"wounds/fuseg", "wounds/medetec", "negatives/general"}
 
-// readGrounds reads the negative pictures that may be trained on, in the order of their names, at most longest a side.
-func readGrounds(root string, longest int) ([]ground, error) {
+// readGrounds reads the negative pictures that may be trained on, in the order of their names, at most longest a side; of them
+// each sample-th.
+func readGrounds(root string, longest, sample int) ([]ground, error) {
 	var out []ground
 	for _, set := range negativeSets {
 		names, err := pictures(root, set, Train)
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range names {
-			if Peopled(name) {
-				continue
-			}
+		names = slices.DeleteFunc(names, Peopled)
+		for _, name := range every(names, sample) {
 			m, err := readGray(filepath.Join(root, filepath.FromSlash(name)))
 			if err != nil {
 				return nil, err
