@@ -36,10 +36,7 @@ func runConv(r *run, n *node, in []*value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := newValue(batch, outs, win.out[0], win.out[1])
-	if err == nil {
-		err = r.spend(len(out.f), part, kh, kw)
-	}
+	out, err := r.room(part*kh*kw, batch, outs, win.out[0], win.out[1])
 	if err != nil {
 		return nil, err
 	}

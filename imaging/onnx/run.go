@@ -39,33 +39,30 @@ func init() { // the kernels lead back to the table by way of the nodes
 	}
 }
 
-// run is one run of a model: what it has used up.
-type run struct{ work int }
+// run is one run of a model: the work that it may still make.
+type run struct{ left int }
 
-// spend counts multiplications, and reads of wide windows, before they are made.
-func (r *run) spend(factors ...int) error {
-	n := 1
-	for _, f := range factors {
-		if f != 0 && n > maxWork/f {
-			return errTooLarge
-		}
-		n *= f
-	}
-	if r.work += n; r.work > maxWork {
+// spend counts n times work multiplications or reads before they are made.
+func (r *run) spend(n, work int) error {
+	if work > 0 && n > r.left/work {
 		return errTooLarge
 	}
+	r.left -= n * work
 	return nil
 }
 
 // Run computes the outputs from the inputs, which must be those of Inputs; of their declared shapes the rank alone
 // must be met, so that a detector runs on pictures of any size that its operators allow. Errors are about the shapes, or
-// about bounds: 2^25 elements a tensor, 2^26 alive, 2^34 multiplications.
+// about bounds: 2^25 elements a tensor, 2^26 alive, 2^31 multiplications.
 func (m *Model) Run(inputs map[string]Tensor) (map[string]Tensor, error) {
+	return m.within(&run{left: maxWork}, inputs)
+}
+
+func (m *Model) within(r *run, inputs map[string]Tensor) (map[string]Tensor, error) {
 	values, alive, err := m.start(inputs)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{}
 	for i := range m.nodes {
 		n := &m.nodes[i]
 		in := make([]*value, len(n.inputs))
@@ -84,7 +81,7 @@ func (m *Model) Run(inputs map[string]Tensor) (map[string]Tensor, error) {
 		if alive += out.size(); alive > maxAlive {
 			return nil, errTooLarge
 		}
-		if err := r.spend(out.size()); err != nil {
+		if err := r.spend(out.size(), 1); err != nil {
 			return nil, err
 		}
 		values[n.outputs[0]] = out

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-func runConcat(_ *run, n *node, in []*value) (*value, error) {
+func runConcat(r *run, n *node, in []*value) (*value, error) {
 	first := in[0]
 	axis := int(n.whole("axis", 0))
 	if axis < 0 {
@@ -29,7 +29,7 @@ func runConcat(_ *run, n *node, in []*value) (*value, error) {
 		}
 		shape[axis] += v.shape[axis]
 	}
-	out, err := newValue(shape...)
+	out, err := r.room(1, shape...)
 	if err != nil {
 		return nil, err
 	}
@@ -38,10 +38,10 @@ func runConcat(_ *run, n *node, in []*value) (*value, error) {
 		rows *= d
 	}
 	to := out.f[:0]
-	for r := range rows {
+	for i := range rows {
 		for _, v := range in {
 			wide := v.shape[axis] * inner
-			to = append(to, v.f[r*wide:][:wide]...)
+			to = append(to, v.f[i*wide:][:wide]...)
 		}
 	}
 	return out, nil
@@ -80,7 +80,7 @@ func runReshape(_ *run, n *node, in []*value) (*value, error) {
 	return &value{shape: shape, f: v.f}, nil
 }
 
-func runTranspose(_ *run, n *node, in []*value) (*value, error) {
+func runTranspose(r *run, n *node, in []*value) (*value, error) {
 	v := in[0]
 	if v.f == nil {
 		return nil, errWhole
@@ -107,7 +107,7 @@ func runTranspose(_ *run, n *node, in []*value) (*value, error) {
 	for i, p := range perm {
 		shape[i], from[i] = v.shape[p], own[p]
 	}
-	out, err := newValue(shape...)
+	out, err := r.room(1, shape...)
 	if err != nil {
 		return nil, err
 	}

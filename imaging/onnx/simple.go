@@ -60,17 +60,17 @@ func runConstant(_ *run, n *node, _ []*value) (*value, error) {
 	return a.tensor, nil
 }
 
-func runAdd(_ *run, _ *node, in []*value) (*value, error) {
-	return broadcast(in[0], in[1], func(a, b float32) float32 { return a + b })
+func runAdd(r *run, _ *node, in []*value) (*value, error) {
+	return r.broadcast(in[0], in[1], func(a, b float32) float32 { return a + b })
 }
 
-func runMul(_ *run, _ *node, in []*value) (*value, error) {
-	return broadcast(in[0], in[1], func(a, b float32) float32 { return a * b })
+func runMul(r *run, _ *node, in []*value) (*value, error) {
+	return r.broadcast(in[0], in[1], func(a, b float32) float32 { return a * b })
 }
 
 // broadcast combines two tensors element by element; dimensions of size one, and missing leading ones, are repeated
 // (docs/Broadcasting.md).
-func broadcast(a, b *value, do func(a, b float32) float32) (*value, error) {
+func (r *run) broadcast(a, b *value, do func(a, b float32) float32) (*value, error) {
 	if a.f == nil || b.f == nil {
 		return nil, errWhole
 	}
@@ -93,7 +93,7 @@ func broadcast(a, b *value, do func(a, b float32) float32) (*value, error) {
 			return nil, fmt.Errorf("%w: %v and %v", errShape, a.shape, b.shape)
 		}
 	}
-	out, err := newValue(shape...)
+	out, err := r.room(2, shape...)
 	if err != nil {
 		return nil, err
 	}

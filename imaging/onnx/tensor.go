@@ -18,7 +18,7 @@ const (
 	maxRank     = 6
 	maxElements = 1 << 25 // of one tensor: 128 MiB of floats
 	maxAlive    = 1 << 26 // of all tensors of a run at a time
-	maxWork     = 1 << 34 // multiplications and reads of a run: about ten seconds
+	maxWork     = 1 << 31 // multiplications and reads of a run: a few seconds
 )
 
 var (
@@ -58,9 +58,12 @@ func elements(shape []int) (int, error) {
 	return n, nil
 }
 
-// newValue makes room for floats of a shape.
-func newValue(shape ...int) (*value, error) {
+// room makes room for floats of a shape, each of which will take so many multiplications or reads.
+func (r *run) room(work int, shape ...int) (*value, error) {
 	n, err := elements(shape)
+	if err == nil {
+		err = r.spend(n, work)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -71,10 +71,7 @@ func runMaxPool(r *run, n *node, in []*value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := newValue(batch, channels, win.out[0], win.out[1])
-	if err == nil {
-		err = r.spend(len(out.f), kernel[0], kernel[1])
-	}
+	out, err := r.room(kernel[0]*kernel[1], batch, channels, win.out[0], win.out[1])
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +97,7 @@ func runMaxPool(r *run, n *node, in []*value) (*value, error) {
 }
 
 // runResize takes for each place of the result the nearest element of the source.
-func runResize(_ *run, n *node, in []*value) (*value, error) {
+func runResize(r *run, n *node, in []*value) (*value, error) {
 	v := in[0]
 	if len(v.f) == 0 || len(v.shape) == 0 {
 		return nil, errShape
@@ -119,7 +116,7 @@ func runResize(_ *run, n *node, in []*value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := newValue(shape...)
+	out, err := r.room(1, shape...)
 	if err != nil {
 		return nil, err
 	}
