@@ -1,11 +1,13 @@
 package imaging_test
 
 import (
+	"fmt"
 	"image"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/clinivault/clinivault/imaging"
@@ -56,5 +58,93 @@ func TestCalibrate(t *testing.T) {
 				t.Logf("  %5.2f a photo: %.2f", rate, q[n-1])
 			}
 		}
+	}
+}
+
+// TestEvidence prints, for each set of faces set aside for tuning, the share found at each least evidence, and the false
+// boxes of each set without faces. It runs with CLINIVAULT_CALIBRATE naming the folder of the data.
+func TestEvidence(t *testing.T) {
+	root := os.Getenv("CLINIVAULT_CALIBRATE")
+	if root == "" {
+		t.Skip("SKIPPED: set CLINIVAULT_CALIBRATE to the folder of the data to choose the least evidence")
+	}
+	examples, err := train.FaceExamples(root, train.Tune, 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := []float64{-0.5, -0.2, 0, 0.2, 0.4, 0.7, 1, 1.5, 2}
+	type counts struct {
+		labels, pictures int
+		found, wrong     []int
+	}
+	sets := map[string]*counts{}
+	var mu sync.Mutex // guards sets
+	var wg sync.WaitGroup
+	next := make(chan train.Example)
+	for range 2 {
+		wg.Go(func() {
+			for e := range next {
+				img, labels, err := e.Picture()
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				all := imaging.FaceProposals(img, least[0])
+				mu.Lock()
+				for _, set := range e.Sets {
+					c := sets[set]
+					if c == nil {
+						c = &counts{found: make([]int, len(least)), wrong: make([]int, len(least))}
+						sets[set] = c
+					}
+					c.labels, c.pictures = c.labels+len(labels), c.pictures+1
+					for i, l := range least {
+						var regions []imaging.Region
+						for _, p := range all {
+							if p.Evidence >= l-1e-9 {
+								regions = append(regions, p.Region)
+							}
+						}
+						o := train.Judge(labels, regions, img.Rect.Dx(), img.Rect.Dy())
+						for k := range labels {
+							if o.Found(k) {
+								c.found[i]++
+							}
+						}
+						for _, f := range o.False {
+							if f {
+								c.wrong[i]++
+							}
+						}
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, e := range examples {
+		next <- e
+	}
+	close(next)
+	wg.Wait()
+	var names []string
+	for name := range sets {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	t.Logf("%-28s %5s %6.1f", "least evidence", "", least)
+	for _, name := range names {
+		c := sets[name]
+		line := fmt.Sprintf("%-28s %5d", name, c.labels)
+		for i := range least {
+			if c.labels > 0 {
+				line += fmt.Sprintf(" %6.3f", float64(c.found[i])/float64(c.labels))
+			}
+		}
+		line += "  false"
+		for i := range least {
+			line += fmt.Sprintf(" %5.2f", float64(c.wrong[i])/float64(c.pictures))
+		}
+		t.Log(line)
 	}
 }

@@ -1,6 +1,9 @@
 package imaging
 
-import "image"
+import (
+	"image"
+	"math"
+)
 
 // FaceSearches names the searches of the plan; FaceClusters gives the raw scores of what one of them finds.
 func FaceSearches() []string {
@@ -22,6 +25,29 @@ func FaceClusters(img image.Image) [][]float64 {
 			for _, h := range raw.run(v, degrees) {
 				out[i] = append(out[i], h.q)
 			}
+		}
+	}
+	return out
+}
+
+// Proposal is a face with its evidence.
+type Proposal struct {
+	Region
+	Evidence float64
+}
+
+// FaceProposals gives the faces of a picture down to an evidence.
+func FaceProposals(img image.Image, least float64) []Proposal {
+	gray := searchable(img)
+	found, err := searchPlan(gray, facePlan, least)
+	if err != nil {
+		return nil
+	}
+	var out []Proposal
+	b := img.Bounds()
+	for _, f := range found {
+		if r, ok := f.region(float64(b.Dx())/float64(gray.Rect.Dx()), b.Dx(), b.Dy()); ok {
+			out = append(out, Proposal{r, firmEvidence - math.Log(1/f.score-1)/1.5})
 		}
 	}
 	return out

@@ -37,10 +37,10 @@ type head struct {
 // searchFaces runs the searches of the plan, two at a time at most, and merges the heads they propose: those that
 // overlap are one face, whose evidence is the sum of the best of each cascade.
 func searchFaces(gray *image.Gray) ([]finding, error) {
-	return searchPlan(gray, facePlan)
+	return searchPlan(gray, facePlan, faceEvidence)
 }
 
-func searchPlan(gray *image.Gray, plan []*search) ([]finding, error) {
+func searchPlan(gray *image.Gray, plan []*search, least float64) ([]finding, error) {
 	type task struct {
 		s       *search
 		degrees int
@@ -72,11 +72,12 @@ func searchPlan(gray *image.Gray, plan []*search) ([]finding, error) {
 			heads = append(heads, head{h, tasks[i].s})
 		}
 	}
-	return mergeHeads(heads), nil
+	return mergeHeads(heads, least), nil
 }
 
-// mergeHeads gathers the heads that overlap the strongest left, until none is left.
-func mergeHeads(heads []head) []finding {
+// mergeHeads gathers the heads that overlap the strongest left, until none is left, and gives
+// those with the least evidence or more.
+func mergeHeads(heads []head, least float64) []finding {
 	slices.SortStableFunc(heads, func(a, b head) int { return cmp.Compare(b.q, a.q) })
 	taken := make([]bool, len(heads))
 	var found []finding
@@ -99,7 +100,7 @@ func mergeHeads(heads []head) []finding {
 		for _, h := range best {
 			total += max(0, h.q+1) // what is seen ten times a photo is no evidence
 		}
-		if total--; total >= faceEvidence && len(found) < MaxRegions/2 {
+		if total--; total >= least && len(found) < MaxRegions/2 {
 			found = append(found, first.finding(total))
 		}
 	}

@@ -34,7 +34,7 @@ func Preview(frame *image.RGBA) (regions []Region) {
 		side := func(n int) int { return max(1, int(float64(n)*k+0.5)) }
 		small = opaqueRGBA(dimaging.Resize(frame, side(frame.Rect.Dx()), side(frame.Rect.Dy()), dimaging.Box))
 	}
-	faces, err := searchPlan(grayOf(small), previewOf(facePlan))
+	faces, err := searchPlan(grayOf(small), previewOf(facePlan), faceEvidence)
 	if err != nil {
 		faces = nil
 	}

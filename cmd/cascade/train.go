@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/clinivault/clinivault/imaging/train"
@@ -17,12 +18,15 @@ import (
 
 // learning is what `cascade train` was asked for.
 type learning struct {
-	target     train.Target
+	target     string // a train.Target, or tattooTarget
 	root       string
 	out        string
 	checkpoint string
-	cfg        train.FaceConfig
+	drawings   string
+	cfg        train.FaceConfig // of which a tattoo takes the Config
 }
+
+const tattooTarget = "tattoo"
 
 // learn learns a cascade from the data and writes its file.
 func learn(ctx context.Context, args []string, out io.Writer) error {
@@ -45,7 +49,7 @@ func learn(ctx context.Context, args []string, out io.Writer) error {
 	if l.cfg.Resume, err = l.resume(); err != nil {
 		return err
 	}
-	c, err := train.LearnFace(ctx, l.cfg, l.target, l.root)
+	c, err := l.learn(ctx, out)
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
@@ -61,6 +65,18 @@ func learn(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
+// learn learns the cascade of the target.
+func (l learning) learn(ctx context.Context, out io.Writer) (*train.Cascade, error) {
+	if l.target != tattooTarget {
+		return train.LearnFace(ctx, l.cfg, train.Target(l.target), l.root)
+	}
+	if _, err := os.Stat(l.drawings); err != nil {
+		fmt.Fprintf(out, "WITHOUT DRAWINGS: %s is not there, so tattoos are made up of lettering and ornaments alone; `scripts/tools.sh npm` brings it\n", train.Drawings)
+		l.drawings = ""
+	}
+	return train.Tattoo(ctx, l.root, train.TattooConfig{Config: l.cfg.Config, Drawings: l.drawings})
+}
+
 func learningOf(args []string) (learning, error) {
 	var l learning
 	flags := flag.NewFlagSet("train", flag.ContinueOnError)
@@ -69,6 +85,7 @@ func learningOf(args []string) (learning, error) {
 	seed := flags.Uint64("seed", 0, "of the random choices; 0 for the recipe's")
 	sample := flags.Int("sample", 1, "use only each such picture, for a quick try")
 	trees := flags.Int("trees", 0, "stop after so many trees; 0 for the recipe's")
+	flags.StringVar(&l.drawings, "drawings", train.Drawings, "file of the drawings that tattoos are made up from")
 	names, err := parseAnywhere(flags, args)
 	if err != nil {
 		return l, err
@@ -76,25 +93,26 @@ func learningOf(args []string) (learning, error) {
 	if len(names) != 2 || *sample < 1 || *trees < 0 {
 		return l, fmt.Errorf("train: name a target and the folder of the data; %w", errUsage)
 	}
-	if l.target, err = train.ParseTarget(names[0]); err != nil {
-		return l, err
+	l.target, l.root, l.cfg.Sample = names[0], names[1], *sample
+	if l.target != tattooTarget {
+		target, err := train.ParseTarget(l.target)
+		if err != nil {
+			return l, err
+		}
+		l.cfg = train.Recipe(target)
+		l.cfg.Sample = *sample
+	} else if *sample != 1 {
+		return l, fmt.Errorf("train: tattoos are learned from all pictures; leave --sample out")
 	}
-	l.root, l.cfg = names[1], train.Recipe(l.target)
-	l.cfg.Sample = *sample
 	if *seed != 0 {
 		l.cfg.Seed = *seed
 	}
 	if *trees > 0 {
-		var rounds []int
-		for _, n := range l.cfg.Rounds {
-			if n < *trees {
-				rounds = append(rounds, n)
-			}
-		}
+		rounds := slices.DeleteFunc(l.cfg.Rounds, func(n int) bool { return n >= *trees })
 		l.cfg.Rounds = append(rounds, *trees)
 	}
 	if l.out == "" {
-		l.out = string(l.target)
+		l.out = l.target
 	}
 	return l, nil
 }

@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	rollMost    = 21 * math.Pi / 180 // of a face against its search; searches stand 30° apart
-	scaleSpread = 0.13
-	shiftSpread = 0.07 // of the window
-	leastWindow = 24   // pixels, the smallest window that a search looks at
-	mostWindow  = 44   // the largest; a search goes on with a smaller picture then
+	rollMost    = 18 * math.Pi / 180 // of a face against its search; searches stand 30° apart
+	scaleSpread = 0.09
+	shiftSpread = 0.055 // of the window
+	leastWindow = 24    // pixels, the smallest window that a search looks at
+	mostWindow  = 44    // the largest; a search goes on with a smaller picture then
 )
 
 // view is how a window is seen this time.
@@ -36,13 +36,13 @@ func augmented(f facePicture, target Target, fr frame, rng *rand.Rand) Patch {
 	switch {
 	case target == TargetHalf:
 		v.edge[rng.IntN(4)], v.cut = true, 0.3+0.35*rng.Float64()
-	case target == TargetFace && rng.Float64() < 0.25:
-		v.edge[rng.IntN(4)], v.cut = true, 0.08+0.27*rng.Float64()
-	case rng.Float64() < 0.15:
+	case target == TargetFace && rng.Float64() < 0.2:
+		v.edge[rng.IntN(4)], v.cut = true, 0.08+0.22*rng.Float64()
+	case rng.Float64() < 0.1:
 		v.edge[rng.IntN(4)], v.cut = true, 0.05+0.2*rng.Float64()
 	}
 	m := v.render(f.gray)
-	if target == TargetFace && rng.Float64() < 0.3 {
+	if target == TargetFace && rng.Float64() < 0.22 {
 		cover(m, rng)
 	}
 	light(m, rng)
@@ -139,7 +139,7 @@ func light(m *image.Gray, rng *rand.Rand) {
 	}
 	gamma := math.Exp(0.7 * (2*rng.Float64() - 1))
 	gain := math.Exp(0.35 * (2*rng.Float64() - 1))
-	if rng.Float64() < 0.2 {
+	if rng.Float64() < 0.15 {
 		gain *= 0.15 + 0.4*rng.Float64()
 	}
 	lift := 25 * (2*rng.Float64() - 1)

@@ -21,11 +21,11 @@ type FaceConfig struct {
 
 // Recipe gives the trees and rounds that the shipped cascade of a target was learned with.
 func Recipe(target Target) FaceConfig {
-	c := FaceConfig{Config: Config{Depth: 6, Tests: 640, Seed: 20261122, Loss: 0.15, Negatives: 13000,
-		Rounds: []int{4, 12, 30, 64, 110, 170, 240, 320}}, Views: 8}
+	c := FaceConfig{Config: Config{Depth: 6, Tests: 640, Seed: 20261122, Loss: 0.15, Final: 0.2, Negatives: 24000,
+		Rounds: []int{6, 16, 36, 70, 120, 190, 280, 390}}, Views: 8}
 	switch target {
 	case TargetFace:
-		c.Rounds = append(c.Rounds, 420)
+		c.Rounds = append(c.Rounds, 520)
 	case TargetEye:
 		c.Views = 4
 	}

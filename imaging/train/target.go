@@ -70,5 +70,5 @@ func ParseTarget(name string) (Target, error) {
 	case TargetFace, TargetEye, TargetMouth, TargetHalf:
 		return t, nil
 	}
-	return "", fmt.Errorf("train: no target %q: one of face, eye, mouth, half", name)
+	return "", fmt.Errorf("train: no target %q: one of face, eye, mouth, half and tattoo", name)
 }
