@@ -140,7 +140,7 @@ func (m measuring) tattoos(ctx context.Context) ([]train.TattooOutcome, error) {
 }
 
 func detectFaces(img image.Image) ([]imaging.Region, error) {
-	return slices.DeleteFunc(imaging.DetectImage(img), func(r imaging.Region) bool { return r.Kind != imaging.KindFace }), nil
+	return imaging.DetectImage(img, imaging.KindFace), nil
 }
 
 // result is a SetResult with the shares and intervals that a program would otherwise work out itself.
