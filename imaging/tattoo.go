@@ -11,7 +11,7 @@ import (
 var tattooCascade []byte
 
 // tattooModel is the cascade that the thresholds below were chosen with; see cascade/README.md.
-var tattooModel = newModel("tattoo", "5ac2f2aa1482d9ecc3359b42c35e2e2b7767036c69a2fe266c2d5ad64bb69556", tattooCascade)
+var tattooModel = newModel("tattoo", "2308d861168b003036ebd297e2cf775f469c45aea1075bada074e0fae962b666", tattooCascade)
 
 const (
 	tattooSource = "clinivault/tattoo"
