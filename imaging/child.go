@@ -16,6 +16,9 @@ func ChildMain(in io.Reader, out io.Writer) int {
 		return 4
 	}
 	data, err := readPicture(in, req.Limits.orDefault().MaxBytes*answerFactor)
+	if err == nil && req.Opinion != "" {
+		req.weights, err = readPicture(in, MaxOpinionBytes)
+	}
 	var answer []byte
 	if err != nil {
 		resp := &response{}
@@ -46,7 +49,7 @@ func serve(req request, data []byte) ([]byte, error) {
 // handle does what is asked.
 func handle(req request, data []byte) (resp *response, err error) {
 	defer rescue(&err)
-	resp = &response{}
+	resp = &response{ask: &req}
 	switch req.Op {
 	case opRead:
 		return resp, resp.read(data, req.Limits)
@@ -88,8 +91,11 @@ func (r *response) look(data []byte, lim Limits) error {
 // search proposes regions of s and says who did and what it took.
 func (r *response) search(s *Still) (err error) {
 	r.Detectors = Detectors()
-	r.Regions, r.Used, err = DetectTimed(s)
-	return err
+	if r.Regions, r.Used, err = DetectTimed(s); err != nil || r.ask.Opinion == "" {
+		return err
+	}
+	r.second(s)
+	return nil
 }
 
 // read makes the original, searches it, and makes both sizes of it, open and with everything covered that was
@@ -124,8 +130,7 @@ func (r *response) redact(s *Still, regions []Region) error {
 	if err := r.renditions(covered, nil); err != nil {
 		return err
 	}
-	r.Regions, err = Detect(covered)
-	return err
+	return r.search(covered)
 }
 
 // renditions adds the thumbnail and display size of s with regions covered.

@@ -39,6 +39,17 @@ type request struct {
 	MemoryBytes uint64   `json:"memory_bytes"`
 	CPUSeconds  uint64   `json:"cpu_seconds"`
 	Regions     []Region `json:"regions,omitempty"`
+	Opinion     string   `json:"opinion,omitempty"` // SHA-256 of the weights that follow the picture; empty: none follow
+
+	weights []byte
+}
+
+// pictures are what follows the head of a request about data.
+func (r *request) pictures(data []byte) [][]byte {
+	if r.Opinion == "" {
+		return [][]byte{data}
+	}
+	return [][]byte{data, r.weights}
 }
 
 // response is a child's answer. The parent believes none of it that it can check.
@@ -54,11 +65,12 @@ type response struct {
 	Masked    []Box    `json:"masked,omitempty"`
 	Detectors []string `json:"detectors,omitempty"`
 
-	Used map[Kind]time.Duration `json:"used,omitempty"` // processor time of each kind of detector
+	Used map[Kind]time.Duration `json:"used,omitempty"` // processor time of each kind of detector, and of the second opinion
 
 	Inspection *Inspection `json:"inspection,omitempty"`
 
 	pictures [][]byte
+	ask      *request // what is being answered
 }
 
 // appendFrame encodes a head and its pictures.

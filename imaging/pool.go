@@ -41,6 +41,11 @@ type PoolConfig struct {
 	MemoryBytes uint64        // memory of one child beyond the program itself; default 1.5 GiB
 	CPUSeconds  uint64        // processor time of one child; default 10 s
 	Limits      Limits        // of the pictures
+
+	// Opinion are the weights of a second opinion on faces (OpenOpinion), and OpinionSHA256 their digest, in hex; empty
+	// for none. They travel to each child that searches a picture.
+	Opinion       []byte
+	OpinionSHA256 string
 }
 
 // Pool reads pictures in child processes: one process a picture, limited in memory, processor time, files and
@@ -78,6 +83,14 @@ func NewPool(cfg PoolConfig) (*Pool, error) {
 		cfg.CPUSeconds = defaultCPU
 	}
 	cfg.Limits = cfg.Limits.orDefault()
+	if len(cfg.Opinion) > MaxOpinionBytes {
+		return nil, fmt.Errorf("%w: too large", ErrWeights)
+	}
+	if cfg.OpinionSHA256 != "" {
+		if _, err := OpenOpinion(cfg.Opinion, cfg.OpinionSHA256); err != nil {
+			return nil, err
+		}
+	}
 	if cfg.Pixels <= 0 {
 		cfg.Pixels = max(int64(cfg.Size)*pixelsPerChild, cfg.Limits.MaxPixels)
 	}
@@ -99,6 +112,9 @@ func (p *Pool) ask(ctx context.Context, op string, data []byte, regions []Region
 	}
 	defer done()
 	req := request{Op: op, Limits: p.cfg.Limits, MemoryBytes: p.cfg.MemoryBytes, CPUSeconds: p.cfg.CPUSeconds, Regions: regions}
+	if op == opRead || op == opRedact || op == opDetect {
+		req.Opinion, req.weights = p.cfg.OpinionSHA256, p.cfg.Opinion
+	}
 	var out []byte
 	if p.cfg.InProcess {
 		out, err = serve(req, data)
@@ -151,7 +167,7 @@ func claimed(data []byte, most int64) int64 {
 
 // run starts a child for one request and collects its answer.
 func (p *Pool) run(ctx context.Context, req request, data []byte) ([]byte, error) {
-	head, err := appendFrame(req, data)
+	head, err := appendFrame(req, req.pictures(data)...)
 	if err != nil {
 		return nil, err
 	}

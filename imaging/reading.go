@@ -37,6 +37,7 @@ type Redacted struct {
 	Thumb, Display *Still
 	Masked         []Box
 	Residual       []Region
+	Detectors      []string // that looked at the result
 }
 
 // Read reads a picture from outside.
@@ -83,7 +84,7 @@ func (p *Pool) Detect(ctx context.Context, data []byte) (*Detection, error) {
 		return nil, err
 	}
 	used := map[Kind]time.Duration{}
-	for _, k := range detected {
+	for _, k := range append([]Kind{usedByOpinion}, detected...) {
 		if spent, ran := resp.Used[k]; ran {
 			used[k] = max(0, spent)
 		}
@@ -128,7 +129,8 @@ func (p *Pool) Redact(ctx context.Context, original []byte, regions []Region) (*
 	if err != nil {
 		return nil, err
 	}
-	return &Redacted{Still: stills[0], Thumb: stills[1], Display: stills[2], Masked: resp.Masked, Residual: residual}, nil
+	return &Redacted{Still: stills[0], Thumb: stills[1], Display: stills[2], Masked: resp.Masked, Residual: residual,
+		Detectors: phrases(resp.Detectors)}, nil
 }
 
 // Cover makes the two sizes of an original with regions covered, without a redaction being decided.

@@ -253,6 +253,6 @@ func newCertificate(result *imaging.Redacted, regions []Region) Certificate {
 	least["visible"] = visibleScore
 	return Certificate{Format: certificateFormat, Policy: certificatePolicy,
 		Width: result.Still.Width(), Height: result.Still.Height(), Masked: append([]imaging.Box{}, result.Masked...),
-		Regions: append([]Region{}, regions...), CheckedBy: imaging.Detectors(), Thresholds: least,
+		Regions: append([]Region{}, regions...), CheckedBy: append([]string{}, result.Detectors...), Thresholds: least,
 		Residual: append([]imaging.Region{}, result.Residual...)}
 }

@@ -51,8 +51,17 @@ type Config struct {
 	// SessionIdleMinutes and SessionMaxHours end sessions; defaults 30 and 12.
 	SessionIdleMinutes int `json:"session_idle_minutes"`
 	SessionMaxHours    int `json:"session_max_hours"`
+	// SecondOpinion is a face model that looks at each photo too; none without it.
+	SecondOpinion *OpinionConfig `json:"second_opinion"`
 	// LogFormat is "text" (default) or "json".
 	LogFormat string `json:"log_format"`
+}
+
+// OpinionConfig names the weights of YuNet, an ONNX file of your own, and the
+// SHA-256 (hex) that it must have.
+type OpinionConfig struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
 }
 
 // TLSConfig names the certificate chain and its key, PEM.
@@ -131,6 +140,9 @@ func (c *Config) resolve(dir string) {
 	if c.MinIO != nil {
 		paths = append(paths, &c.MinIO.AccessKeyFile, &c.MinIO.SecretKeyFile, &c.MinIO.CAFile)
 	}
+	if c.SecondOpinion != nil {
+		paths = append(paths, &c.SecondOpinion.Path)
+	}
 	if c.Chart.FHIR != nil {
 		paths = append(paths, &c.Chart.FHIR.TokenFile, &c.Chart.FHIR.CAFile)
 	}
@@ -159,6 +171,9 @@ func (c *Config) check() error {
 	}
 	if m := c.MinIO; m != nil && (m.Endpoint == "" || m.Bucket == "" || m.AccessKeyFile == "" || m.SecretKeyFile == "") {
 		return errors.New(`"minio" needs "endpoint", "bucket", "access_key_file" and "secret_key_file"`)
+	}
+	if o := c.SecondOpinion; o != nil && (o.Path == "" || o.SHA256 == "") {
+		return errors.New(`"second_opinion" needs "path" and "sha256"`)
 	}
 	if c.ClaimMinutes < 0 || c.SessionIdleMinutes < 0 || c.SessionMaxHours < 0 {
 		return errors.New("times in the configuration must not be negative")

@@ -22,6 +22,7 @@ func TestParseConfig(t *testing.T) {
 		{"store without bucket", `{"data": "d", "minio": {"endpoint": "h:1", "access_key_file": "a", "secret_key_file": "s"}}`, "bucket"},
 		{"secret in the file", `{"data": "d", "minio": {"secret_key": "x"}}`, "secret_key"},
 		{"negative time", `{"data": "d", "claim_minutes": -1}`, "negative"},
+		{"second opinion without a digest", `{"data": "d", "second_opinion": {"path": "w.onnx"}}`, "sha256"},
 		{"log format", `{"data": "d", "log_format": "xml"}`, "log_format"},
 	}
 	for _, tt := range tests {
@@ -38,15 +39,31 @@ func TestParseConfig(t *testing.T) {
 }
 
 func TestConfigPathsAreRelativeToTheFile(t *testing.T) {
-	c, err := parseConfig([]byte(`{"data": "d", "tls": {"cert_file": "/abs/c", "key_file": "k"}}`), "/base")
+	c, err := parseConfig([]byte(`{"data": "d", "tls": {"cert_file": "/abs/c", "key_file": "k"},
+		"second_opinion": {"path": "w.onnx", "sha256": "0"}}`), "/base")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []struct{ got, want string }{
 		{c.Data, "/base/d"}, {c.RootKeyFile, "/base/d/root.key"}, {c.TLS.CertFile, "/abs/c"}, {c.TLS.KeyFile, "/base/k"},
+		{c.SecondOpinion.Path, "/base/w.onnx"},
 	} {
 		if p.got != p.want {
 			t.Errorf("got %s, want %s", p.got, p.want)
+		}
+	}
+}
+
+// TestSecondOpinionIsChecked: the service does not start with weights that are missing or not those named.
+func TestSecondOpinionIsChecked(t *testing.T) {
+	weights := filepath.Join(t.TempDir(), "w.onnx")
+	for _, tt := range []struct{ name, says string }{{"missing", "no such file"}, {"not those", "SHA-256"}} {
+		_, err := (&Config{SecondOpinion: &OpinionConfig{Path: weights, SHA256: strings.Repeat("0", 64)}}).newPool()
+		if err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: got %v, want an error with %q", tt.name, err, tt.says)
+		}
+		if err := os.WriteFile(weights, []byte("something else"), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -56,6 +56,20 @@ func (c *Config) openBlobs(ctx context.Context) (vault.Blobs, error) {
 	})
 }
 
+// newPool is how the service reads pictures. The weights of a second opinion
+// are read and checked once, here.
+func (c *Config) newPool() (*imaging.Pool, error) {
+	cfg := imaging.PoolConfig{Command: childCommand, Limits: imaging.DefaultLimits()}
+	if o := c.SecondOpinion; o != nil {
+		weights, err := readBounded(o.Path, imaging.MaxOpinionBytes)
+		if err != nil {
+			return nil, fmt.Errorf("reading the weights of the second opinion: %w", err)
+		}
+		cfg.Opinion, cfg.OpinionSHA256 = weights, o.SHA256
+	}
+	return imaging.NewPool(cfg)
+}
+
 // childCommand is how the limited child is started: this very program again,
 // also when its file was replaced meanwhile.
 var childCommand = []string{"/proc/self/exe", "child"}
@@ -85,7 +99,7 @@ func openParts(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*
 		return nil, fmt.Errorf("opening the object store: %w", err)
 	}
 	p := &parts{}
-	if p.pool, err = newPool(); err != nil {
+	if p.pool, err = c.newPool(); err != nil {
 		return nil, err
 	}
 	if p.deliver, err = chart.New(chart.Config{FHIR: c.Chart.FHIR, DICOM: c.Chart.DICOM, Log: log}); err != nil {
