@@ -9,8 +9,8 @@ import (
 const (
 	paper, dark, light = 0, 1, 2 // what a pixel is against its surroundings
 
-	inkContrast = 12  // least difference from the local mean, in levels of grey
-	inkSpread   = 0.5 // the same in standard deviations of the surroundings
+	inkContrast = 12 // least difference from the local mean, in levels of grey
+	inkSpread   = 2  // least difference in standard deviations of the surroundings, inverted
 
 	glyphLeast = 6   // height of a sign, in pixels searched
 	glyphMost  = 140 // the same, at most
@@ -64,10 +64,10 @@ func inkRow(row, mask []uint8, sums, squares []int, radius, rows int) {
 		// In n-fold levels of grey, to stay with whole numbers: d is the difference, spread n² times the variance.
 		d, spread := int(v)*n-sum, n*square-sum*sum
 		if d < 0 {
-			if -d > inkContrast*n && 4*d*d > spread {
+			if -d > inkContrast*n && inkSpread*inkSpread*d*d > spread {
 				mask[x] = dark
 			}
-		} else if d > inkContrast*n && 4*d*d > spread {
+		} else if d > inkContrast*n && inkSpread*inkSpread*d*d > spread {
 			mask[x] = light
 		}
 	}

@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"image"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -36,7 +37,7 @@ func plainInk(m *image.Gray, x, y, radius int) uint8 {
 		}
 	}
 	d := int(m.GrayAt(x, y).Y)*n - sum // times n
-	switch far := float64(d*d) > inkSpread*inkSpread*float64(n*square-sum*sum); {
+	switch far := math.Abs(float64(d)) > math.Sqrt(float64(n*square-sum*sum))/inkSpread; {
 	case d < -inkContrast*n && far:
 		return dark
 	case d > inkContrast*n && far:
