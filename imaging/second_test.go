@@ -8,6 +8,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"image"
+	"image/color"
+	"image/draw"
 	"os"
 	"os/exec"
 	"slices"
@@ -62,6 +65,41 @@ func TestPoolRefusesWeights(t *testing.T) {
 	} {
 		if _, err := NewPool(PoolConfig{InProcess: true, Opinion: tc.weights, OpinionSHA256: tc.digest}); !errors.Is(err, ErrWeights) {
 			t.Errorf("%s: got %v, want ErrWeights", tc.name, err)
+		}
+	}
+}
+
+// TestSecondOpinion asks a network made by hand, in a real child, about a picture that lies on its side: what it sees is
+// proposed where it then is, upright, beside what the detectors propose, and its name, digest and time are told.
+func TestSecondOpinion(t *testing.T) {
+	weights := whiteFinder("")
+	upright := image.NewRGBA(image.Rect(0, 0, 1600, 1200))
+	draw.Draw(upright, upright.Rect, image.NewUniform(color.Gray{20}), image.Point{}, draw.Src)
+	patch := image.Rect(800, 400, 920, 520) // three cells of 16 pixels a side at 640 pixels
+	draw.Draw(upright, patch, image.White, image.Point{}, draw.Src)
+	p := children(t, "child", func(c *PoolConfig) { c.Opinion, c.OpinionSHA256 = weights, digestOf(weights) })
+	for name, file := range map[string][]byte{"upright": encodeJPEG(t, upright), "on its side": withOrientation(encodeJPEG(t, turnRGBA(8, upright)), 6)} {
+		d, err := p.Detect(context.Background(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for _, r := range d.Regions {
+			if r.Source != opinionPrefix+opinionSource {
+				continue
+			}
+			seen++
+			middle := image.Pt((r.Box.X0+r.Box.X1)/2, (r.Box.Y0+r.Box.Y1)/2)
+			if r.Kind != KindFace || r.Model != digestOf(weights) || r.Tuning == "" || !middle.In(patch) {
+				t.Errorf("%s: %+v, want a face in %v", name, r, patch)
+			}
+		}
+		if seen == 0 || d.Used[usedByOpinion] <= 0 || !slices.ContainsFunc(d.Detectors, func(s string) bool { return strings.HasPrefix(s, opinionPrefix+"yunet sha256:") }) {
+			t.Errorf("%s: %d faces by %v in %v", name, seen, d.Detectors, d.Used)
+		}
+		red, err := p.Redact(context.Background(), d.Still.Bytes(), d.Regions)
+		if err != nil || !slices.Equal(red.Detectors, d.Detectors) {
+			t.Errorf("%s: looked at again by %v, %v, want %v", name, red, err, d.Detectors)
 		}
 	}
 }
