@@ -69,26 +69,29 @@ const maxMonths = 1200
 // ever when months is 0; of a photo that was decided more than once, the last decision counts. Errors: ErrInvalid,
 // ErrDenied.
 func (v *Vault) Labels(ctx context.Context, a Actor, months int) (Labels, error) {
-	var out Labels
-	err := v.do(ctx, a, actLabels, object{Kind: "vault"}, func(t *tx) (err error) {
-		if out.Since, err = t.since(months); err != nil {
-			return err
-		}
-		photos, err := labelled(ctx, t, out.Since)
-		if err != nil {
-			return err
-		}
-		counts := map[labelKey]*LabelCount{}
-		for _, p := range photos {
-			p.count(counts)
-		}
-		out.Photos, out.Rows = len(photos), labelRows(counts)
-		return nil
-	})
+	photos, since, err := v.labelled(ctx, a, actLabels, months)
 	if err != nil {
 		return Labels{}, err
 	}
-	return out, nil
+	counts := map[labelKey]*LabelCount{}
+	for _, p := range photos {
+		p.count(counts)
+	}
+	return Labels{Since: since, Photos: len(photos), Rows: labelRows(counts)}, nil
+}
+
+// labelled records the act and then reads the labels of the last months, outside of the act's transaction: there can be
+// many, and nobody who sends or reviews a photo is to wait for them.
+func (v *Vault) labelled(ctx context.Context, a Actor, what act, months int) (photos []*labelledPhoto, since Time, err error) {
+	err = v.do(ctx, a, what, object{Kind: "vault"}, func(t *tx) (err error) {
+		since, err = t.since(months)
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	photos, err = readLabelled(ctx, v.db, since)
+	return photos, since, dbError(err)
 }
 
 // since is when the last months began, this calendar month included; zero, which is always, for 0 months.
@@ -111,8 +114,8 @@ type labelledPhoto struct {
 	covered   []Region
 }
 
-// labelled reads the photos approved since a time, with their regions, oldest decision first.
-func labelled(ctx context.Context, t querier, since Time) ([]*labelledPhoto, error) {
+// readLabelled reads the photos approved since a time, with their regions, oldest decision first.
+func readLabelled(ctx context.Context, t querier, since Time) ([]*labelledPhoto, error) {
 	const decided = ` FROM photos f JOIN reviews d ON d.photo = f.id AND d.decision = 'approve' AND d.decided_at >= $1
 		AND d.version = (SELECT max(n.version) FROM reviews n WHERE n.photo = f.id AND n.decision = 'approve')`
 	byID := map[PhotoID]*labelledPhoto{}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/clinivault/clinivault/imaging"
 	"github.com/clinivault/clinivault/vault/seal"
@@ -31,18 +30,7 @@ func (Lesson) GoString() string { return "[picture]" }
 // written before it is. One that fails its check is reported, recorded and passed over. An error of learn ends it.
 // Errors: ErrDenied, ErrInvalid, ErrUnavailable.
 func (v *Vault) Lessons(ctx context.Context, a Actor, months int, learn func(Lesson) error) (opened int, err error) {
-	var photos []*labelledPhoto
-	err = v.do(ctx, a, actLessons, object{Kind: "vault"}, func(t *tx) error {
-		since, err := t.since(months)
-		if err != nil {
-			return err
-		}
-		if photos, err = labelled(ctx, t, since); err != nil {
-			return err
-		}
-		t.detail("photos", strconv.Itoa(len(photos)))
-		return nil
-	})
+	photos, _, err := v.labelled(ctx, a, actLessons, months)
 	if err != nil {
 		return 0, err
 	}
