@@ -117,3 +117,15 @@ func TestJoinLines(t *testing.T) {
 		}
 	}
 }
+
+// TestJoinLinesBound wants the strongest of too many lines.
+func TestJoinLinesBound(t *testing.T) {
+	var many []finding
+	for i := range 400 {
+		many = append(many, finding{x0: 0, y0: float64(20 * i), x1: 90, y1: float64(20*i + 10), score: float64(i) / 400})
+	}
+	got := joinLines(many)
+	if len(got) != MaxRegions/4 || got[len(got)-1].score < 0.67 {
+		t.Errorf("got %d lines down to %v, want the %d strongest", len(got), got[len(got)-1].score, MaxRegions/4)
+	}
+}

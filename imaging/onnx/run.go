@@ -39,8 +39,8 @@ func init() { // the kernels lead back to the table by way of the nodes
 	}
 }
 
-// run is one run of a model: the work that it may still make.
-type run struct{ left int }
+// run is one run of a model: the work that it may still make, and the elements that may be alive at a time.
+type run struct{ left, most int }
 
 // spend counts n times work multiplications or reads before they are made.
 func (r *run) spend(n, work int) error {
@@ -55,7 +55,7 @@ func (r *run) spend(n, work int) error {
 // must be met, so that a detector runs on pictures of any size that its operators allow. Errors are about the shapes, or
 // about bounds: 2^25 elements a tensor, 2^26 alive, 2^31 multiplications.
 func (m *Model) Run(inputs map[string]Tensor) (map[string]Tensor, error) {
-	return m.within(&run{left: maxWork}, inputs)
+	return m.within(&run{left: maxWork, most: maxAlive}, inputs)
 }
 
 func (m *Model) within(r *run, inputs map[string]Tensor) (map[string]Tensor, error) {
@@ -78,7 +78,7 @@ func (m *Model) within(r *run, inputs map[string]Tensor) (map[string]Tensor, err
 		if err != nil {
 			return nil, fmt.Errorf("onnx: node %d, %s: %w", i, n.op, err)
 		}
-		if alive += out.size(); alive > maxAlive {
+		if alive += out.size(); alive > r.most {
 			return nil, errTooLarge
 		}
 		if err := r.spend(out.size(), 1); err != nil {
