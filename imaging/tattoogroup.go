@@ -8,7 +8,7 @@ import (
 const (
 	heatCell   = 4    // side of the squares in which heat is summed, in blocks
 	heatInset  = 0.10 // share of a window's side left cold at each edge: a window that found a tattoo holds skin too
-	heatShare  = 0.30 // of a place's greatest heat: what is inside its box
+	heatShare  = 0.22 // of a place's greatest heat: what is inside its box
 	tattooMost = 64   // boxes of one picture
 )
 
