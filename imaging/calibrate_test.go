@@ -23,11 +23,11 @@ func TestCalibrate(t *testing.T) {
 	}
 	names := imaging.FaceSearches()
 	scores := make([][]float64, len(names))
-	photos := 0
+	photos, most := 0, 40
 	for _, set := range []string{"wounds/fuseg", "wounds/medetec"} {
 		err := filepath.WalkDir(filepath.Join(root, set), func(name string, d os.DirEntry, err error) error {
 			ext := strings.ToLower(filepath.Ext(name))
-			if err != nil || d.IsDir() || (ext != ".png" && ext != ".jpg") || train.PartOf(set, filepath.ToSlash(name)) != train.Tune || photos >= 60 {
+			if err != nil || d.IsDir() || (ext != ".png" && ext != ".jpg") || train.PartOf(set, filepath.ToSlash(name)) != train.Tune || photos >= most {
 				return err
 			}
 			f, err := os.Open(name)
@@ -62,13 +62,14 @@ func TestCalibrate(t *testing.T) {
 }
 
 // TestEvidence prints, for each set of faces set aside for tuning, the share found at each least evidence, and the false
-// boxes of each set without faces. It runs with CLINIVAULT_CALIBRATE naming the folder of the data.
+// boxes of each set without faces. It runs with CLINIVAULT_CALIBRATE naming the folder of the data,
+// and CLINIVAULT_SETS the beginning of the names of the sets, if not all.
 func TestEvidence(t *testing.T) {
 	root := os.Getenv("CLINIVAULT_CALIBRATE")
 	if root == "" {
 		t.Skip("SKIPPED: set CLINIVAULT_CALIBRATE to the folder of the data to choose the least evidence")
 	}
-	examples, err := train.FaceExamples(root, train.Tune, 50)
+	examples, err := train.FaceExamples(root, train.Tune, 20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,6 +124,9 @@ func TestEvidence(t *testing.T) {
 		})
 	}
 	for _, e := range examples {
+		if !strings.HasPrefix(e.Sets[0], os.Getenv("CLINIVAULT_SETS")) {
+			continue
+		}
 		next <- e
 	}
 	close(next)

@@ -41,6 +41,15 @@ func searchFaces(gray *image.Gray) ([]finding, error) {
 }
 
 func searchPlan(gray *image.Gray, plan []*search, least float64) ([]finding, error) {
+	heads, err := headsOf(gray, plan)
+	if err != nil {
+		return nil, err
+	}
+	return mergeHeads(heads, least), nil
+}
+
+// headsOf gives what each search of a plan proposes.
+func headsOf(gray *image.Gray, plan []*search) ([]head, error) {
 	type task struct {
 		s       *search
 		degrees int
@@ -72,36 +81,55 @@ func searchPlan(gray *image.Gray, plan []*search, least float64) ([]finding, err
 			heads = append(heads, head{h, tasks[i].s})
 		}
 	}
-	return mergeHeads(heads, least), nil
+	return heads, nil
 }
 
-// mergeHeads gathers the heads that overlap the strongest left, until none is left, and gives
-// those with the least evidence or more.
-func mergeHeads(heads []head, least float64) []finding {
+// gathered are heads that overlap: the strongest, and the best of each cascade.
+type gathered struct {
+	first head
+	best  map[*model]head
+}
+
+// gather puts the heads that overlap the strongest left together, until none is left.
+func gather(heads []head) []gathered {
 	slices.SortStableFunc(heads, func(a, b head) int { return cmp.Compare(b.q, a.q) })
 	taken := make([]bool, len(heads))
-	var found []finding
+	var out []gathered
 	for i, first := range heads {
 		if taken[i] {
 			continue
 		}
-		best := map[*model]head{}
+		g := gathered{first, map[*model]head{}}
 		for j := i; j < len(heads); j++ {
 			h := heads[j]
 			if taken[j] || (j != i && h.overlap(first.hit) < mergeIoU) {
 				continue
 			}
 			taken[j] = true
-			if _, ok := best[h.by.model]; !ok { // the strongest comes first
-				best[h.by.model] = h
+			if _, ok := g.best[h.by.model]; !ok { // the strongest comes first
+				g.best[h.by.model] = h
 			}
 		}
-		total := 0.0
-		for _, h := range best {
-			total += max(0, h.q+1) // what is seen ten times a photo is no evidence
-		}
-		if total--; total >= least && len(found) < MaxRegions/2 {
-			found = append(found, first.finding(total))
+		out = append(out, g)
+	}
+	return out
+}
+
+// evidence sums up what the cascades say.
+func (g gathered) evidence() float64 {
+	total := -1.0
+	for _, h := range g.best {
+		total += max(0, h.q+1) // what is seen ten times a photo is no evidence
+	}
+	return total
+}
+
+// mergeHeads gives the faces that heads with the least evidence or more stand for, the surest first.
+func mergeHeads(heads []head, least float64) []finding {
+	var found []finding
+	for _, g := range gather(heads) {
+		if e := g.evidence(); e >= least && len(found) < MaxRegions/2 {
+			found = append(found, g.first.finding(e))
 		}
 	}
 	slices.SortStableFunc(found, func(a, b finding) int { return cmp.Compare(b.score, a.score) })

@@ -18,7 +18,7 @@ import (
 
 const usage = `cascade learns, measures and shows the detectors of faces, tattoos and text.
 
-  cascade train face|eye|mouth|half|tattoo [--out FILE] [--checkpoint FILE] [--seed N] [--sample N] [--trees N] DATA
+  cascade train face|eye|mouth|tattoo [--out FILE] [--checkpoint FILE] [--seed N] [--sample N] [--trees N] DATA
                                      learn a cascade; with a checkpoint, an ended run goes on
   cascade eval face|tattoo|text [--part report|tune|train] [--set PREFIX] [--sample N] [--cpu N]
                [--drawings FILE] [--json|--markdown] DATA

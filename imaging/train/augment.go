@@ -34,8 +34,6 @@ func augmented(f facePicture, target Target, fr frame, rng *rand.Rand) Patch {
 	v.x += shiftSpread * fr.side * (2*rng.Float64() - 1)
 	v.y += shiftSpread * fr.side * (2*rng.Float64() - 1)
 	switch {
-	case target == TargetHalf:
-		v.edge[rng.IntN(4)], v.cut = true, 0.3+0.35*rng.Float64()
 	case target == TargetFace && rng.Float64() < 0.2:
 		v.edge[rng.IntN(4)], v.cut = true, 0.08+0.22*rng.Float64()
 	case rng.Float64() < 0.1:

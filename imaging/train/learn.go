@@ -52,8 +52,11 @@ type State struct {
 // trees, any. It may give fewer. For the same c and round it gives the same patches.
 type Mine func(ctx context.Context, c *Cascade, round, want int) ([]Patch, error)
 
-// lossRise below 1 gives the first trees more room.
-const lossRise = 0.5
+// Below 1 these give the first trees more room: while learning, and in the end, when speed counts.
+const (
+	lossRise  = 0.5
+	finalRise = 0.3
+)
 
 const leastNegatives = 50 // a round with fewer is not worth learning from
 
@@ -128,14 +131,14 @@ func Learn(ctx context.Context, cfg Config, positives []Patch, mine Mine) (*Casc
 		if err := c.learnRound(ctx, cfg, round, until, positives, negatives); err != nil {
 			return nil, err
 		}
-		c.setThresholds(cfg, cfg.Loss)
+		c.setThresholds(cfg, cfg.Loss, lossRise)
 		if cfg.Checkpoint != nil {
 			if err := cfg.Checkpoint(State{c, negatives}); err != nil {
 				return nil, fmt.Errorf("keeping round %d: %w", round, err)
 			}
 		}
 	}
-	c.setThresholds(cfg, cfg.Final)
+	c.setThresholds(cfg, cfg.Final, finalRise)
 	return c, nil
 }
 
@@ -194,9 +197,9 @@ func (s *samples) loss() float64 {
 	return sum[0]/max(n[0], 1)/2 + sum[1]/max(n[1], 1)/2
 }
 
-// setThresholds sets every threshold anew, so that after tree t at most the share loss·(t/T)^lossRise of the held positives
+// setThresholds sets every threshold anew, so that after tree t at most the share loss·(t/T)^rise of the held positives
 // is refused, T being the trees of the last round: the first trees refuse most windows, so they get most of the room.
-func (c *Cascade) setThresholds(cfg Config, loss float64) {
+func (c *Cascade) setThresholds(cfg Config, loss, rise float64) {
 	last := cfg.Rounds[len(cfg.Rounds)-1]
 	type held struct {
 		patch *Patch
@@ -221,7 +224,7 @@ func (c *Cascade) setThresholds(cfg Config, loss float64) {
 			}
 			return 0
 		})
-		room := int(loss*math.Pow(float64(n+1)/float64(last), lossRise)*float64(len(cfg.Held))) - lost
+		room := int(loss*math.Pow(float64(n+1)/float64(last), rise)*float64(len(cfg.Held))) - lost
 		room = max(0, min(room, len(alive)-1))
 		// Just under the lowest that stays, so that it passes "sum > threshold"; equal sums stay together.
 		t.threshold = math.Nextafter32(alive[room].sum, -math.MaxFloat32)

@@ -17,8 +17,6 @@ const (
 	TargetEye Target = "eye"
 	// TargetMouth frames mouth, chin and the tip of the nose: 0.62 of the width of a face.
 	TargetMouth Target = "mouth"
-	// TargetHalf frames a face whole of which a third to two thirds are cut off by the edge of the picture.
-	TargetHalf Target = "half"
 )
 
 // Shares of a face's width.
@@ -35,7 +33,7 @@ type frame struct{ x, y, side float64 }
 func (f facePicture) frames(target Target) []frame {
 	w := f.width()
 	switch target {
-	case TargetFace, TargetHalf:
+	case TargetFace:
 		return []frame{{(f.x0 + f.x1) / 2, (f.y0 + f.y1) / 2, faceShare * w}}
 	case TargetEye:
 		if !f.marked {
@@ -67,8 +65,8 @@ func (f frame) near(x, y, side float64) bool {
 // ParseTarget gives the target of a name.
 func ParseTarget(name string) (Target, error) {
 	switch t := Target(name); t {
-	case TargetFace, TargetEye, TargetMouth, TargetHalf:
+	case TargetFace, TargetEye, TargetMouth:
 		return t, nil
 	}
-	return "", fmt.Errorf("train: no target %q: one of face, eye, mouth, half and tattoo", name)
+	return "", fmt.Errorf("train: no target %q: one of face, eye, mouth and tattoo", name)
 }
