@@ -29,7 +29,7 @@ func TestLabels(t *testing.T) {
 			r.Box.X0 += dx
 			return vault.ApprovedRegion{ID: r.ID, Kind: r.Kind, Box: r.Box}
 		}
-		must(w.V.Approve(ctx, w.reviewer, first, vault.Approval{Version: p.Version, Regions: []vault.ApprovedRegion{box("kept", 0), box("moved", 9),
+		must(w.V.Approve(ctx, w.reviewer, first, vault.Approval{Version: p.Version, Force: true, Regions: []vault.ApprovedRegion{box("kept", 0), box("moved", 9),
 			{Kind: imaging.KindFace, Box: imaging.Box{X0: 10, Y0: 80, X1: 30, Y1: 100}}}}))(t)
 		began := w.Clock.Now().UTC().Format("2006-01")
 		w.Clock.Add(40 * 24 * time.Hour) // into a later month
@@ -41,7 +41,7 @@ func TestLabels(t *testing.T) {
 		w.propose(second, "accepted", imaging.KindFace, 0, 0.1)
 		w.propose(second, "redrawn", imaging.KindTattoo, 50, 0.6)
 		p = w.claim(w.reviewer, second)
-		must(w.V.Approve(ctx, w.reviewer, second, vault.Approval{Version: p.Version, Regions: []vault.ApprovedRegion{box("accepted", 0),
+		must(w.V.Approve(ctx, w.reviewer, second, vault.Approval{Version: p.Version, Force: true, Regions: []vault.ApprovedRegion{box("accepted", 0),
 			{Kind: imaging.KindTattoo, Box: imaging.Box{X0: 52, Y0: 12, X1: 92, Y1: 62}}, {Kind: imaging.KindDrawn, Box: imaging.Box{X0: 0, Y0: 90, X1: 20, Y1: 110}}}}))(t)
 
 		got := must(w.V.Labels(ctx, w.admin, 0))(t)
@@ -76,26 +76,32 @@ func TestLabels(t *testing.T) {
 		}
 		_, err := w.V.Labels(ctx, w.admin, -1)
 		wants(t, "a negative number of months", err, vault.ErrInvalid)
-		// A second decision replaces the first, and what was covered then comes from the same proposals.
-		ok(t, w.V.Reopen(ctx, w.second, second, "look again"))
-		p = w.claim(w.second, second)
-		var again []vault.ApprovedRegion
-		for _, r := range p.Regions {
-			if r.Kind != imaging.KindDrawn {
-				again = append(again, vault.ApprovedRegion{ID: r.ID, Kind: r.Kind, Box: r.Box})
-			}
-		}
-		must(w.V.Approve(ctx, w.second, second, vault.Approval{Version: p.Version, Regions: again}))(t)
-		rows := labelLines(must(w.V.Labels(ctx, w.admin, 1))(t))
-		if !slices.Equal(rows[:4], []string{
-			" face : kept 0 moved 0 removed 0 accepted 1 passed 0 missed 0 (0/1) wrong 0/0",
-			" face test/eye: kept 0 moved 0 removed 0 accepted 1 passed 0 missed 0 (0/0) wrong 0/0",
-			" tattoo : kept 0 moved 1 removed 0 accepted 0 passed 0 missed 0 (0/1) wrong 0/1",
-			" tattoo test/eye: kept 0 moved 1 removed 0 accepted 0 passed 0 missed 0 (0/0) wrong 0/1"}) {
-			t.Errorf("decided again: got\n%s", lined(rows))
-		}
+		w.decidesAgain(second)
 		w.verified()
 	})
+}
+
+// decidesAgain has a second decision replace the first; what is covered then comes from the same proposals.
+func (w *world) decidesAgain(second vault.PhotoID) {
+	t, ctx := w.t, w.t.Context()
+	t.Helper()
+	ok(t, w.V.Reopen(ctx, w.second, second, "look again"))
+	p := w.claim(w.second, second)
+	var again []vault.ApprovedRegion
+	for _, r := range p.Regions {
+		if r.Kind != imaging.KindDrawn {
+			again = append(again, vault.ApprovedRegion{ID: r.ID, Kind: r.Kind, Box: r.Box})
+		}
+	}
+	must(w.V.Approve(ctx, w.second, second, vault.Approval{Version: p.Version, Force: true, Regions: again}))(t)
+	rows := labelLines(must(w.V.Labels(ctx, w.admin, 1))(t))
+	if !slices.Equal(rows[:4], []string{
+		" face : kept 0 moved 0 removed 0 accepted 1 passed 0 missed 0 (0/1) wrong 0/0",
+		" face test/eye: kept 0 moved 0 removed 0 accepted 1 passed 0 missed 0 (0/0) wrong 0/0",
+		" tattoo : kept 0 moved 1 removed 0 accepted 0 passed 0 missed 0 (0/1) wrong 0/1",
+		" tattoo test/eye: kept 0 moved 1 removed 0 accepted 0 passed 0 missed 0 (0/0) wrong 0/1"}) {
+		t.Errorf("decided again: got\n%s", lined(rows))
+	}
 }
 
 func labelLines(l vault.Labels) []string {

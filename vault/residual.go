@@ -39,17 +39,18 @@ func (e *Visible) Residual() []imaging.Region { return e.regions }
 // be one colour and cannot be more; what they are not sure of is listed and asks nobody, unless it is what is left of a
 // face that they were sure of and the reviewer removed: masks beside a face can make it hard to see, not hard to
 // recognise. A face or tattoo that reaches out of a mask or lies beside one, and a face elsewhere, go back to the
-// reviewer. A detector can err, and no wound is to be covered for it: the reviewer may confirm what they see, and
-// forced says that they did.
+// reviewer, but for a tattoo where they removed one and so have said that it is none. A detector can err, and no wound
+// is to be covered for it: the reviewer may confirm what they see, and forced says that they did.
 func judge(residual []imaging.Region, masked []imaging.Box, decided []Region, force bool) (forced bool, err error) {
 	var beside, open []imaging.Region
 	for _, f := range residual {
 		switch {
 		case inside(f.Box, masked):
 		case f.Score < visibleScore:
-			if f.Kind == imaging.KindFace && removedFace(f.Box, decided) {
+			if f.Kind == imaging.KindFace && removed(f, decided) {
 				open = append(open, f)
 			}
+		case f.Kind == imaging.KindTattoo && removed(f, decided): // the reviewer has said what it is
 		case (f.Kind == imaging.KindFace || f.Kind == imaging.KindTattoo) && near(f.Box, masked):
 			beside = append(beside, f)
 		case f.Kind == imaging.KindFace:
@@ -69,11 +70,12 @@ func judge(residual []imaging.Region, masked []imaging.Box, decided []Region, fo
 	return false, &Visible{text: "A face is still visible. Cover it, or confirm that it may stay.", regions: seen}
 }
 
-// removedFace reports whether the middle of b lies on a face that was proposed firmly and that the reviewer removed.
-func removedFace(b imaging.Box, decided []Region) bool {
-	x, y := (b.X0+b.X1)/2, (b.Y0+b.Y1)/2
+// removed reports whether the middle of what is seen lies on a proposal of its kind that was firm and that the reviewer
+// removed.
+func removed(f imaging.Region, decided []Region) bool {
+	x, y := (f.Box.X0+f.Box.X1)/2, (f.Box.Y0+f.Box.Y1)/2
 	return slices.ContainsFunc(decided, func(r Region) bool {
-		return r.Fate == fateRemoved && r.Kind == imaging.KindFace && r.Box.X0 <= x && x < r.Box.X1 && r.Box.Y0 <= y && y < r.Box.Y1
+		return r.Fate == fateRemoved && r.Kind == f.Kind && r.Box.X0 <= x && x < r.Box.X1 && r.Box.Y0 <= y && y < r.Box.Y1
 	})
 }
 

@@ -22,6 +22,9 @@ func TestJudge(t *testing.T) {
 	left := face(1010, 1010, 1050, 1050, 0.1)
 	leftTattoo, leftBeside := left, face(1090, 1010, 1112, 1050, 0.1) // the middle is just outside
 	leftTattoo.Kind = imaging.KindTattoo
+	again := face(3010, 1010, 3090, 1090, 0.9)
+	again.Kind = imaging.KindTattoo
+	masks = append(masks, imaging.Box{X0: 3000, Y0: 1000, X1: 3020, Y1: 1100}, imaging.Box{X0: 1056, Y0: 1000, X1: 1080, Y1: 1100})
 	decided := []Region{ // proposed with their margin
 		{Kind: imaging.KindFace, Fate: fateRemoved, Box: imaging.Box{X0: 1000, Y0: 1000, X1: 1100, Y1: 1100}},
 		{Kind: imaging.KindFace, Fate: fatePassed, Box: imaging.Box{X0: 2000, Y0: 1000, X1: 2100, Y1: 1100}},
@@ -52,6 +55,8 @@ func TestJudge(t *testing.T) {
 		{"a tattoo, unsure, where a sure face was removed", leftTattoo, passes},
 		{"unsure, where a faint face was passed", face(2010, 1010, 2050, 1050, 0.4), passes},
 		{"unsure, where a tattoo was removed", face(3010, 1010, 3050, 1050, 0.4), passes},
+		{"a tattoo across a mask, where one was removed", again, passes},
+		{"a face across a mask, where one was removed", face(1020, 1010, 1060, 1050, 0.9), asks},
 		{"a tattoo beside", tattoo, asks},
 		{"a tattoo beside, unsure", unsure, passes},
 		{"letters beside", text, passes},

@@ -151,6 +151,11 @@ func offline(b *browser, cut bool) {
 	b.run("network", network.Enable(), network.EmulateNetworkConditions(cut, 0, -1, -1))
 }
 
+// dropOthers removes the proposals that are no faces.
+const dropOthers = `(() => {
+	for (let li; (li = [...document.querySelectorAll('#regions li')].find(li => !li.querySelector('.swatch.kind-face')));) li.querySelector('.drop').click();
+})()`
+
 // dropAlone removes the proposal that the other boxes reach into least, of equals that with the highest score: it is
 // still seen when the others are covered.
 const dropAlone = `(() => {
@@ -170,6 +175,7 @@ func review(b *browser, s *service, photo vault.Photo) map[string][]byte {
 	b.until("photo shown", `document.querySelectorAll('#regions li').length > 0 && !document.querySelector('#picture').hasAttribute('hidden')`)
 	b.until("picture loaded", `document.querySelector('#picture image')`)
 	b.look("review-1-proposed")
+	b.run("removing what is no face", chromedp.Evaluate(dropOthers, nil))
 	before := value[int](b, "boxes", `document.querySelectorAll('#regions li').length`)
 	if before == 0 {
 		b.t.Fatal("no face was proposed on a photograph with a face")
