@@ -110,6 +110,7 @@ type TattooOutcome struct {
 	Labels  []imaging.Box
 	Regions []imaging.Region
 	Met     []bool // for each label: a region met it
+	Firm    []bool // for each label: a region met it that is drawn firmly
 	Hidden  []bool // for each label: the regions cover 30 % of it, before any margin
 	False   []bool // for each region: it met none
 }
@@ -117,7 +118,7 @@ type TattooOutcome struct {
 // judgeTattoos compares regions with labels. A region meets a tattoo when it covers a tenth of its box, or lies in it with
 // half of its own area.
 func judgeTattoos(labels []imaging.Box, regions []imaging.Region) TattooOutcome {
-	o := TattooOutcome{Labels: labels, Regions: regions, Met: make([]bool, len(labels)), Hidden: make([]bool, len(labels)),
+	o := TattooOutcome{Labels: labels, Regions: regions, Met: make([]bool, len(labels)), Firm: make([]bool, len(labels)), Hidden: make([]bool, len(labels)),
 		False: make([]bool, len(regions))}
 	for j := range o.False {
 		o.False[j] = true
@@ -127,6 +128,7 @@ func judgeTattoos(labels []imaging.Box, regions []imaging.Region) TattooOutcome 
 			both := area(meet(l, r.Box))
 			if both >= tattooMet*area(l) || both >= inTattoo*area(r.Box) {
 				o.Met[i], o.False[j] = true, false
+				o.Firm[i] = o.Firm[i] || r.Score >= imaging.FaintScore
 			}
 		}
 		o.Hidden[i] = coveredShare(l, regions) >= tattooHidden
@@ -194,12 +196,14 @@ func TallyTattoos(part Part, outcomes []TattooOutcome) []SetResult {
 			r := line(o.Case.Set + " photos")
 			r.Of++
 			r.Found += count(slices.Contains(o.Met, true))
+			r.Firm += count(slices.Contains(o.Firm, true))
 			r.Covered += count(slices.Contains(o.Hidden, true))
 		}
 		r := line(o.Case.Set)
 		for i := range o.Labels {
 			r.Of++
 			r.Found += count(o.Met[i])
+			r.Firm += count(o.Firm[i])
 			r.Covered += count(o.Hidden[i])
 		}
 		wrong, firm := 0, 0

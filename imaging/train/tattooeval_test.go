@@ -39,9 +39,32 @@ func TestJudgeTattoos(t *testing.T) {
 	}
 }
 
+func TestJudgeTattoosFirmly(t *testing.T) {
+	label := imaging.Box{X0: 100, Y0: 100, X1: 200, Y1: 200}
+	far := imaging.Box{X0: 300, Y0: 300, X1: 400, Y1: 400}
+	for _, c := range []struct {
+		name    string
+		regions []imaging.Region
+		want    bool
+	}{
+		{"faint", []imaging.Region{{Box: label, Score: imaging.FaintScore - 0.01}}, false},
+		{"firm", []imaging.Region{{Box: label, Score: imaging.FaintScore}}, true},
+		{"firm, then faint", []imaging.Region{{Box: label, Score: 0.9}, {Box: label, Score: 0.1}}, true},
+		{"firm elsewhere", []imaging.Region{{Box: label, Score: 0.1}, {Box: far, Score: 0.9}}, false},
+	} {
+		o := judgeTattoos([]imaging.Box{label}, c.regions)
+		if o.Firm[0] != c.want || !o.Met[0] {
+			t.Errorf("%s: got firm %v, met %v, want %v and met", c.name, o.Firm[0], o.Met[0], c.want)
+		}
+		if r := TallyTattoos(Tune, []TattooOutcome{o}); r[0].Firm != count(c.want) {
+			t.Errorf("%s: got %d firm in the tally", c.name, r[0].Firm)
+		}
+	}
+}
+
 func TestTallyTattoos(t *testing.T) {
 	outcome := func(set string, met, hidden []bool, scores ...float64) TattooOutcome {
-		o := TattooOutcome{Case: TattooCase{Set: set}, Met: met, Hidden: hidden, Labels: make([]imaging.Box, len(met))}
+		o := TattooOutcome{Case: TattooCase{Set: set}, Met: met, Firm: make([]bool, len(met)), Hidden: hidden, Labels: make([]imaging.Box, len(met))}
 		for _, s := range scores {
 			o.Regions, o.False = append(o.Regions, imaging.Region{Score: s}), append(o.False, true)
 		}
