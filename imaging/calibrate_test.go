@@ -73,7 +73,7 @@ func TestEvidence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	least := []float64{-0.5, -0.2, 0, 0.2, 0.4, 0.7, 1, 1.5, 2}
+	least := []float64{0.2, 0.5, 0.8, 0.95, 1.1, 1.3, 1.5, 1.8, 2.2}
 	type counts struct {
 		labels, pictures int
 		found, wrong     []int

@@ -75,7 +75,7 @@ func FaceGathered(img image.Image) []Gathered {
 		if !ok {
 			continue
 		}
-		one := Gathered{Region: r, Turned: len(g.first.by.turns) > 1, Share: g.first.side / float64(max(gray.Rect.Dx(), gray.Rect.Dy()))}
+		one := Gathered{Region: r, Turned: len(g.first.by.turns) > 1, Share: g.first.share}
 		for _, m := range []*model{facefinder, wholeFace, oneEye, lowerFace} {
 			q := math.NaN()
 			if h, ok := g.best[m]; ok {

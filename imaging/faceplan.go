@@ -3,25 +3,25 @@ package imaging
 // The turns of a search, in degrees: each cascade knows faces upright or rolled by about 20 degrees, and patients lie down.
 var (
 	upright = []int{0}
-	lying   = []int{30, 90, 180, 270, 330}
+	lying   = []int{90, 270}
 	tilted  = []int{30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330}
 )
 
 // facePlan is the search for faces. The evidence of each cascade is the negative decimal logarithm of how many clusters of
 // at least that score there are in a wound photo, as measured on the part of the wounds set aside for tuning.
 var facePlan = []*search{
-	{model: facefinder, longest: 1024, least: 30, turns: upright, shift: 0.1, scale: 1.12, headSide: 1,
+	{model: facefinder, weight: 1, longest: 1024, least: 30, turns: upright, shift: 0.1, scale: 1.12, headSide: 1,
 		evidence: rarity{{0.3, 0.6}, {3.2, 1}, {7.5, 1.5}, {30, 3}}},
-	{model: facefinder, longest: 384, least: 24, turns: tilted, shift: 0.125, scale: 1.15, headSide: 1,
+	{model: facefinder, weight: 1, longest: 384, least: 24, turns: tilted, shift: 0.125, scale: 1.15, headSide: 1,
 		evidence: rarity{{0.1, -0.25}, {1.2, 0}, {3.4, 0.5}, {6, 1}, {8, 1.5}, {25, 3}}},
-	{model: wholeFace, longest: 640, least: 24, turns: upright, shift: 0.1, scale: 1.12, headSide: 1 / 1.16,
+	{model: wholeFace, weight: 0.4, longest: 640, least: 24, turns: upright, shift: 0.1, scale: 1.12, headSide: 1 / 1.16,
 		evidence: rarity{{0.3, -1}, {3.5, -0.5}, {8.2, 0}, {24.5, 0.5}, {38, 1}, {50, 1.5}, {90, 2.5}}},
-	{model: wholeFace, longest: 384, least: 24, turns: tilted, shift: 0.125, scale: 1.15, headSide: 1 / 1.16,
+	{model: wholeFace, weight: 0.4, longest: 384, least: 24, turns: tilted, shift: 0.125, scale: 1.15, headSide: 1 / 1.16,
 		evidence: rarity{{3, -1}, {6.5, -0.5}, {10.7, 0}, {17.6, 0.5}, {22, 1}, {28, 1.5}, {50, 2.5}}},
-	{model: oneEye, longest: 448, least: 24, turns: upright, shift: 0.1, scale: 1.15, headY: 0.4, headSide: 2.4,
+	{model: oneEye, weight: 0.6, longest: 448, least: 24, turns: upright, shift: 0.1, scale: 1.15, headY: 0.4, headSide: 2.4,
 		evidence: rarity{{0.3, -1}, {3.6, -0.5}, {7.5, 0}, {20, 0.5}, {51, 1}, {82, 1.5}}},
-	{model: oneEye, longest: 384, least: 24, turns: []int{90, 270}, shift: 0.125, scale: 1.15, headY: 0.4, headSide: 2.4,
+	{model: oneEye, weight: 0.6, longest: 384, least: 24, turns: lying, shift: 0.125, scale: 1.15, headY: 0.4, headSide: 2.4,
 		evidence: rarity{{3, -0.5}, {7.6, 0}, {18, 0.5}, {35, 1}, {70, 1.5}}},
-	{model: lowerFace, longest: 448, least: 24, turns: upright, shift: 0.1, scale: 1.15, headY: -0.25, headSide: 1.7,
+	{model: lowerFace, weight: 1, longest: 448, least: 24, turns: upright, shift: 0.1, scale: 1.15, headY: -0.25, headSide: 1.7,
 		evidence: rarity{{2.2, -1}, {7.6, -0.5}, {20.7, 0}, {61, 0.5}, {120, 1}, {200, 1.5}}},
 }

@@ -28,6 +28,7 @@ type search struct {
 	headX, headY, headSide float64
 	// evidence gives for a cluster's score how rare it is where there is no face.
 	evidence rarity
+	weight   float64 // of that evidence beside the other cascades'
 }
 
 // rarity is a broken line through points of rising score: evidence for the score of a cluster.
