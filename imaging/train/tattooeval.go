@@ -200,6 +200,8 @@ func TallyTattoos(part Part, outcomes []TattooOutcome) []SetResult {
 			r.Covered += count(slices.Contains(o.Hidden, true))
 		}
 		r := line(o.Case.Set)
+		r.Searched++
+		r.Boxes += len(o.Regions)
 		for i := range o.Labels {
 			r.Of++
 			r.Found += count(o.Met[i])

@@ -80,9 +80,9 @@ func TestTallyTattoos(t *testing.T) {
 	})
 	want := []SetResult{
 		{Set: "tattoo/bivtatt photos", Of: 2, Found: 1, Covered: 1},
-		{Set: "tattoo/bivtatt", Of: 3, Found: 1, Covered: 1, Pictures: 2, False: 1, FalseFirm: 1, FalseSquares: 1, Hit: 1},
-		{Set: "wounds/fuseg", Pictures: 2, False: 2, FalseFirm: 1, FalseSquares: 4, Hit: 1},
-		{Set: "tattoo/made up", Of: 1, Found: 1, Pictures: 1},
+		{Set: "tattoo/bivtatt", Searched: 2, Boxes: 1, Of: 3, Found: 1, Covered: 1, Pictures: 2, False: 1, FalseFirm: 1, FalseSquares: 1, Hit: 1},
+		{Set: "wounds/fuseg", Searched: 2, Boxes: 2, Pictures: 2, False: 2, FalseFirm: 1, FalseSquares: 4, Hit: 1},
+		{Set: "tattoo/made up", Searched: 1, Of: 1, Found: 1, Pictures: 1},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("got %d sets, want %d", len(got), len(want))
@@ -90,7 +90,7 @@ func TestTallyTattoos(t *testing.T) {
 	for i, w := range want {
 		g := got[i]
 		if g.Set != w.Set || g.Of != w.Of || g.Found != w.Found || g.Covered != w.Covered || g.Pictures != w.Pictures ||
-			g.False != w.False || g.FalseFirm != w.FalseFirm || g.FalseSquares != w.FalseSquares || g.Hit != w.Hit || g.Kind != imaging.KindTattoo {
+			g.False != w.False || g.FalseFirm != w.FalseFirm || g.FalseSquares != w.FalseSquares || g.Hit != w.Hit || g.Searched != w.Searched || g.Boxes != w.Boxes || g.Kind != imaging.KindTattoo {
 			t.Errorf("set %d: got %+v, want %+v", i, g, w)
 		}
 	}
