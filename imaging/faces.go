@@ -10,9 +10,9 @@ import (
 
 const (
 	// faceEvidence is the least evidence that is proposed: about one place in a wound photo has it by chance.
-	faceEvidence = 0.95
+	faceEvidence = 1.05
 	// firmEvidence is the least that is drawn firmly.
-	firmEvidence = 1.5
+	firmEvidence = 1.6
 	mergeIoU     = 0.25 // heads that overlap more are one
 	// Evidence counts from leastVote, and one cascade has no more than mostVote.
 	leastVote, mostVote = -1.0, 2.5
