@@ -223,7 +223,7 @@ func TestRegionsKeepTheirFate(t *testing.T) {
 	kept, moved := p.Regions[0], p.Regions[1]
 	box := moved.Box
 	box.X0 += 8
-	done := must(w.V.Approve(t.Context(), w.reviewer, id, vault.Approval{Version: p.Version, Regions: []vault.ApprovedRegion{
+	done := must(w.V.Approve(t.Context(), w.reviewer, id, vault.Approval{Version: p.Version, Force: true, Regions: []vault.ApprovedRegion{
 		{ID: kept.ID, Kind: kept.Kind, Box: kept.Box}, {ID: moved.ID, Kind: moved.Kind, Box: box}, {Kind: "tattoo", Box: drawnBox},
 	}}))(t)
 	if got, want := w.fates(id), "added tattoo person,kept face test detector,moved face person,removed face test detector"; got != want {
