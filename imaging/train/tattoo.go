@@ -33,6 +33,9 @@ func (cfg TattooConfig) orDefault() TattooConfig {
 	set(&cfg.Depth, 5)
 	set(&cfg.Tests, 600)
 	set(&cfg.Negatives, 40000)
+	if cfg.Seed == 0 {
+		cfg.Seed = 1
+	}
 	if len(cfg.Rounds) == 0 {
 		cfg.Rounds = []int{30, 80, 150, 250, 380, 520, 650}
 	}

@@ -147,7 +147,7 @@ func TestThin(t *testing.T) {
 // The shipped cascade on the pictures it was not learned from: a floor under what DETECTION.md states.
 func TestShippedTattooCascade(t *testing.T) {
 	root := sharedData(t)
-	cases, err := TattooCases(root, "", Report, 12)
+	cases, err := TattooCases(root, "", Report, 6)
 	if err != nil {
 		t.Fatal(err)
 	}
