@@ -112,8 +112,9 @@ func (r SetResult) cells() []string {
 		clo, chi := r.CoversInterval()
 		cells[1], cells[2], cells[3] = fmt.Sprint(r.Of), percent(r.Recall()), span(lo, hi)
 		cells[6], cells[7] = percent(r.Covers()), span(clo, chi)
-		if r.Kind != imaging.KindTattoo { // whose measure knows neither
-			cells[4], cells[5] = percent(ratio(r.Firm, r.Of)), percent(ratio(r.Overlap, r.Of))
+		cells[4] = percent(ratio(r.Firm, r.Of))
+		if r.Kind != imaging.KindTattoo { // whose measure does not know it
+			cells[5] = percent(ratio(r.Overlap, r.Of))
 		}
 	}
 	if r.Boxes > 0 {

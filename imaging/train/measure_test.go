@@ -80,9 +80,9 @@ func TestWriteTable(t *testing.T) {
 
 func TestWriteMarkdown(t *testing.T) {
 	var out bytes.Buffer
-	err := WriteMarkdown(&out, []SetResult{{Set: "a", Kind: imaging.KindTattoo, Of: 4, Found: 4, Covered: 2}, {Set: "b"}})
-	want := "| set | of | found | 95 % | covered | 95 % |\n| --- | --- | --- | --- | --- | --- |\n" +
-		"| a | 4 | 100.0 | 51.0–100.0 | 50.0 | 15.0–85.0 |\n| b | - | - | - | - | - |\n"
+	err := WriteMarkdown(&out, []SetResult{{Set: "a", Kind: imaging.KindTattoo, Of: 4, Found: 4, Firm: 3, Covered: 2}, {Set: "b"}})
+	want := "| set | of | found | 95 % | firmly | covered | 95 % |\n| --- | --- | --- | --- | --- | --- | --- |\n" +
+		"| a | 4 | 100.0 | 51.0–100.0 | 75.0 | 50.0 | 15.0–85.0 |\n| b | - | - | - | - | - | - |\n"
 	if err != nil || out.String() != want {
 		t.Errorf("got %v and\n%swant\n%s", err, out.String(), want)
 	}
