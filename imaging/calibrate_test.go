@@ -3,6 +3,7 @@ package imaging_test
 import (
 	"fmt"
 	"image"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,6 +62,15 @@ func TestCalibrate(t *testing.T) {
 	}
 }
 
+// leastEvidence are the thresholds that TestEvidence compares.
+var leastEvidence = []float64{0.2, 0.5, 0.8, 1.05, 1.3, 1.6, 1.9, 2.2}
+
+// evidenceCounts are one set's faces found and false boxes at each of leastEvidence.
+type evidenceCounts struct {
+	labels, pictures int
+	found, wrong     []int
+}
+
 // TestEvidence prints, for each set of faces set aside for tuning, the share found at each least evidence, and the false
 // boxes of each set without faces. It runs with CLINIVAULT_CALIBRATE naming the folder of the data,
 // and CLINIVAULT_SETS the beginning of the names of the sets, if not all.
@@ -73,12 +83,7 @@ func TestEvidence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	least := []float64{0.2, 0.5, 0.8, 0.95, 1.1, 1.3, 1.5, 1.8, 2.2}
-	type counts struct {
-		labels, pictures int
-		found, wrong     []int
-	}
-	sets := map[string]*counts{}
+	sets := map[string]*evidenceCounts{}
 	var mu sync.Mutex // guards sets
 	var wg sync.WaitGroup
 	next := make(chan train.Example)
@@ -90,65 +95,65 @@ func TestEvidence(t *testing.T) {
 					t.Error(err)
 					continue
 				}
-				all := imaging.FaceProposals(img, least[0])
+				all := imaging.FaceProposals(img, leastEvidence[0])
 				mu.Lock()
 				for _, set := range e.Sets {
-					c := sets[set]
-					if c == nil {
-						c = &counts{found: make([]int, len(least)), wrong: make([]int, len(least))}
-						sets[set] = c
+					if sets[set] == nil {
+						sets[set] = &evidenceCounts{found: make([]int, len(leastEvidence)), wrong: make([]int, len(leastEvidence))}
 					}
-					c.labels, c.pictures = c.labels+len(labels), c.pictures+1
-					for i, l := range least {
-						var regions []imaging.Region
-						for _, p := range all {
-							if p.Evidence >= l-1e-9 {
-								regions = append(regions, p.Region)
-							}
-						}
-						o := train.Judge(labels, regions, img.Rect.Dx(), img.Rect.Dy())
-						for k := range labels {
-							if o.Found(k) {
-								c.found[i]++
-							}
-						}
-						for _, f := range o.False {
-							if f {
-								c.wrong[i]++
-							}
-						}
-					}
+					sets[set].add(img, labels, all)
 				}
 				mu.Unlock()
 			}
 		})
 	}
 	for _, e := range examples {
-		if !strings.HasPrefix(e.Sets[0], os.Getenv("CLINIVAULT_SETS")) {
-			continue
+		if strings.HasPrefix(e.Sets[0], os.Getenv("CLINIVAULT_SETS")) {
+			next <- e
 		}
-		next <- e
 	}
 	close(next)
 	wg.Wait()
-	var names []string
-	for name := range sets {
-		names = append(names, name)
+	t.Logf("%-28s %5s %6.2f", "least evidence", "", leastEvidence)
+	for _, name := range slices.Sorted(maps.Keys(sets)) {
+		t.Logf("%-28s %s", name, sets[name])
 	}
-	slices.Sort(names)
-	t.Logf("%-28s %5s %6.1f", "least evidence", "", least)
-	for _, name := range names {
-		c := sets[name]
-		line := fmt.Sprintf("%-28s %5d", name, c.labels)
-		for i := range least {
-			if c.labels > 0 {
-				line += fmt.Sprintf(" %6.3f", float64(c.found[i])/float64(c.labels))
+}
+
+// add counts one picture.
+func (c *evidenceCounts) add(img image.Image, labels []imaging.Box, all []imaging.Proposal) {
+	c.labels, c.pictures = c.labels+len(labels), c.pictures+1
+	for i, least := range leastEvidence {
+		var regions []imaging.Region
+		for _, p := range all {
+			if p.Evidence >= least-1e-9 {
+				regions = append(regions, p.Region)
 			}
 		}
-		line += "  false"
-		for i := range least {
-			line += fmt.Sprintf(" %5.2f", float64(c.wrong[i])/float64(c.pictures))
+		o := train.Judge(labels, regions, img.Bounds().Dx(), img.Bounds().Dy())
+		for k := range labels {
+			if o.Found(k) {
+				c.found[i]++
+			}
 		}
-		t.Log(line)
+		for _, f := range o.False {
+			if f {
+				c.wrong[i]++
+			}
+		}
 	}
+}
+
+func (c *evidenceCounts) String() string {
+	line := fmt.Sprintf("%5d", c.labels)
+	for _, n := range c.found {
+		if c.labels > 0 {
+			line += fmt.Sprintf(" %6.3f", float64(n)/float64(c.labels))
+		}
+	}
+	line += "  false"
+	for _, n := range c.wrong {
+		line += fmt.Sprintf(" %5.2f", float64(n)/float64(c.pictures))
+	}
+	return line
 }

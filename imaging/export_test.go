@@ -22,7 +22,11 @@ func FaceClusters(img image.Image) [][]float64 {
 		raw := *s
 		raw.evidence = nil
 		for _, degrees := range s.turns {
-			for _, h := range raw.run(v, degrees) {
+			hits, err := raw.run(v, degrees)
+			if err != nil {
+				panic(err)
+			}
+			for _, h := range hits {
 				out[i] = append(out[i], h.q)
 			}
 		}
@@ -49,41 +53,6 @@ func FaceProposals(img image.Image, least float64) []Proposal {
 		if r, ok := f.region(float64(b.Dx())/float64(gray.Rect.Dx()), b.Dx(), b.Dy()); ok {
 			out = append(out, Proposal{r, firmEvidence - math.Log(1/f.score-1)/1.5})
 		}
-	}
-	return out
-}
-
-// Gathered is a place with what each cascade says of it, in the order of the plan's cascades, NaN where it says nothing.
-type Gathered struct {
-	Region
-	Best   []float64
-	Turned bool    // the strongest was seen in a turned copy
-	Share  float64 // of the side of the head in the longest side of the picture
-}
-
-// FaceGathered gives every place that any search proposes.
-func FaceGathered(img image.Image) []Gathered {
-	gray := searchable(img)
-	heads, err := headsOf(gray, facePlan)
-	if err != nil {
-		return nil
-	}
-	var out []Gathered
-	b := img.Bounds()
-	for _, g := range gather(heads) {
-		r, ok := g.first.finding(0).region(float64(b.Dx())/float64(gray.Rect.Dx()), b.Dx(), b.Dy())
-		if !ok {
-			continue
-		}
-		one := Gathered{Region: r, Turned: len(g.first.by.turns) > 1, Share: g.first.share}
-		for _, m := range []*model{facefinder, wholeFace, oneEye, lowerFace} {
-			q := math.NaN()
-			if h, ok := g.best[m]; ok {
-				q = h.q
-			}
-			one.Best = append(one.Best, q)
-		}
-		out = append(out, one)
 	}
 	return out
 }

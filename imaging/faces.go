@@ -2,6 +2,8 @@ package imaging
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"image"
 	"math"
 	"slices"
@@ -72,17 +74,20 @@ func headsOf(gray *image.Gray, plan []*search) ([]head, error) {
 		}
 	}
 	views := newViews(gray)
-	found := make([][]hit, len(tasks))
+	found, errs := make([][]hit, len(tasks)), make([]error, len(tasks))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 2)
 	for i, t := range tasks {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			found[i] = t.s.run(views, t.degrees)
+			found[i], errs[i] = t.s.run(views, t.degrees)
 		})
 	}
 	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("searching for faces: %w", err)
+	}
 	var heads []head
 	for i, hits := range found {
 		for _, h := range hits {
@@ -95,7 +100,7 @@ func headsOf(gray *image.Gray, plan []*search) ([]head, error) {
 // gathered are heads that overlap: the strongest, and the best of each cascade.
 type gathered struct {
 	first head
-	best  map[*model]head
+	best  []head // at most one of each cascade
 }
 
 // gather puts the heads that overlap the strongest left together, until none is left.
@@ -107,15 +112,15 @@ func gather(heads []head) []gathered {
 		if taken[i] {
 			continue
 		}
-		g := gathered{first, map[*model]head{}}
+		g := gathered{first: first}
 		for j := i; j < len(heads); j++ {
 			h := heads[j]
 			if taken[j] || (j != i && h.overlap(first.hit) < mergeIoU) {
 				continue
 			}
 			taken[j] = true
-			if _, ok := g.best[h.by.model]; !ok { // the strongest comes first
-				g.best[h.by.model] = h
+			if !slices.ContainsFunc(g.best, func(o head) bool { return o.by.model == h.by.model }) {
+				g.best = append(g.best, h) // the strongest comes first
 			}
 		}
 		out = append(out, g)

@@ -102,15 +102,11 @@ func (v *views) make(longest, degrees int) view {
 
 // run looks for the cascade in one turned copy. Windows from least to octave pixels are looked for at each level of the
 // copy, so that a window of any size is sampled as finely as those that the cascade was learned from.
-func (s *search) run(v *views, degrees int) (hits []hit) {
-	defer func() {
-		if recover() != nil {
-			hits = nil
-		}
-	}()
+func (s *search) run(v *views, degrees int) (hits []hit, err error) {
+	defer rescue(&err)
 	cascade, err := s.model.unpack()
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	copied := v.get(s.longest, degrees)
 	var raw []hit
@@ -134,7 +130,7 @@ func (s *search) run(v *views, degrees int) (hits []hit) {
 		x, y := copied.back(c.x+s.headX*c.side, c.y+s.headY*c.side)
 		hits = append(hits, hit{x, y, s.headSide * c.side * copied.scale, c.q})
 	}
-	return hits
+	return hits, nil
 }
 
 // cluster gathers overlapping windows: the mean square, weighted, with the sum of their scores.
