@@ -22,7 +22,7 @@ import (
 const (
 	defaultTimeout = 30 * time.Second
 	defaultMemory  = 1536 << 20
-	defaultCPU     = 10
+	defaultCPU     = 20
 	pixelsPerChild = 16_000_000
 	// answerFactor bounds an answer by the longest input: pixels encoded anew can outgrow a tight source, and
 	// up to five pictures travel.
@@ -39,7 +39,7 @@ type PoolConfig struct {
 	Pixels      int64         // pixels of all pictures being read at a time; default: 16 million a child, at least one largest picture
 	Timeout     time.Duration // wall time of one child; default 30 s
 	MemoryBytes uint64        // memory of one child beyond the program itself; default 1.5 GiB
-	CPUSeconds  uint64        // processor time of one child; default 10 s
+	CPUSeconds  uint64        // processor time of one child; default 20 s
 	Limits      Limits        // of the pictures
 
 	// Opinion are the weights of a second opinion on faces (OpenOpinion), and OpinionSHA256 their digest, in hex; empty
