@@ -7,9 +7,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"image"
-	"image/jpeg"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -73,21 +70,8 @@ func worldOn(t testing.TB, b *vaulttest.Bench) *world {
 	w.admin = b.Person(t, "admin", vault.RoleAdmin)
 	w.patient = b.Patient(t, w.author, w.colleague)
 	w.foreign = b.Patient(t, w.outsider)
-	w.picture = dullPicture(t)
+	w.picture = vaulttest.Picture(t, 160, 120, 7)
 	return w
-}
-
-// dullPicture is a picture in which no detector sees anything: fine grain on grey.
-func dullPicture(t testing.TB) []byte {
-	t.Helper()
-	m := image.NewGray(image.Rect(0, 0, 160, 120))
-	r := rand.New(rand.NewPCG(7, 7))
-	for i := range m.Pix {
-		m.Pix[i] = uint8(120 + r.UintN(9))
-	}
-	var out bytes.Buffer
-	ok(t, jpeg.Encode(&out, m, &jpeg.Options{Quality: 90}))
-	return out.Bytes()
 }
 
 // onBoth runs a test on SQLite and, where it is installed, on PostgreSQL.

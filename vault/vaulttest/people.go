@@ -164,9 +164,12 @@ func (b *Bench) Work(t testing.TB) {
 func Picture(t testing.TB, width, height int, seed byte) []byte {
 	t.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
+	grain := uint32(seed) + 1
 	for y := range height {
 		for x := range width {
-			img.Set(x, y, color.RGBA{uint8(x*255/width) ^ seed, uint8(y * 255 / height), uint8((x+y)/2) + seed, 255})
+			grain = grain*1664525 + 1013904223
+			g := uint8(grain >> 28)
+			img.Set(x, y, color.RGBA{90 + seed/8 + g, 110 + uint8(20*x/width) + g, 120 + uint8(20*y/height) + g, 255})
 		}
 	}
 	var b bytes.Buffer
