@@ -22,6 +22,13 @@ type Region struct {
 	Faint  bool         `json:"faint,omitempty"` // in review: covered only if the reviewer accepts it
 
 	proposal RegionID // the proposed region it comes from, of whatever version; empty for one that a person drew
+	from     place    // of a firm one that the decision at hand moves: where it was proposed
+}
+
+// place is where something of a kind was proposed; the zero place is nowhere.
+type place struct {
+	kind imaging.Kind
+	box  imaging.Box
 }
 
 // The fates of a region.
@@ -88,6 +95,9 @@ func (r Region) decide(d *ApprovedRegion) Region {
 	case r.Box == d.Box:
 		out.Kind, out.Fate = d.Kind, fateKept
 	default:
+		if !r.faint() {
+			out.from = place{r.Kind, r.Box}
+		}
 		out.Kind, out.Box, out.Fate = d.Kind, d.Box, fateMoved
 		out.Score, out.Source, out.Model, out.Tuning = 1, imaging.SourcePerson, "", ""
 	}

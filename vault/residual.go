@@ -37,8 +37,8 @@ func (e *Visible) Residual() []imaging.Region { return e.regions }
 
 // judge decides on what the detectors still see in a redacted picture. What lies wholly inside one mask is proved to
 // be one colour and cannot be more; what they are not sure of is listed and asks nobody, unless it is what is left of a
-// face that they were sure of and the reviewer removed: masks beside a face can make it hard to see, not hard to
-// recognise. A face or tattoo that reaches out of a mask or lies beside one, and a face elsewhere, go back to the
+// face that they were sure of and the reviewer removed, or moved the mask of: masks beside a face can make it hard to
+// see, not hard to recognise. A face or tattoo that reaches out of a mask or lies beside one, and a face elsewhere, go back to the
 // reviewer, but for a tattoo where they removed one and so have said that it is none. A detector can err, and no wound
 // is to be covered for it: the reviewer may confirm what they see, and forced says that they did.
 func judge(residual []imaging.Region, masked []imaging.Box, decided []Region, force bool) (forced bool, err error) {
@@ -47,7 +47,7 @@ func judge(residual []imaging.Region, masked []imaging.Box, decided []Region, fo
 		switch {
 		case inside(f.Box, masked):
 		case f.Score < visibleScore:
-			if f.Kind == imaging.KindFace && removed(f, decided) {
+			if f.Kind == imaging.KindFace && (removed(f, decided) || bared(f, decided)) {
 				open = append(open, f)
 			}
 		case f.Kind == imaging.KindTattoo && removed(f, decided): // the reviewer has said what it is
@@ -73,10 +73,23 @@ func judge(residual []imaging.Region, masked []imaging.Box, decided []Region, fo
 // removed reports whether the middle of what is seen lies on a proposal of its kind that was firm and that the reviewer
 // removed.
 func removed(f imaging.Region, decided []Region) bool {
-	x, y := (f.Box.X0+f.Box.X1)/2, (f.Box.Y0+f.Box.Y1)/2
 	return slices.ContainsFunc(decided, func(r Region) bool {
-		return r.Fate == fateRemoved && r.Kind == f.Kind && r.Box.X0 <= x && x < r.Box.X1 && r.Box.Y0 <= y && y < r.Box.Y1
+		return r.Fate == fateRemoved && r.Kind == f.Kind && middleOn(f.Box, r.Box)
 	})
+}
+
+// bared reports whether the middle of what is seen lies where a proposal of its kind was firm, and the box that the
+// reviewer moved from there leaves it open.
+func bared(f imaging.Region, decided []Region) bool {
+	return slices.ContainsFunc(decided, func(r Region) bool {
+		return r.Fate == fateMoved && r.from.kind == f.Kind && middleOn(f.Box, r.from.box) && !middleOn(f.Box, r.Box)
+	})
+}
+
+// middleOn reports whether the middle of b lies on the other box.
+func middleOn(b, other imaging.Box) bool {
+	x, y := (b.X0+b.X1)/2, (b.Y0+b.Y1)/2
+	return other.X0 <= x && x < other.X1 && other.Y0 <= y && y < other.Y1
 }
 
 // inside reports whether one mask covers all of b.

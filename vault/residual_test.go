@@ -25,10 +25,17 @@ func TestJudge(t *testing.T) {
 	again := face(3010, 1010, 3090, 1090, 0.9)
 	again.Kind = imaging.KindTattoo
 	masks = append(masks, imaging.Box{X0: 3000, Y0: 1000, X1: 3020, Y1: 1100}, imaging.Box{X0: 1056, Y0: 1000, X1: 1080, Y1: 1100})
+	proposed := func(b imaging.Box, score float64) Region {
+		return Region{Kind: imaging.KindFace, Box: b, Score: score, Tuning: "t", Fate: fateProposed}
+	}
 	decided := []Region{ // proposed with their margin
 		{Kind: imaging.KindFace, Fate: fateRemoved, Box: imaging.Box{X0: 1000, Y0: 1000, X1: 1100, Y1: 1100}},
 		{Kind: imaging.KindFace, Fate: fatePassed, Box: imaging.Box{X0: 2000, Y0: 1000, X1: 2100, Y1: 1100}},
 		{Kind: imaging.KindTattoo, Fate: fateRemoved, Box: imaging.Box{X0: 3000, Y0: 1000, X1: 3100, Y1: 1100}},
+		proposed(imaging.Box{X0: 4000, Y0: 1000, X1: 4100, Y1: 1100}, 0.9).decide(&ApprovedRegion{Kind: imaging.KindText,
+			Box: imaging.Box{X0: 4060, Y0: 1000, X1: 4160, Y1: 1100}}),
+		proposed(imaging.Box{X0: 5000, Y0: 1000, X1: 5100, Y1: 1100}, 0.4).decide(&ApprovedRegion{Kind: imaging.KindFace,
+			Box: imaging.Box{X0: 5060, Y0: 1000, X1: 5160, Y1: 1100}}),
 	}
 	const passes, asks = "passes", "asks"
 	for _, c := range []struct {
@@ -54,6 +61,9 @@ func TestJudge(t *testing.T) {
 		{"unsure, beside where a sure face was removed", leftBeside, passes},
 		{"a tattoo, unsure, where a sure face was removed", leftTattoo, passes},
 		{"unsure, where a faint face was passed", face(2010, 1010, 2050, 1050, 0.4), passes},
+		{"unsure, where the box of a sure face was moved from", face(4010, 1010, 4050, 1050, 0.1), asks},
+		{"unsure, where the box was moved but still lies", face(4050, 1010, 4090, 1050, 0.1), passes},
+		{"unsure, where the box of a faint face was moved from", face(5010, 1010, 5050, 1050, 0.4), passes},
 		{"unsure, where a tattoo was removed", face(3010, 1010, 3050, 1050, 0.4), passes},
 		{"a tattoo across a mask, where one was removed", again, passes},
 		{"a face across a mask, where one was removed", face(1020, 1010, 1060, 1050, 0.9), asks},
