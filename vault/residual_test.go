@@ -7,6 +7,22 @@ import (
 	"github.com/clinivault/clinivault/imaging"
 )
 
+// decisions are what a reviewer made of firm and faint proposals.
+func decisions() []Region {
+	proposed := func(b imaging.Box, score float64) Region {
+		return Region{Kind: imaging.KindFace, Box: b, Score: score, Tuning: "t", Fate: fateProposed}
+	}
+	return []Region{ // proposed with their margin
+		{Kind: imaging.KindFace, Fate: fateRemoved, Box: imaging.Box{X0: 1000, Y0: 1000, X1: 1100, Y1: 1100}},
+		{Kind: imaging.KindFace, Fate: fatePassed, Box: imaging.Box{X0: 2000, Y0: 1000, X1: 2100, Y1: 1100}},
+		{Kind: imaging.KindTattoo, Fate: fateRemoved, Box: imaging.Box{X0: 3000, Y0: 1000, X1: 3100, Y1: 1100}},
+		proposed(imaging.Box{X0: 4000, Y0: 1000, X1: 4100, Y1: 1100}, 0.9).decide(&ApprovedRegion{Kind: imaging.KindText,
+			Box: imaging.Box{X0: 4060, Y0: 1000, X1: 4160, Y1: 1100}}),
+		proposed(imaging.Box{X0: 5000, Y0: 1000, X1: 5100, Y1: 1100}, 0.4).decide(&ApprovedRegion{Kind: imaging.KindFace,
+			Box: imaging.Box{X0: 5060, Y0: 1000, X1: 5160, Y1: 1100}}),
+	}
+}
+
 // TestJudge is the whole rule on what may still be seen in a picture that is released.
 func TestJudge(t *testing.T) {
 	masks := []imaging.Box{{X0: 96, Y0: 96, X1: 208, Y1: 208}, {X0: 400, Y0: 96, X1: 512, Y1: 208}}
@@ -25,18 +41,7 @@ func TestJudge(t *testing.T) {
 	again := face(3010, 1010, 3090, 1090, 0.9)
 	again.Kind = imaging.KindTattoo
 	masks = append(masks, imaging.Box{X0: 3000, Y0: 1000, X1: 3020, Y1: 1100}, imaging.Box{X0: 1056, Y0: 1000, X1: 1080, Y1: 1100})
-	proposed := func(b imaging.Box, score float64) Region {
-		return Region{Kind: imaging.KindFace, Box: b, Score: score, Tuning: "t", Fate: fateProposed}
-	}
-	decided := []Region{ // proposed with their margin
-		{Kind: imaging.KindFace, Fate: fateRemoved, Box: imaging.Box{X0: 1000, Y0: 1000, X1: 1100, Y1: 1100}},
-		{Kind: imaging.KindFace, Fate: fatePassed, Box: imaging.Box{X0: 2000, Y0: 1000, X1: 2100, Y1: 1100}},
-		{Kind: imaging.KindTattoo, Fate: fateRemoved, Box: imaging.Box{X0: 3000, Y0: 1000, X1: 3100, Y1: 1100}},
-		proposed(imaging.Box{X0: 4000, Y0: 1000, X1: 4100, Y1: 1100}, 0.9).decide(&ApprovedRegion{Kind: imaging.KindText,
-			Box: imaging.Box{X0: 4060, Y0: 1000, X1: 4160, Y1: 1100}}),
-		proposed(imaging.Box{X0: 5000, Y0: 1000, X1: 5100, Y1: 1100}, 0.4).decide(&ApprovedRegion{Kind: imaging.KindFace,
-			Box: imaging.Box{X0: 5060, Y0: 1000, X1: 5160, Y1: 1100}}),
-	}
+	decided := decisions()
 	const passes, asks = "passes", "asks"
 	for _, c := range []struct {
 		name  string
