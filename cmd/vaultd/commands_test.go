@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,6 +162,17 @@ func TestDoctor(t *testing.T) {
 		t.Fatalf("beside a running service: %v\n%s", err, out)
 	}
 	s.stop()
+	config := string(readFile(t, s.config))
+	wrong := strings.Replace(config, "{", fmt.Sprintf(`{"second_opinion": {"path": %q, "sha256": "0"},`, s.config), 1)
+	if err := os.WriteFile(s.config, []byte(wrong), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := doctor(); err == nil || !strings.Contains(out, "WRONG second opinion: ") || !strings.Contains(out, "not the file with that SHA-256") {
+		t.Errorf("weights other than named: %v\n%s", err, out)
+	}
+	if err := os.WriteFile(s.config, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Chmod(s.data, 0o755); err != nil {
 		t.Fatal(err)
 	}

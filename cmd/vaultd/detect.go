@@ -58,6 +58,9 @@ func detectCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("detect: %w", err)
 	}
+	if len(tasks) == 0 {
+		return fmt.Errorf("detect: no file is in the folders")
+	}
 	if s.pool, err = newPool(); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +94,12 @@ func TestDetectGoesOn(t *testing.T) {
 		t.Errorf("said %q", errs)
 	}
 	b.wants(1, "detect", "--json")
+	if err := os.Mkdir(b.path("empty"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs := b.wants(1, "detect", "empty"); !strings.Contains(errs, "no file is in the folders") {
+		t.Errorf("an empty folder: said %q", errs)
+	}
 	if out, _ := b.wants(1, "detect", "notes.txt"); !strings.Contains(out, "notes.txt: not searched: ") {
 		t.Errorf("the table of a bad file:\n%s", out)
 	}

@@ -66,6 +66,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 	return []check{
 		{"data folder", "make it writable by this user alone: chmod 700", d.data},
 		{"root key", "restore the key file from its copy; without it no photo can be opened", d.rootKey},
+		{"second opinion", "name the weights and their SHA-256 as they are, or leave second_opinion out: the server does not start with others", d.opinion},
 		{"database and keys", "see the message; `vaultd migrate` brings an older database up", func() (string, error) { return d.open(ctx) }},
 		{"parts", "start the database and the store, and check their addresses and secrets", d.asked(func() (string, error) {
 			return "database, store and key service answer", d.p.vault.Ping(ctx)
@@ -99,6 +100,14 @@ func (d *doctor) asked(ask func() (string, error)) func() (string, error) {
 		}
 		return ask()
 	}
+}
+
+func (d *doctor) opinion() (string, error) {
+	if d.c.SecondOpinion == nil {
+		return "none is configured", nil
+	}
+	_, err := d.c.newPool()
+	return "the weights are those named and can be run", err
 }
 
 func (d *doctor) open(ctx context.Context) (string, error) {

@@ -54,7 +54,7 @@ func mayWrite(path string, force bool) error {
 	case !s.Mode().IsRegular():
 		return fmt.Errorf("%s is there and is no regular file", path)
 	case !force:
-		return fmt.Errorf("%s is there already; --force replaces it", path)
+		return fmt.Errorf("%s is there already", path)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func publish(path string, content []byte, force bool, check func(readBack []byte
 	}
 	if err := os.Link(part, path); err != nil { // unlike rename, never replaces
 		if errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("%s is there already; --force replaces it", path)
+			return fmt.Errorf("%s is there already", path)
 		}
 		return fmt.Errorf("writing: %w", err)
 	}

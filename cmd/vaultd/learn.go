@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"image/jpeg"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/clinivault/clinivault/imaging"
@@ -32,7 +34,7 @@ func learnCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := mayWrite(l.out, false); err != nil {
+	if err := l.check(); err != nil {
 		return fmt.Errorf("learn: %w", err)
 	}
 	err = operate(ctx, l.config, out, func(v *vault.Vault) error {
@@ -63,6 +65,21 @@ func learnCommand(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("learn: %w", err)
 	}
 	fmt.Fprintf(out, "%s: %d trees, %d bytes, sha256 %x\n", l.out, c.Trees(), len(file), sha256.Sum256(file))
+	return nil
+}
+
+// check finds before any photo is opened what would make the learning fail, or be lost in the end.
+func (l *lessons) check() error {
+	if err := mayWrite(l.out, false); err != nil {
+		return err
+	}
+	for _, dir := range []string{filepath.Dir(l.out), l.data, filepath.Join(l.data, "faces")} {
+		if s, err := os.Stat(dir); err != nil {
+			return err
+		} else if !s.IsDir() {
+			return fmt.Errorf("%s is not a folder", dir)
+		}
+	}
 	return nil
 }
 

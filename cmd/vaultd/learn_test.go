@@ -89,6 +89,16 @@ func TestLearn(t *testing.T) {
 	if _, err := runBinary(t, "learn", "face", "--config", s.config, "--data", smallData(t), "--out", out); err == nil {
 		t.Error("a cascade that is there was replaced")
 	}
+	for name, args := range map[string][]string{
+		"no data":              {"--data", filepath.Join(s.data, "absent"), "--out", out + "2"},
+		"data without faces":   {"--data", t.TempDir(), "--out", out + "2"},
+		"no place to write to": {"--data", smallData(t), "--out", filepath.Join(s.data, "absent", "face")},
+	} {
+		said, err := runBinary(t, append([]string{"learn", "face", "--config", s.config}, args...)...)
+		if err == nil || !strings.Contains(said, "no such file") || strings.Contains(said, "opened") {
+			t.Errorf("%s: got %v, want a refusal before any photo is opened:\n%s", name, err, said)
+		}
+	}
 	for _, args := range [][]string{{}, {"ear"}, {"face", "eye"}, {"face", "--photos", "0"}} {
 		if _, err := runBinary(t, append([]string{"learn", "--config", s.config, "--data", "x", "--out", "y"}, args...)...); err == nil {
 			t.Errorf("learn %v: got no error", args)

@@ -35,7 +35,7 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd labels --config FILE [--months N] [--json]
                                      what reviewers made of proposals: the site's miss rate
   vaultd learn TARGET --config FILE --data DIR --out FILE [--months N] [--photos N]
-                                     learn a cascade (face, eye, mouth, half) from reviewed photos too
+                                     learn a cascade (face, eye, mouth) from reviewed photos too
   vaultd strip IN OUT [--force]      write the picture alone; print as JSON what was removed
   vaultd redact IN OUT --region KIND:X0,Y0,X1,Y1 ... [--margin] [--force]
                 [--certificate FILE --key FILE]

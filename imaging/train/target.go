@@ -68,5 +68,5 @@ func ParseTarget(name string) (Target, error) {
 	case TargetFace, TargetEye, TargetMouth:
 		return t, nil
 	}
-	return "", fmt.Errorf("train: no target %q: one of face, eye, mouth and tattoo", name)
+	return "", fmt.Errorf("train: no target %q: one of face, eye and mouth", name)
 }
