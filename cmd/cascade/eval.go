@@ -65,6 +65,8 @@ func eval(ctx context.Context, args []string, out io.Writer) error {
 	}
 	results = slices.DeleteFunc(results, func(r train.SetResult) bool { return !m.wants(r.Set) })
 	switch {
+	case len(results) == 0:
+		return fmt.Errorf("eval: nothing was measured: no set of that part begins with %q", m.set)
 	case *asJSON:
 		return printResults(out, results)
 	case *asMarkdown:

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/clinivault/clinivault/imaging"
 )
 
 // realData is the folder of real pictures, or skips the test: they are not part of the project.
@@ -135,6 +137,10 @@ func TestEvalKeepsToTheSetAskedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	none := []string{"eval", "face", "--set", "partial/non", greyData(t)}
+	if err := command(context.Background(), none, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), `"partial/non"`) {
+		t.Errorf("a set that is none: got %v, want an error that names it", err)
+	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != 2 || !strings.HasPrefix(lines[0], "set ") || !strings.HasPrefix(lines[1], "partial/half ") {
 		t.Errorf("table: got\n%swant a head and one line, partial/half", out.String())
@@ -169,6 +175,21 @@ func TestShowFiles(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "3.jpg.png: 0 boxes") {
 		t.Errorf("output: got %q, want the file and its 0 boxes", out.String())
+	}
+	same := filepath.Join(root, "wounds", "same", "3.jpg")
+	file, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, same, file)
+	out.Reset()
+	if err := command(context.Background(), []string{"show", name, same, "--out", dir}, &out); err != nil ||
+		!strings.Contains(out.String(), "3.jpg.png: ") || !strings.Contains(out.String(), "3.jpg-2.png: ") {
+		t.Errorf("two of the same name: got %q and %v, want two names", out.String(), err)
+	}
+	decode(t, filepath.Join(dir, "3.jpg-2.png"))
+	if _, err := readBounded(name, int64(len(file))-1); !errors.Is(err, imaging.ErrTooLarge) {
+		t.Errorf("a file over the limit: got %v", err)
 	}
 	put(t, filepath.Join(root, "none.jpg"), []byte("no picture"))
 	for _, bad := range []string{filepath.Join(root, "absent.jpg"), filepath.Join(root, "none.jpg")} {

@@ -50,11 +50,12 @@ func show(ctx context.Context, args []string, out io.Writer) error {
 
 // showFiles draws the boxes on a copy of each file, and prints where it is.
 func showFiles(ctx context.Context, names []string, dir string, out io.Writer) error {
+	taken := map[string]bool{}
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		data, err := os.ReadFile(name)
+		data, err := readBounded(name, imaging.DefaultLimits().MaxBytes)
 		if err != nil {
 			return fmt.Errorf("show: %w", err)
 		}
@@ -73,12 +74,33 @@ func showFiles(ctx context.Context, names []string, dir string, out io.Writer) e
 		rgba := image.NewRGBA(image.Rect(0, 0, upright.Bounds().Dx(), upright.Bounds().Dy()))
 		draw.Draw(rgba, rgba.Rect, upright, upright.Bounds().Min, draw.Src)
 		to := filepath.Join(dir, filepath.Base(name)+".png")
+		for n := 2; taken[to]; n++ {
+			to = filepath.Join(dir, fmt.Sprintf("%s-%d.png", filepath.Base(name), n))
+		}
+		taken[to] = true
 		if err := writePNG(to, train.Draw(rgba, nil, regions)); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "%s: %d boxes\n", to, len(regions))
 	}
 	return nil
+}
+
+// readBounded reads a file of at most limit bytes.
+func readBounded(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading: %w", err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: %w: more than %d bytes", name, imaging.ErrTooLarge, limit)
+	}
+	return data, nil
 }
 
 // showSheets writes sheets of the outcomes that were asked for.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -34,8 +35,15 @@ func learn(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(l.out); err == nil {
+	if _, err := os.Lstat(l.out); err == nil {
 		return fmt.Errorf("train: the output file exists; name another or remove it")
+	}
+	for _, name := range []string{l.out, l.checkpoint} { // not to find it out after hours
+		if s, err := os.Stat(filepath.Dir(name)); err != nil {
+			return fmt.Errorf("train: looking at where to write: %w", err)
+		} else if !s.IsDir() {
+			return fmt.Errorf("train: %s is not a folder", filepath.Dir(name))
+		}
 	}
 	start := time.Now()
 	l.cfg.Progress = func(p train.Progress) {

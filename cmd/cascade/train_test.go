@@ -96,6 +96,8 @@ func TestTrainRefuses(t *testing.T) {
 		"tattoo by sample":     {[]string{"tattoo", "--sample", "3", dir}, "all pictures"},
 		"output there":         {[]string{"eye", "--out", there, dir}, "exists"},
 		"damaged checkpoint":   {[]string{"eye", "--out", filepath.Join(dir, "new"), "--checkpoint", bad, dir}, "damaged"},
+		"no folder to write":   {[]string{"eye", "--out", filepath.Join(dir, "absent", "new"), dir}, "where to write"},
+		"no folder to keep":    {[]string{"eye", "--out", filepath.Join(dir, "new"), "--checkpoint", filepath.Join(there, "kept"), dir}, "not a folder"},
 		"no data":              {[]string{"eye", "--out", filepath.Join(dir, "new"), dir}, "reading"},
 		"a sample of nothing":  {[]string{"eye", "--sample", "0", dir}, "name a target"},
 		"a number that is not": {[]string{"eye", "--trees", "many", dir}, "trees"},
