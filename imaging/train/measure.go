@@ -26,6 +26,7 @@ type SetResult struct {
 	Pictures     int           `json:"pictures"`      // pictures in which false boxes were counted
 	False        int           `json:"false"`         // regions that met no labelled object
 	FalseFirm    int           `json:"false_firm"`    // of those, how many score imaging.FaintScore or more
+	Wide         int           `json:"wide"`          // of the false ones, how many take more than 60 % of their picture
 	FalseSquares int           `json:"false_squares"` // sum of the squares of the false boxes of each picture
 	Hit          int           `json:"hit"`           // pictures with a false box
 	CPU          time.Duration `json:"cpu_ns"`        // processor time of all pictures searched, where it was taken
@@ -100,7 +101,7 @@ func Wilson(k, n int) (lo, hi float64) {
 
 // columns are the heads of a table of results.
 var columns = []string{"set", "of", "found", "95 %", "firmly", "overlap", "covered", "95 %",
-	"boxes/picture", "pictures", "false/picture", "95 %", "firm ones", "CPU ms"}
+	"boxes/picture", "pictures", "false/picture", "95 %", "firm ones", "wide ones", "CPU ms"}
 
 // cells prints a result: found, overlap and covered in per cent, false boxes per picture, processor milliseconds
 // per picture, "-" for what was not measured.
@@ -125,9 +126,10 @@ func (r SetResult) cells() []string {
 		cells[9], cells[10] = fmt.Sprint(r.Pictures), fmt.Sprintf("%.2f", r.FalsePerPicture())
 		cells[11] = fmt.Sprintf("%.2f–%.2f", lo, hi)
 		cells[12] = fmt.Sprintf("%.2f", ratio(r.FalseFirm, r.Pictures))
+		cells[13] = fmt.Sprintf("%.2f", ratio(r.Wide, r.Pictures))
 	}
 	if r.CPU > 0 {
-		cells[13] = fmt.Sprint(r.CPUPerPicture().Milliseconds())
+		cells[14] = fmt.Sprint(r.CPUPerPicture().Milliseconds())
 	}
 	return cells
 }

@@ -16,6 +16,7 @@ import (
 const (
 	overlapLeast = 0.3  // intersection over union of box and label that counts as overlap
 	coverLeast   = 0.8  // share of the label that a margin must hide
+	wideShare    = 0.6  // of the picture: a false box above it would hide what the photo was taken for
 	coverMost    = 12.0 // area of that margin, in areas of the label, beyond which hiding is no finding
 )
 
@@ -31,6 +32,7 @@ type Outcome struct {
 	Covered []bool // for each label: some margin hides it and not much else
 	Firm    []bool // for each label: found by a region of imaging.FaintScore or more
 	False   []bool // for each region: it met no label
+	Wide    []bool // for each region: it takes most of the picture
 }
 
 // Found tells whether label i was met by either rule.
@@ -42,9 +44,10 @@ func (o Outcome) Found(i int) bool { return o.Overlap[i] || o.Covered[i] }
 func Judge(labels []imaging.Box, regions []imaging.Region, w, h int) Outcome {
 	o := Outcome{Labels: labels, Regions: regions,
 		Overlap: make([]bool, len(labels)), Covered: make([]bool, len(labels)), Firm: make([]bool, len(labels)),
-		False: make([]bool, len(regions))}
+		False: make([]bool, len(regions)), Wide: make([]bool, len(regions))}
 	for j, r := range regions {
 		o.False[j] = true
+		o.Wide[j] = area(r.Box) > wideShare*float64(w)*float64(h)
 		margin := imaging.Margin(r, w, h)
 		for i, l := range labels {
 			both := area(meet(r.Box, l))
@@ -173,6 +176,9 @@ func (r *SetResult) addFalse(o Outcome) {
 			wrong++
 			if o.Regions[j].Score >= imaging.FaintScore {
 				firm++
+			}
+			if o.Wide != nil && o.Wide[j] {
+				r.Wide++
 			}
 		}
 	}

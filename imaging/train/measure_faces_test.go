@@ -66,7 +66,7 @@ func TestTally(t *testing.T) {
 		judged(false, []string{"a", "a/b"}, []imaging.Box{label}, region(label, 0.9), region(box(300, 300, 350, 350), 0.9)),
 		judged(false, []string{"a"}, []imaging.Box{label}),
 		judged(false, []string{"a"}, []imaging.Box{label}, region(label, 0.3)),
-		judged(true, []string{"false/c"}, nil, region(label, 0.9), region(box(200, 200, 240, 240), 0.1)),
+		judged(true, []string{"false/c"}, nil, region(label, 0.9), region(box(0, 0, 400, 320), 0.1)),
 		judged(true, []string{"false/c"}, nil),
 	})
 	if len(results) != 3 || results[0].Set != "a" || results[1].Set != "a/b" || results[2].Set != "false/c" {
@@ -75,7 +75,7 @@ func TestTally(t *testing.T) {
 	if a := results[0]; a.Of != 3 || a.Found != 2 || a.Firm != 1 || a.Overlap != 2 || a.Covered != 2 || a.Pictures != 0 || a.Searched != 3 || a.Boxes != 3 {
 		t.Errorf("three labelled, two found, one of them firmly: got %+v", a)
 	}
-	if c := results[2]; c.Pictures != 2 || c.False != 2 || c.FalseFirm != 1 || c.Hit != 1 || c.Of != 0 {
+	if c := results[2]; c.Pictures != 2 || c.False != 2 || c.FalseFirm != 1 || c.Wide != 1 || c.Hit != 1 || c.Of != 0 {
 		t.Errorf("two pictures without faces, two boxes in one: got %+v", c)
 	}
 }
