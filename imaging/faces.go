@@ -21,6 +21,10 @@ const (
 	// A head half as large has four times the places to be seen in by chance: sizeVote a doubling, against plainShare of
 	// the longest side, and within sizeRange doublings.
 	sizeVote, plainShare, sizeRange = 0.8, 0.2, 1.5
+	// A head of more than fullShare of the shorter side would cover all: its size speaks for nothing.
+	fullShare = 0.95
+	// leastSeen is the least share of a head that lies within the picture.
+	leastSeen = 0.2
 	// turnedVote is what a head seen in a turned copy loses, of which there are many.
 	turnedVote = 0.3
 )
@@ -37,11 +41,19 @@ func (h hit) overlap(o hit) float64 {
 	return both / (h.side*h.side + o.side*o.side - both)
 }
 
-// head is a face as one search proposes it; share is its side in longest sides of the picture.
+// seen is the share of the square that lies within a picture of w × h pixels.
+func (h hit) seen(width, height int) float64 {
+	span := func(at float64, most int) float64 { return max(0, min(at+h.side/2, float64(most))-max(at-h.side/2, 0)) }
+	return span(h.x, width) * span(h.y, height) / (h.side * h.side)
+}
+
+// head is a face as one search proposes it; share is its side in longest sides of the picture, and full tells that it
+// would cover all.
 type head struct {
 	hit
 	by    *search
 	share float64
+	full  bool
 }
 
 // searchFaces runs the searches of the plan, two at a time at most, and merges the heads they propose: those that
@@ -88,10 +100,14 @@ func headsOf(gray *image.Gray, plan []*search) ([]head, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("searching for faces: %w", err)
 	}
+	w, h := gray.Rect.Dx(), gray.Rect.Dy()
 	var heads []head
 	for i, hits := range found {
-		for _, h := range hits {
-			heads = append(heads, head{h, tasks[i].s, h.side / float64(max(gray.Rect.Dx(), gray.Rect.Dy()))})
+		for _, f := range hits {
+			if f.seen(w, h) < leastSeen {
+				continue
+			}
+			heads = append(heads, head{f, tasks[i].s, f.side / float64(max(w, h)), f.side > fullShare*float64(min(w, h))})
 		}
 	}
 	return heads, nil
@@ -137,6 +153,9 @@ func (g gathered) evidence() float64 {
 	}
 	if g.first.by.turns[0] != 0 {
 		total -= turnedVote
+	}
+	if g.first.full {
+		return total
 	}
 	return total + sizeVote*min(max(math.Log2(g.first.share/plainShare), -sizeRange), sizeRange)
 }

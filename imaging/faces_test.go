@@ -27,7 +27,7 @@ func TestGather(t *testing.T) {
 	a := &search{model: &model{name: "a"}, weight: 1, turns: upright}
 	b := &search{model: &model{name: "b"}, weight: 0.5, turns: tilted}
 	heads := []head{
-		{hit{100, 100, 40, 0.2}, a, 0.2}, {hit{102, 99, 42, 1.2}, a, 0.2}, {hit{98, 103, 44, 1}, b, 0.2}, {hit{300, 100, 40, 0.4}, b, 0.2},
+		{hit{100, 100, 40, 0.2}, a, 0.2, false}, {hit{102, 99, 42, 1.2}, a, 0.2, false}, {hit{98, 103, 44, 1}, b, 0.2, false}, {hit{300, 100, 40, 0.4}, b, 0.2, false},
 	}
 	got := gather(heads)
 	if len(got) != 2 || len(got[0].best) != 2 || len(got[1].best) != 1 || got[0].first.q != 1.2 {
@@ -39,10 +39,14 @@ func TestGather(t *testing.T) {
 	if e, want := got[1].evidence(), leastVote+0.5*(0.4+1)-turnedVote; math.Abs(e-want) > 1e-9 {
 		t.Errorf("seen turned: got evidence %v, want %v", e, want)
 	}
-	small := gathered{first: head{hit{}, a, 0.1}, best: []head{{hit{q: 1}, a, 0.1}}}
-	large := gathered{first: head{hit{}, a, 0.4}, best: []head{{hit{q: 1}, a, 0.4}}}
+	small := gathered{first: head{hit{}, a, 0.1, false}, best: []head{{hit{q: 1}, a, 0.1, false}}}
+	large := gathered{first: head{hit{}, a, 0.4, false}, best: []head{{hit{q: 1}, a, 0.4, false}}}
 	if s, l := small.evidence(), large.evidence(); math.Abs(l-s-2*sizeVote) > 1e-9 {
 		t.Errorf("four times the size: got %v and %v, want %v apart", s, l, 2*sizeVote)
+	}
+	full := gathered{first: head{hit{}, a, 0.4, true}, best: large.best}
+	if f, l := full.evidence(), large.evidence(); math.Abs(l-f-sizeVote) > 1e-9 {
+		t.Errorf("over the whole picture: got %v, want %v less than %v", f, sizeVote, l)
 	}
 	if found := mergeHeads(heads, 1); len(found) != 1 || found[0].score <= 0 || found[0].score >= 1 {
 		t.Errorf("got %v, want one face", found)
@@ -121,6 +125,17 @@ func TestPlan(t *testing.T) {
 		}
 		if _, err := s.model.unpack(); err != nil {
 			t.Errorf("%s: %v", s.model.name, err)
+		}
+	}
+}
+
+func TestSeen(t *testing.T) {
+	for _, tc := range []struct {
+		h    hit
+		want float64
+	}{{hit{50, 50, 20, 0}, 1}, {hit{0, 50, 20, 0}, 0.5}, {hit{100, 80, 20, 0}, 0.25}, {hit{-10, 50, 20, 0}, 0}, {hit{50, 40, 200, 0}, 0.2}} {
+		if got := tc.h.seen(100, 80); math.Abs(got-tc.want) > 1e-9 {
+			t.Errorf("%v: got %v, want %v", tc.h, got, tc.want)
 		}
 	}
 }

@@ -63,5 +63,9 @@ func ProveMasked(redacted []byte, masked []Box) (err error) {
 
 // Thresholds gives the least Score with which each kind is proposed.
 func Thresholds() map[string]float64 {
-	return map[string]float64{"face": math.Round(1000*evidenceScore(faceEvidence)) / 1000}
+	return map[string]float64{
+		string(KindFace):   math.Round(1000*evidenceScore(faceEvidence)) / 1000,
+		string(KindTattoo): math.Round(1000*tattooFloor/(tattooFloor+tattooFirm)) / 1000,
+		string(KindText):   leastText,
+	}
 }

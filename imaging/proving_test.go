@@ -87,10 +87,15 @@ func TestProveBack(t *testing.T) {
 	}
 }
 
-// TestThresholds wants each search's least score to be what its weakest hit would get.
+// TestThresholds wants a threshold for each kind that is looked for, under which a proposal is faint.
 func TestThresholds(t *testing.T) {
 	got := Thresholds()
-	if len(got) != 2 || got["face"] != 0.167 || got["face_tilted"] != 0.265 {
-		t.Errorf("thresholds %v, want 0.167 upright and 0.265 tilted", got)
+	for _, kind := range []Kind{KindFace, KindTattoo, KindText} {
+		if v, ok := got[string(kind)]; !ok || v <= 0 || v >= FaintScore {
+			t.Errorf("%s: got %v, want more than 0 and less than %v", kind, v, FaintScore)
+		}
+	}
+	if len(got) != 3 || got["face"] != 0.305 {
+		t.Errorf("thresholds %v, want three, and 0.305 for a face", got)
 	}
 }
