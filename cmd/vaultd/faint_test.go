@@ -70,7 +70,7 @@ func TestReviewFaint(t *testing.T) {
 		propose(t, db, id, "face", "pigo/facefinder", 60, 60, 0.9)
 		propose(t, db, id, "tattoo", "clinivault/tattoo", 220, 80, 0.7)
 		propose(t, db, id, "tattoo", "clinivault/tattoo", 400, 60, 0.3)
-		propose(t, db, id, "text", "clinivault/text", 80, 300, 0.45)
+		propose(t, db, id, "text", "clinivault/text", 520, 70, 0.45) // in a row: two boxes over a third would be a face
 		propose(t, db, id, "face", "clinivault/eye", 300, 300, 0.2)
 	})
 	b := openBrowser(t, profileFolder(t), photograph(t))
