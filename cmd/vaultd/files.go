@@ -44,6 +44,17 @@ func readBounded(path string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
+// errThere is the refusal to replace a file.
+var errThere = errors.New("is there already")
+
+// orForce names the way around errThere, where there is one.
+func orForce(err error) error {
+	if errors.Is(err, errThere) {
+		return fmt.Errorf("%w; --force replaces it", err)
+	}
+	return err
+}
+
 // mayWrite refuses early what publish would refuse in the end.
 func mayWrite(path string, force bool) error {
 	switch s, err := os.Lstat(path); {
@@ -54,7 +65,7 @@ func mayWrite(path string, force bool) error {
 	case !s.Mode().IsRegular():
 		return fmt.Errorf("%s is there and is no regular file", path)
 	case !force:
-		return fmt.Errorf("%s is there already", path)
+		return fmt.Errorf("%s %w", path, errThere)
 	}
 	return nil
 }
@@ -95,7 +106,7 @@ func publish(path string, content []byte, force bool, check func(readBack []byte
 	}
 	if err := os.Link(part, path); err != nil { // unlike rename, never replaces
 		if errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("%s is there already", path)
+			return fmt.Errorf("%s %w", path, errThere)
 		}
 		return fmt.Errorf("writing: %w", err)
 	}

@@ -113,7 +113,7 @@ func redactCommand(ctx context.Context, args []string, out io.Writer) error {
 func (r *redactor) redact(ctx context.Context, t task) (*redacted, error) {
 	certificate := r.certificateFor(t)
 	if certificate != "" {
-		if err := mayWrite(certificate, r.force); err != nil {
+		if err := orForce(mayWrite(certificate, r.force)); err != nil {
 			return nil, err
 		}
 	}
@@ -130,7 +130,7 @@ func (r *redactor) redact(ctx context.Context, t task) (*redacted, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = publish(t.out, result.Still.Bytes(), r.force, func(back []byte) error { return result.ProveBack(original, back) })
+	err = orForce(publish(t.out, result.Still.Bytes(), r.force, func(back []byte) error { return result.ProveBack(original, back) }))
 	if err != nil {
 		return nil, err
 	}
@@ -184,5 +184,5 @@ func (r *redactor) certify(path string, original []byte, result *imaging.Redacte
 			return "", fmt.Errorf("making the folder: %w", err)
 		}
 	}
-	return salt, publish(path, append(text, '\n'), r.force, nil)
+	return salt, orForce(publish(path, append(text, '\n'), r.force, nil))
 }

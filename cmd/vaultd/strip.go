@@ -49,7 +49,7 @@ func stripCommand(ctx context.Context, args []string, out io.Writer) error {
 			return nil, err
 		}
 		s, file := r.still, r.still.Bytes()
-		if err := publish(t.out, file, *force, imaging.Verify); err != nil {
+		if err := orForce(publish(t.out, file, *force, imaging.Verify)); err != nil {
 			return nil, err
 		}
 		return &stripped{In: t.in, Out: t.out, Width: s.Width(), Height: s.Height(), Orientation: s.Orientation(),
@@ -67,7 +67,7 @@ type ready struct {
 // prepare reads a picture through gate, child and checker, once it is clear
 // that the result can be written.
 func prepare(ctx context.Context, pool *imaging.Pool, t task, many, force bool) (*ready, error) {
-	if err := mayWrite(t.out, force); err != nil {
+	if err := orForce(mayWrite(t.out, force)); err != nil {
 		return nil, err
 	}
 	data, err := readPicture(t.in)
