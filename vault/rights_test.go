@@ -42,7 +42,10 @@ type scene struct {
 var actorless = []string{"SignIn", "Authenticate", "Close", "Ping", "PublicKeys", "JobCounts", "PhotoCounts", "LogSize",
 	"IntegrityRefusals"}
 
-var operations = []operation{
+// operations covers all of Vault, by topic.
+var operations = slices.Concat(dailyOperations, keyOperations, storeOperations, logOperations, lifeOperations, backupOperations)
+
+var dailyOperations = []operation{
 	{"Accept", "cx", "", func(ctx context.Context, s scene, a vault.Actor) error {
 		_, _, err := s.v.Accept(ctx, a, s.request(a))
 		return err

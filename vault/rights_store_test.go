@@ -1,0 +1,4 @@
+package vault_test
+
+// storeOperations are the rights to checking the store.
+var storeOperations = []operation{}
