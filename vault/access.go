@@ -70,6 +70,11 @@ const (
 	actAuditExport     act = "audit.export"
 	actAuditCheckpoint act = "audit.checkpoint"
 	actIntegrity       act = "integrity.refused"
+	actFinding         act = "integrity.found"
+	actIncidents       act = "incident.list"
+	actSettle          act = "incident.settle"
+	actStoreCheck      act = "store.check"
+	actStoreRepair     act = "store.repair"
 	actJobClaim        act = "job.claim"
 	actJobRenew        act = "job.renew"
 	actJobFail         act = "job.fail"
@@ -80,6 +85,13 @@ const (
 	actLabels          act = "detection.labels"
 	actLessons         act = "detection.learn"
 	actLesson          act = "photo.learn"
+
+	actBackup      act = "backup.make"
+	actPause       act = "backup.pause"
+	actResume      act = "backup.resume"
+	actRestored    act = "backup.restore"
+	actCheckPhotos act = "backup.check"
+	actStoreFits   act = "store.fits"
 )
 
 // The objects of most acts.
@@ -163,6 +175,11 @@ var rights = map[act][]grant{
 	actAuditExport:     {{RolePrivacy, anything}, {toOperator, anything}},
 	actAuditCheckpoint: {{toJob, anything}, {toOperator, anything}},
 	actIntegrity:       {{toAnyone, anything}, {toJob, anything}, {toOperator, anything}},
+	actFinding:         {{toJob, anything}, {toOperator, anything}},
+	actIncidents:       {{RoleAdmin, anything}, {toOperator, anything}},
+	actSettle:          {{RoleAdmin, anything}, {toOperator, anything}},
+	actStoreCheck:      {{toJob, anything}, {toOperator, anything}},
+	actStoreRepair:     {{toJob, anything}, {toOperator, anything}},
 	actJobClaim:        {{toJob, anything}},
 	actJobRenew:        {{toJob, anything}},
 	actJobFail:         {{toJob, anything}},
@@ -173,6 +190,13 @@ var rights = map[act][]grant{
 	actLabels:          {{RoleAdmin, anything}, {toOperator, anything}},
 	actLessons:         {{toOperator, anything}},
 	actLesson:          {{toOperator, learnable}},
+
+	actBackup:      {{toOperator, anything}},
+	actPause:       {{toOperator, anything}},
+	actResume:      {{toOperator, anything}},
+	actRestored:    {{toOperator, anything}},
+	actCheckPhotos: {{toOperator, anything}},
+	actStoreFits:   {{toJob, anything}, {toOperator, anything}},
 }
 
 // decide is the one place where access is decided. It reads the session, the person's roles, the care team and the

@@ -108,12 +108,14 @@ func (v *Vault) act(ctx context.Context, a Actor, what act, on object, fn func(t
 	if entry.Outcome != outcomeRefused {
 		entry.Outcome = outcomeFailed
 	}
+	record := v.record
 	if errors.Is(err, ErrIntegrity) { // a row that is not as it was written: its event is this one
+		record = v.recordRow
 		v.integrityRefused.Add(1)
 		v.cfg.Log.Error("stored row refused", "act", string(what), "photo", entry.Photo, "error", err)
 	}
 	entry.fact("error", sentinelName(err))
-	if recErr := v.record(ctx, entry); recErr != nil {
+	if recErr := record(ctx, entry); recErr != nil {
 		v.cfg.Log.Error("audit event not written", "act", string(what), "error", recErr)
 		return fmt.Errorf("writing the audit event: %w", ErrUnavailable)
 	}

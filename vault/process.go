@@ -73,20 +73,27 @@ func (v *Vault) ProcessCapture(ctx context.Context, a Actor, job *Job) error {
 // verdict is why a photo is quarantined: a sentence for its author and a word for the log.
 type verdict struct{ sentence, word string }
 
+// What is said of a photo whose envelope the store spoilt; mending the envelope lifts the quarantine.
+const (
+	sayMissing = "The sealed photo is missing from the store. Tell the people who run the vault."
+	sayAltered = "The sealed photo was altered in the store. Tell the people who run the vault."
+)
+
 // unsealCapture fetches and opens the envelope. A verdict means that no later try will do better.
 func (v *Vault) unsealCapture(ctx context.Context, a Actor, job *Job, c sealedCapture) ([]byte, *verdict, error) {
 	sealed, err := v.fetch(ctx, c.blob, c.size)
 	if errors.Is(err, ErrAbsent) && job.Attempts >= patience {
-		return nil, &verdict{"The sealed photo is missing from the store. Tell the people who run the vault.", "absent"},
-			v.reportEnvelope(ctx, a, c, err)
+		return nil, &verdict{sayMissing, "absent"}, v.reportEnvelope(ctx, a, c, FoundAbsent, "")
 	}
-	sum := sha256.Sum256(sealed)
-	if errors.Is(err, ErrTooLarge) || err == nil && hex.EncodeToString(sum[:]) != c.digest {
-		return nil, &verdict{"The sealed photo was altered in the store. Tell the people who run the vault.", "altered"},
-			v.reportEnvelope(ctx, a, c, ErrIntegrity)
+	if errors.Is(err, ErrTooLarge) {
+		return nil, &verdict{sayAltered, "altered"}, v.reportEnvelope(ctx, a, c, FoundAltered, "")
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("fetching sealed capture: %w", err)
+	}
+	sum := sha256.Sum256(sealed)
+	if digest := hex.EncodeToString(sum[:]); digest != c.digest {
+		return nil, &verdict{sayAltered, "altered"}, v.reportEnvelope(ctx, a, c, lookOf(sealed, c.size, envelopeMagic), digest)
 	}
 	plain := bytes.NewBuffer(make([]byte, 0, len(sealed)))
 	_, err = seal.OpenCapture(plain, bytes.NewReader(sealed), v.intakeKeys(ctx))
@@ -101,10 +108,10 @@ func (v *Vault) unsealCapture(ctx context.Context, a Actor, job *Job, c sealedCa
 }
 
 // reportEnvelope counts and records an envelope that is not what was stored; only a failure to record is an error.
-func (v *Vault) reportEnvelope(ctx context.Context, a Actor, c sealedCapture, cause error) error {
+func (v *Vault) reportEnvelope(ctx context.Context, a Actor, c sealedCapture, found Found, digest string) error {
 	on := onPhoto(c.photo)
 	on.Patient = c.patient
-	err := v.refuseObject(ctx, a, seal.Binding{Photo: string(c.photo), Rendition: "envelope"}, on, cause)
+	err := v.refuseObject(ctx, a, refusal{finding{c.blob, found, c.photo, kindEnvelope}, digest, on})
 	if errors.Is(err, ErrIntegrity) {
 		return nil
 	}

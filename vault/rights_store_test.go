@@ -1,4 +1,18 @@
 package vault_test
 
+import (
+	"context"
+
+	"github.com/clinivault/clinivault/vault"
+)
+
 // storeOperations are the rights to checking the store.
-var storeOperations = []operation{}
+var storeOperations = []operation{
+	{"Incidents", "ao", "", func(ctx context.Context, s scene, a vault.Actor) error {
+		_, err := s.v.Incidents(ctx, a)
+		return err
+	}},
+	{"SettleIncident", "ao", "", func(ctx context.Context, s scene, a vault.Actor) error {
+		return past(s.v.SettleIncident(ctx, a, "none", "a reason"))
+	}},
+}
