@@ -93,6 +93,13 @@ type DICOMConfig struct {
 	Root string `json:"uid_root"`
 	// Zone is the IANA time zone in which dates and times are written; empty: UTC.
 	Zone string `json:"zone"`
+	// Delete is how the archive is asked to delete an object that is taken back:
+	// "dicomweb" (DELETE on the instance), "orthanc" (Orthanc's own interface at
+	// OrthancURL) or empty: it gets a rejection note instead.
+	Delete string `json:"delete"`
+	// OrthancURL is the root of Orthanc's own interface, such as
+	// https://pacs.example/orthanc; the same user and certificates are used.
+	OrthancURL string `json:"orthanc_url"`
 }
 
 // secret is a token or password. It prints nothing of itself.
@@ -158,6 +165,10 @@ func (c *DICOMConfig) check() error {
 		return errors.New("uid_root must be a UID of at most 24 characters")
 	case (c.Username == "") != (c.PasswordFile == ""):
 		return errors.New("username and password_file go together")
+	case c.Delete != "" && c.Delete != deleteDICOMweb && c.Delete != deleteOrthanc:
+		return errors.New("delete must be dicomweb, orthanc or empty")
+	case (c.Delete == deleteOrthanc) != (c.OrthancURL != ""):
+		return errors.New("delete: orthanc and orthanc_url go together")
 	}
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		return errors.New("zone must be an IANA time zone such as Europe/Zurich")

@@ -15,6 +15,9 @@ type target interface {
 	// deliver brings the entry into the chart and proves it; the digest is the
 	// SHA-256 of the rendition as the receiver gave it back.
 	deliver(ctx context.Context, e *entry, p *progress) ([sha256.Size]byte, error)
+	// retract takes the entry back and proves that it is; it says how, in one of
+	// the vault's words. Nothing at the receiver is as good as deleted.
+	retract(ctx context.Context, r *retraction) (how string, err error)
 	// ping asks whether the receiver answers and takes our credentials.
 	ping(ctx context.Context) error
 }

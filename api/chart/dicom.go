@@ -27,7 +27,8 @@ const (
 // dicomTarget delivers to one DICOMweb archive.
 type dicomTarget struct {
 	*receiver
-	writer objectWriter
+	writer  objectWriter
+	orthanc *receiver // its own interface, when it is to delete; else nil
 }
 
 func newDICOM(c Config) (*dicomTarget, error) {
@@ -55,7 +56,14 @@ func newDICOM(c Config) (*dicomTarget, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dicomTarget{receiver: r, writer: objectWriter{cfg: *c.DICOM, zone: zone}}, nil
+	t := &dicomTarget{receiver: r, writer: objectWriter{cfg: *c.DICOM, zone: zone}}
+	if c.DICOM.Delete == deleteOrthanc {
+		if t.orthanc, err = newReceiver(r.name, c.DICOM.OrthancURL, c.DICOM.CAFile, c.Timeout, c.Log); err != nil {
+			return nil, fmt.Errorf("orthanc_url: %w", err)
+		}
+		t.orthanc.authorize = r.authorize
+	}
+	return t, nil
 }
 
 // deliver stores one object and proves it. The digest is that of the frame as

@@ -97,6 +97,7 @@ type provenance struct {
 	ID           string       `json:"id"`
 	Target       []reference  `json:"target"`
 	Recorded     string       `json:"recorded"`
+	Reason       []concept    `json:"reason,omitempty"`
 	Activity     *concept     `json:"activity,omitempty"`
 	Agent        []agent      `json:"agent"`
 	Entity       []provEntity `json:"entity,omitempty"`

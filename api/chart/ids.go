@@ -16,6 +16,9 @@ const (
 	idStudy      = "study"
 	idSeries     = "series"
 	idInstance   = "instance"
+	idRetraction = "retraction"
+	idNoteSeries = "rejection-note-series"
+	idNote       = "rejection-note"
 )
 
 // implementationUID names this writer in DICOM files (PS3.7 D.3.3.2). It is the

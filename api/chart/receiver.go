@@ -120,6 +120,19 @@ func readRoots(path string) (*x509.CertPool, error) {
 // status is an answer; an error means that there is none to rely on, and that
 // the request may or may not have had its effect.
 func (r *receiver) call(ctx context.Context, method, path string, header http.Header, body []byte, limit int64) (answer, error) {
+	got, err := r.peek(ctx, method, path, header, body, limit)
+	if err == nil && int64(len(got.body)) > limit {
+		err = later("%s answered with more than %d bytes", r.name, limit)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	return got, nil
+}
+
+// peek is call for an answer whose length does not matter: what is beyond limit
+// is not read, and the body is one byte longer than limit then.
+func (r *receiver) peek(ctx context.Context, method, path string, header http.Header, body []byte, limit int64) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, r.base.String()+path, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, never("the request to %s could not be formed", r.name)
@@ -136,9 +149,6 @@ func (r *receiver) call(ctx context.Context, method, path string, header http.He
 	got, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
 		return answer{}, &refusal{text: r.name + " broke off its answer", cause: plainCause(err)}
-	}
-	if int64(len(got)) > limit {
-		return answer{}, later("%s answered with more than %d bytes", r.name, limit)
 	}
 	return answer{status: resp.StatusCode, header: resp.Header, body: got}, nil
 }
@@ -159,7 +169,7 @@ func (r *receiver) refused(step string, a answer) error {
 	permanent := a.status >= 300 && a.status < 500
 	switch a.status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusRequestTimeout,
-		http.StatusConflict, http.StatusLocked, http.StatusTooEarly, http.StatusTooManyRequests:
+		http.StatusConflict, http.StatusPreconditionFailed, http.StatusLocked, http.StatusTooEarly, http.StatusTooManyRequests:
 		permanent = false
 	}
 	return &refusal{text: fmt.Sprintf("%s answered %d to %s", r.name, a.status, step), permanent: permanent}
