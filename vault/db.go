@@ -62,8 +62,9 @@ func openPostgres(dsn string) (*sql.DB, error) {
 }
 
 // openSQLite opens a file with foreign keys on, a write-ahead log that is
-// synced at each commit (an answered act survives a power cut), and write
-// transactions that take the lock when they begin.
+// synced at each commit (an answered act survives a power cut), write
+// transactions that take the lock when they begin, and deleted rows overwritten
+// with zeros, so that a destroyed key does not stay behind in a free page.
 func openSQLite(path string) (*sql.DB, error) {
 	if path == "" || strings.ContainsAny(path, "?#") {
 		return nil, errors.New("the SQLite path must not be empty or contain ? or #")
@@ -76,7 +77,7 @@ func openSQLite(path string) (*sql.DB, error) {
 		return nil, fmt.Errorf("opening the database file: %w", err)
 	}
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "trusted_schema(0)",
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "trusted_schema(0)", "secure_delete(1)",
 	}}
 	db, err := sql.Open("sqlite", "file:"+path+"?"+q.Encode())
 	if err != nil {

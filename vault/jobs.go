@@ -108,15 +108,17 @@ func (t *tx) claimJob(ctx context.Context, lease time.Duration) (*Job, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ending jobs: %w", err)
 	}
-	pick := `SELECT id FROM jobs WHERE kind <> 'delete_blob' AND ((state = 'ready' AND run_at <= $3) OR (state = 'leased' AND leased_until <= $3))
-		ORDER BY run_at, created_at, id LIMIT 1`
+	// What is due later than any pause or lease allows was written by a clock that has been set back since.
+	pick := `SELECT id FROM jobs WHERE kind <> 'delete_blob' AND ((state = 'ready' AND run_at <= $3)
+		OR (state = 'ready' AND run_at > $4 AND kind IN ('process', 'deliver'))
+		OR (state = 'leased' AND (leased_until <= $3 OR leased_until > $4))) ORDER BY run_at, created_at, id LIMIT 1`
 	if t.v.cfg.Driver == driverPostgres {
 		pick += ` FOR UPDATE SKIP LOCKED`
 	}
 	j := &Job{Lease: newID()}
 	err = t.QueryRowContext(ctx, `UPDATE jobs SET state = 'leased', attempts = attempts + 1, lease = $1, leased_until = $2
 		WHERE id = (`+pick+`) RETURNING id, kind, subject, attempts`,
-		j.Lease, t.now+lease.Milliseconds(), t.now).Scan(&j.ID, &j.Kind, &j.Subject, &j.Attempts)
+		j.Lease, t.now+lease.Milliseconds(), t.now, t.now+(maxLease+clockWentBack).Milliseconds()).Scan(&j.ID, &j.Kind, &j.Subject, &j.Attempts)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

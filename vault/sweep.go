@@ -16,14 +16,18 @@ const (
 	orphanAge = time.Hour // a write under way is younger
 	sweepPage = 200
 	maxBlobs  = 1000 // deletions in one sweep
+
+	// clockWentBack is how much longer than it may a lease or a claim must seem
+	// to last before it is taken for one of a clock that was set back since.
+	clockWentBack = time.Hour
 )
 
 var ownBlob = regexp.MustCompile(`^(intake|object)/([0-9]{10})/[a-z0-9]{26}$`)
 
 // Sweep finishes what a crash or an outage left behind: it deletes the sealed
 // captures whose photos are processed, deletes objects that no row knows and
-// that are older than an hour, and frees claims that ran out. Run it at start
-// and now and then; it may run on several nodes at once.
+// that this process has seen without one for an hour, and frees claims that ran
+// out. Run it at start and now and then; it may run on several nodes at once.
 func (v *Vault) Sweep(ctx context.Context, a Actor) error {
 	freed, err := v.freeClaims(ctx, a)
 	if err != nil {
@@ -48,7 +52,9 @@ func (v *Vault) Sweep(ctx context.Context, a Actor) error {
 func (v *Vault) freeClaims(ctx context.Context, a Actor) (freed int64, err error) {
 	err = v.quietly(ctx, a, actSweep, object{Kind: "claim"}, func(t *tx) error {
 		res, err := t.ExecContext(ctx,
-			`UPDATE photos SET claimed_by = NULL, claimed_until = 0 WHERE claimed_until > 0 AND claimed_until <= $1`, t.now)
+			`UPDATE photos SET claimed_by = NULL, claimed_until = 0 WHERE claimed_until > 0
+			AND (claimed_until <= $1 OR claimed_until > $2)`, // beyond what a claim may last: the clock went back
+			t.now, t.now+(v.cfg.ClaimFor+clockWentBack).Milliseconds())
 		if err != nil {
 			return err
 		}
@@ -103,7 +109,8 @@ func (v *Vault) noteDeletion(ctx context.Context, a Actor, j Job, gone error) er
 }
 
 // deleteOrphans deletes objects of ours that no row speaks of. Names that are
-// not of our making are left alone.
+// not of our making are left alone. The hour in a name spares asking about the
+// young; whether an object may go is not left to a clock that can jump.
 func (v *Vault) deleteOrphans(ctx context.Context, a Actor) (deleted int64, err error) {
 	var page []string
 	flush := func() error {
@@ -123,6 +130,7 @@ func (v *Vault) deleteOrphans(ctx context.Context, a Actor) (deleted int64, err 
 			return deleted, fmt.Errorf("listing the store: %w", err)
 		}
 	}
+	v.suspects.forget(old)
 	for _, name := range old {
 		if page = append(page, name); len(page) == sweepPage {
 			if err := flush(); err != nil {
@@ -176,6 +184,10 @@ func (v *Vault) deleteUnknown(ctx context.Context, a Actor, names []string) (del
 	}
 	for _, n := range names {
 		if known[n] {
+			v.suspects.clear(n)
+			continue
+		}
+		if !v.suspects.ripe(n, v.cfg.Elapsed()) {
 			continue
 		}
 		if err := v.cfg.Blobs.Delete(ctx, n); err != nil {

@@ -25,12 +25,15 @@ func sweep(t *testing.T, b *vaulttest.Bench) {
 	}
 }
 
+// anHour is how long a sweep must have known an object without a row.
+const anHour = time.Hour
+
 // TestSweepDeletesOrphans: objects that a crash left without a row go, once no
 // write under way can be theirs; what the vault did not name stays.
 func TestSweepDeletesOrphans(t *testing.T) {
 	b := vaulttest.New(t)
 	old := []string{blob("intake", -2, 'a'), blob("object", -30, 'b')}
-	kept := []string{blob("intake", 0, 'c'), blob("intake", -1, 'd'), blob("object", 1, 'e'),
+	kept := []string{blob("intake", 1, 'c'), blob("intake", 0, 'd'), blob("object", 1, 'e'),
 		"intake/2026/other", "object/2026030100/short", "backup/2026030100/" + strings.Repeat("f", 26)}
 	for _, name := range append(slices.Clone(old), kept...) {
 		b.Blobs.Tamper(name, []byte("sealed"))
@@ -38,6 +41,11 @@ func TestSweepDeletesOrphans(t *testing.T) {
 	before := logSize(t, b.V)
 	sweep(t, b)
 	slices.Sort(kept)
+	if got, want := b.Blobs.Names(), len(old)+len(kept); len(got) != want {
+		t.Errorf("after the first look: got %q, want all %d", got, want)
+	}
+	b.Clock.Add(anHour)
+	sweep(t, b)
 	if got := b.Blobs.Names(); !slices.Equal(got, kept) {
 		t.Errorf("after Sweep: got %q, want %q", got, kept)
 	}
@@ -52,6 +60,8 @@ func TestSweepManyOrphans(t *testing.T) {
 		for i := range 450 {
 			b.Blobs.Tamper(fmt.Sprintf("object/2026030100/%026d", i), []byte("sealed"))
 		}
+		sweep(t, b)
+		b.Clock.Add(anHour)
 		sweep(t, b)
 		if got := b.Blobs.Names(); len(got) != 0 {
 			t.Errorf("after Sweep: got %d objects, want none", len(got))
@@ -121,6 +131,8 @@ func TestSweepSurvivesAStoreFault(t *testing.T) {
 			for i := range byte(3) {
 				b.Blobs.Tamper(blob("object", -5, 'a'+i), []byte("sealed"))
 			}
+			sweep(t, b)
+			b.Clock.Add(anHour)
 			b.Blobs.FaultAt(n, fault)
 			err := b.V.Sweep(t.Context(), job)
 			if b.Blobs.Steps() < n {

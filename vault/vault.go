@@ -72,8 +72,11 @@ type Config struct {
 	// Beside marks a short command of the operator that may run next to the
 	// server on the same SQLite file: it takes no process lock.
 	Beside bool
-	// Now is the clock; default time.Now.
+	// Now is the clock; default time.Now. It may jump, both ways.
 	Now func() time.Time
+	// Elapsed is the time since some moment by a clock that nobody sets;
+	// default the time since Open.
+	Elapsed func() time.Duration
 	// Log takes operational messages, never patient data; default discards.
 	Log *slog.Logger
 }
@@ -88,6 +91,7 @@ type Vault struct {
 	keys   *keyring
 
 	integrityRefused atomic.Int64
+	suspects         suspects
 	strangers        strangers
 }
 
@@ -132,6 +136,10 @@ func (c *Config) setDefaults() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Elapsed == nil {
+		start := time.Now()
+		c.Elapsed = func() time.Duration { return time.Since(start) }
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -172,7 +180,7 @@ func (v *Vault) open(ctx context.Context) error {
 	if v.keys, err = v.openKeys(ctx); err != nil {
 		return fmt.Errorf("opening the vault's keys: %w", err)
 	}
-	return nil
+	return v.freeLeases(ctx)
 }
 
 // Close lets go of the database and of the process lock. Callers have finished

@@ -27,8 +27,9 @@ var Start = time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
 
 // Clock is a clock that stands still until it is told otherwise.
 type Clock struct {
-	mu  sync.Mutex // guards now
-	now time.Time
+	mu      sync.Mutex // guards both
+	now     time.Time
+	elapsed time.Duration
 }
 
 // Now is the time on the clock.
@@ -38,8 +39,22 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Add moves the clock.
+// Elapsed is the time that really went by.
+func (c *Clock) Elapsed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.elapsed
+}
+
+// Add lets time go by.
 func (c *Clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.elapsed = c.now.Add(d), c.elapsed+d
+}
+
+// Jump sets the clock forward or back: no time goes by.
+func (c *Clock) Jump(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
@@ -113,6 +128,7 @@ func OpenOn(t testing.TB, driver, dsn string, blobs vault.Blobs, kms vault.KMS) 
 		Driver: driver, DSN: dsn, Blobs: blobs, KMS: kms, Imaging: pool,
 		ChartTargets: []string{"fhir", "dicom"},
 		Now:          b.Clock.Now,
+		Elapsed:      b.Clock.Elapsed,
 		Log:          slog.New(slog.NewJSONHandler(b.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	b.open(t)
