@@ -21,8 +21,8 @@ const (
 	// A head half as large has four times the places to be seen in by chance: sizeVote a doubling, against plainShare of
 	// the longest side, and within sizeRange doublings.
 	sizeVote, plainShare, sizeRange = 0.8, 0.2, 1.5
-	// A head of more than fullShare of the shorter side would cover all: its size speaks for nothing.
-	fullShare = 0.95
+	// A head that takes more than fullShare of the picture would cover all: its size speaks for nothing.
+	fullShare = 0.6
 	// leastSeen is the least share of a head that lies within the picture.
 	leastSeen = 0.2
 	// turnedVote is what a head seen in a turned copy loses, of which there are many.
@@ -107,7 +107,7 @@ func headsOf(gray *image.Gray, plan []*search) ([]head, error) {
 			if f.seen(w, h) < leastSeen {
 				continue
 			}
-			heads = append(heads, head{f, tasks[i].s, f.side / float64(max(w, h)), f.side > fullShare*float64(min(w, h))})
+			heads = append(heads, head{f, tasks[i].s, f.side / float64(max(w, h)), f.seen(w, h)*f.side*f.side > fullShare*float64(w*h)})
 		}
 	}
 	return heads, nil
