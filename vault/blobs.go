@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Blobs keeps sealed objects. It is not trusted: everything in it is sealed and
@@ -25,7 +26,8 @@ type Blobs interface {
 	// Get opens an object; ErrAbsent when there is none. The caller closes it.
 	Get(ctx context.Context, name string) (io.ReadCloser, error)
 	// Delete removes an object for good, with any older version that the
-	// store kept. Deleting what is not there is no error.
+	// store kept. Deleting what is not there is no error. A store that must
+	// keep the object answers with a *Kept, which is ErrKept.
 	Delete(ctx context.Context, name string) error
 	// List calls fn for each object whose name begins with prefix, in no
 	// order, until fn returns an error, which it returns. Objects that come or
@@ -33,6 +35,63 @@ type Blobs interface {
 	List(ctx context.Context, prefix string, fn func(name string, size int64) error) error
 	// Ping asks whether the store would take an object now.
 	Ping(ctx context.Context) error
+}
+
+// Holder is a Blobs that can keep an object from being deleted by anybody, this
+// vault included, until the hold is lifted. Holding twice is no error, nor is
+// lifting what is not held. A store that cannot answers errors.ErrUnsupported,
+// and an object that is not there is ErrAbsent.
+type Holder interface {
+	Hold(ctx context.Context, name string, on bool) error
+}
+
+// Kept is why a store did not delete an object: a legal hold, or a lock that
+// ends at Until.
+type Kept struct {
+	Until time.Time // zero when only a hold keeps it
+	Hold  bool
+}
+
+func (k *Kept) Error() string {
+	if k.Hold {
+		return ErrKept.Error() + " under a legal hold"
+	}
+	return ErrKept.Error() + " until " + k.Until.UTC().Format(time.RFC3339)
+}
+
+// Unwrap is ErrKept.
+func (k *Kept) Unwrap() error { return ErrKept }
+
+// Historian is a Blobs that keeps older versions of objects, and what the vault
+// asks of them when it checks the store.
+type Historian interface {
+	// Versions calls fn for each version of each object whose name begins with
+	// prefix, those of one name together and the newest first.
+	Versions(ctx context.Context, prefix string, fn func(Version) error) error
+	// GetVersion opens one version; ErrAbsent when there is none.
+	GetVersion(ctx context.Context, name, version string) (io.ReadCloser, error)
+	// DeleteVersion removes one version, or a deletion's mark, for good. What
+	// it hid is there again.
+	DeleteVersion(ctx context.Context, name, version string) error
+	// Uploads calls fn for each upload in parts that was not completed.
+	Uploads(ctx context.Context, fn func(Upload) error) error
+	// AbortUpload removes the parts of an upload.
+	AbortUpload(ctx context.Context, u Upload) error
+}
+
+// Version is one version of an object, or the mark of a deletion.
+type Version struct {
+	Name, ID string
+	Size     int64
+	At       time.Time
+	Newest   bool
+	Deleted  bool // a mark: older versions are hidden
+}
+
+// Upload is an upload in parts that was begun and not completed.
+type Upload struct {
+	Name, ID string
+	Begun    time.Time
 }
 
 const maxBlobName = 200

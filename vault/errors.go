@@ -29,6 +29,8 @@ var (
 	ErrIntegrity = errors.New("stored object failed its integrity check")
 	// ErrAbsent: Blobs has no object of that name.
 	ErrAbsent = errors.New("no such object")
+	// ErrKept: Blobs has to keep the object for now; a *Kept says until when.
+	ErrKept = errors.New("the store keeps the object")
 	// ErrExists: Blobs has an object of that name already.
 	ErrExists = errors.New("object exists")
 )

@@ -28,7 +28,11 @@ const (
 
 // MinIOConfig says where a MinIO (or other S3) server is. Endpoint is
 // "host:port". CAFile holds the certificates to trust, PEM; empty, the system's.
-// Insecure speaks plain HTTP and is allowed to this machine only.
+// Insecure speaks plain HTTP and is allowed to this machine only. CertFile and
+// KeyFile are this node's certificate, PEM, where the guard before the store asks
+// for one. LockDays is how long the store must keep a rendition whatever its own
+// administrators do without the right to bypass; 0 is no lock. An erasure
+// bypasses it, with credentials that may.
 type MinIOConfig struct {
 	Endpoint  string
 	Bucket    string
@@ -36,7 +40,12 @@ type MinIOConfig struct {
 	SecretKey string
 	CAFile    string
 	Insecure  bool
+	CertFile  string
+	KeyFile   string
+	LockDays  int
 }
+
+const maxLockDays = 36500
 
 // String keeps the secret key out of logs.
 func (c MinIOConfig) String() string { return c.Endpoint + "/" + c.Bucket }
@@ -51,6 +60,8 @@ type MinIO struct {
 	core      *minio.Core
 	bucket    string
 	versioned bool
+	locks     bool // objects can be locked and held
+	lockFor   time.Duration
 }
 
 // OpenMinIO connects, makes the bucket when absent, turns versions on and tries
@@ -72,7 +83,10 @@ func OpenMinIO(ctx context.Context, cfg MinIOConfig) (*MinIO, error) {
 	if err != nil {
 		return nil, errors.New("the store's address cannot be read: it should be host:port")
 	}
-	m := &MinIO{core: core, bucket: cfg.Bucket}
+	if cfg.LockDays < 0 || cfg.LockDays > maxLockDays {
+		return nil, errors.New("the store's lock must be 0 to 36500 days")
+	}
+	m := &MinIO{core: core, bucket: cfg.Bucket, lockFor: time.Duration(cfg.LockDays) * 24 * time.Hour}
 	ctx, cancel := context.WithTimeout(ctx, minioDeadline)
 	defer cancel()
 	if err := m.makeBucket(ctx); err != nil {
@@ -117,6 +131,13 @@ func (c MinIOConfig) transport() (*http.Transport, error) {
 	t.ResponseHeaderTimeout = minioDeadline
 	t.MaxIdleConnsPerHost = 16
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CertFile != "" || c.KeyFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("loading this node's certificate for the store: %w", err)
+		}
+		t.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	}
 	if c.CAFile == "" {
 		return t, nil
 	}
@@ -131,8 +152,13 @@ func (c MinIOConfig) transport() (*http.Transport, error) {
 	return t, nil
 }
 
+// makeBucket makes the bucket, with locks where the server has them: a bucket
+// cannot get them later.
 func (m *MinIO) makeBucket(ctx context.Context) error {
-	err := m.core.MakeBucket(ctx, m.bucket, minio.MakeBucketOptions{Region: minioRegion})
+	err := m.core.MakeBucket(ctx, m.bucket, minio.MakeBucketOptions{Region: minioRegion, ObjectLocking: true})
+	if code := minio.ToErrorResponse(err).Code; code == minio.NotImplemented || code == "InvalidRequest" {
+		err = m.core.MakeBucket(ctx, m.bucket, minio.MakeBucketOptions{Region: minioRegion})
+	}
 	switch minio.ToErrorResponse(err).Code {
 	case "", minio.BucketAlreadyOwnedByYou, minio.BucketAlreadyExists:
 	default:
@@ -141,13 +167,30 @@ func (m *MinIO) makeBucket(ctx context.Context) error {
 	if err != nil && minio.ToErrorResponse(err).Code == "" {
 		return s3Error("making bucket", err)
 	}
+	if err := m.keepVersions(ctx); err != nil {
+		return err
+	}
+	enabled, _, _, _, err := m.core.GetObjectLockConfig(ctx, m.bucket)
+	m.locks = err == nil && enabled == "Enabled"
+	if m.lockFor > 0 && !m.locks {
+		return errors.New("the store cannot lock objects in this bucket: use a bucket that vaultd made on a server with object lock, or set lock_days to 0")
+	}
+	return nil
+}
+
+func (m *MinIO) keepVersions(ctx context.Context) error {
+	v, err := m.core.GetBucketVersioning(ctx, m.bucket)
+	if err == nil && v.Enabled() {
+		m.versioned = true
+		return nil
+	}
 	if err := m.core.EnableVersioning(ctx, m.bucket); err != nil {
 		if code := minio.ToErrorResponse(err).StatusCode; code == 0 {
 			return s3Error("turning versions on", err)
 		}
 		return nil // a server without versions; Versioned says so
 	}
-	v, err := m.core.GetBucketVersioning(ctx, m.bucket)
+	v, err = m.core.GetBucketVersioning(ctx, m.bucket)
 	m.versioned = err == nil && v.Enabled()
 	return nil
 }
@@ -174,6 +217,7 @@ func (m *MinIO) Put(ctx context.Context, name string, body io.Reader, size int64
 		UserMetadata:     map[string]string{putMark: mark},
 		DisableMultipart: true,
 	}
+	m.lock(name, &opts)
 	opts.SetMatchETagExcept("*") // If-None-Match: never overwrite
 	_, err = m.core.Client.PutObject(ctx, m.bucket, name, whole, size, opts)
 	switch code := minio.ToErrorResponse(err); {
@@ -227,8 +271,12 @@ func (m *MinIO) Get(ctx context.Context, name string) (io.ReadCloser, error) {
 	if err := CheckBlobName(name); err != nil {
 		return nil, err
 	}
+	return m.get(ctx, name, minio.GetObjectOptions{})
+}
+
+func (m *MinIO) get(ctx context.Context, name string, opts minio.GetObjectOptions) (io.ReadCloser, error) {
 	ctx, cancel := context.WithTimeout(ctx, minioDeadline)
-	body, _, _, err := m.core.GetObject(ctx, m.bucket, name, minio.GetObjectOptions{})
+	body, _, _, err := m.core.GetObject(ctx, m.bucket, name, opts)
 	if err != nil {
 		cancel()
 		return nil, s3Error("reading object", err)
@@ -266,13 +314,14 @@ func (m *MinIO) Delete(ctx context.Context, name string) error {
 		return m.remove(ctx, name, "")
 	}
 	var versions []string
-	for o := range m.core.Client.ListObjectsIter(ctx, m.bucket, minio.ListObjectsOptions{Prefix: name, WithVersions: true, Recursive: true}) {
-		if o.Err != nil {
-			return s3Error("listing versions", o.Err)
+	err := m.Versions(ctx, name, func(v Version) error {
+		if v.Name == name {
+			versions = append(versions, v.ID)
 		}
-		if o.Key == name {
-			versions = append(versions, o.VersionID)
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	for _, version := range versions {
 		if err := m.remove(ctx, name, version); err != nil {
@@ -280,14 +329,6 @@ func (m *MinIO) Delete(ctx context.Context, name string) error {
 		}
 	}
 	return nil
-}
-
-func (m *MinIO) remove(ctx context.Context, name, version string) error {
-	err := m.core.RemoveObject(ctx, m.bucket, name, minio.RemoveObjectOptions{VersionID: version})
-	if err = s3Error("deleting object", err); errors.Is(err, ErrAbsent) {
-		return nil
-	}
-	return err
 }
 
 // List is Blobs.List.
@@ -330,7 +371,7 @@ func s3Error(doing string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", doing, context.Canceled)
-	case answer.Code == minio.NoSuchKey || answer.Code == minio.NoSuchVersion:
+	case answer.Code == minio.NoSuchKey || answer.Code == minio.NoSuchVersion || answer.Code == minio.NoSuchUpload:
 		return ErrAbsent
 	case answer.Code != "":
 		return fmt.Errorf("%w: %s: the store says %s", ErrUnavailable, doing, shape(answer.Code))

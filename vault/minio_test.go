@@ -23,23 +23,29 @@ import (
 )
 
 // s3Client goes to the server past the vault.
-func s3Client(t *testing.T, cfg vault.MinIOConfig) *minio.Client {
+func s3Client(t testing.TB, cfg vault.MinIOConfig) *minio.Client {
 	t.Helper()
-	opts := &minio.Options{Creds: credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""), Secure: !cfg.Insecure, Region: "us-east-1"}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(pem)
-		opts.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
-	}
-	c, err := minio.New(cfg.Endpoint, opts)
+	c, err := minio.New(cfg.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""),
+		Secure: !cfg.Insecure, Region: "us-east-1", Transport: httpClient(t, cfg).Transport})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// httpClient trusts the server's certificate.
+func httpClient(t testing.TB, cfg vault.MinIOConfig) *http.Client {
+	t.Helper()
+	if cfg.CAFile == "" {
+		return http.DefaultClient
+	}
+	pem, err := os.ReadFile(cfg.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 }
 
 // TestMinIODeletesEveryVersion: what is deleted cannot be brought back, and what
@@ -85,7 +91,7 @@ func TestMinIODeletesEveryVersion(t *testing.T) {
 	}
 }
 
-func versions(t *testing.T, c *minio.Client, bucket, name string) (n int) {
+func versions(t testing.TB, c *minio.Client, bucket, name string) (n int) {
 	t.Helper()
 	for o := range c.ListObjectsIter(t.Context(), bucket, minio.ListObjectsOptions{Prefix: name, WithVersions: true}) {
 		if o.Err != nil {
