@@ -14,7 +14,7 @@ const (
 )
 
 // tuning is the version of the thresholds and of the search, kept with each region they propose.
-const tuning = "t1"
+const tuning = "t2"
 
 // Detect proposes the regions of s to be covered, in upright pixels and before any margin: faces, tattoos and
 // text. It misses some, so finding nothing means nothing.
