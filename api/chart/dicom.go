@@ -78,10 +78,11 @@ func (t *dicomTarget) deliver(ctx context.Context, e *entry, p *progress) ([sha2
 	if err := p.mark(ctx, func() { p.Study, p.Series, p.Instance = id.study, id.series, id.instance }); err != nil {
 		return digest, err
 	}
-	if err := t.ensure(ctx, t.object(e, id, object, &digest)); err != nil {
+	kept := false
+	if err := t.ensure(ctx, t.object(e, id, object, &digest, &kept)); err != nil {
 		return digest, err
 	}
-	err = p.mark(ctx, func() { p.Link = t.base.String() + id.path() })
+	err = p.mark(ctx, func() { p.Link, p.Certificate = t.base.String()+id.path(), fate(e, kept) })
 	return digest, err
 }
 
@@ -91,7 +92,7 @@ func (id uids) path() string {
 
 // object is the instance at the archive. The archive keeps the first content it
 // got under a UID, whatever it answers later, so other content is never ours.
-func (t *dicomTarget) object(e *entry, id uids, object []byte, digest *[sha256.Size]byte) thing {
+func (t *dicomTarget) object(e *entry, id uids, object []byte, digest *[sha256.Size]byte, kept *bool) thing {
 	return thing{
 		name:  "the DICOM object",
 		fixed: true,
@@ -104,6 +105,7 @@ func (t *dicomTarget) object(e *entry, id uids, object []byte, digest *[sha256.S
 			if err != nil || !in.is(e, id) {
 				return heldOther, nil
 			}
+			*kept = in.creator == certificateBlock && in.certificate != ""
 			*digest = sha256.Sum256(in.frame[:len(e.Picture)])
 			return heldSame, nil
 		},
@@ -115,7 +117,7 @@ func (t *dicomTarget) object(e *entry, id uids, object []byte, digest *[sha256.S
 // that put the object into one patient's folder.
 func (in instance) is(e *entry, id uids) bool {
 	return in.class == vlPhotographic && in.sop == id.instance && in.study == id.study && in.series == id.series &&
-		in.patient == e.Patient.RecordNumber && bytes.Equal(in.frame, padded(e.Picture))
+		in.patient == e.Patient.RecordNumber && in.keeps(e.Certificate) && bytes.Equal(in.frame, padded(e.Picture))
 }
 
 // retrieve fetches the instance (WADO-RS, PS3.18 10.4) in whatever transfer

@@ -18,6 +18,7 @@ const (
 // instance is what is compared after the read-back.
 type instance struct {
 	class, sop, study, series, patient string
+	creator, certificate               string // of the private block, empty when it is not there
 	frame                              []byte // all fragments, padding included
 }
 
@@ -29,6 +30,8 @@ const (
 	elPatientID      = 0x00100020
 	elStudy          = 0x0020000D
 	elSeries         = 0x0020000E
+	elBlock          = 0x00630010
+	elCertificate    = 0x00631001
 	elPixelData      = 0x7FE00010
 
 	elItem              = 0xFFFEE000
@@ -55,6 +58,7 @@ func readInstance(b []byte) (instance, error) {
 	r := &dicomReader{rest: b[132:]}
 	texts := map[uint32]*string{
 		elSOPClass: &in.class, elSOPInstance: &in.sop, elPatientID: &in.patient, elStudy: &in.study, elSeries: &in.series,
+		elBlock: &in.creator, elCertificate: &in.certificate,
 	}
 	syntax, last := "", uint32(0)
 	for r.err == nil && len(r.rest) > 0 {

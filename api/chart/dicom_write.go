@@ -95,6 +95,7 @@ func (c *objectWriter) write(e *entry) ([]byte, error) {
 	addImage(s, taken, head, len(e.Picture))
 	addSite(s, e)
 	addProved(s, e)
+	addCertificate(s, e)
 	addPixels(s, e.Picture)
 	if s.err != nil {
 		return nil, s.err

@@ -19,6 +19,10 @@
 // each step looks before it writes, so a crash anywhere is finished by the next
 // try.
 //
+// What was delivered can be taken back: the entry is marked and emptied, the
+// object deleted or rejected, and again only what the receiver gives afterwards
+// counts. That needs no patient, who may be erased by then.
+//
 // Errors name the receiver, the step and the status, never what was in a
 // request or an answer: those hold names and record numbers. CONFORMANCE.md
 // says which elements are written and why.

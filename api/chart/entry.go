@@ -19,6 +19,9 @@ type entry struct {
 	Laterality string // empty, left, right, midline or bilateral
 	Proved     bool   // the redaction's proof left nothing recognizable that the detectors know
 	Picture    []byte // the exact JPEG to send: for DICOM, Baseline and upright
+	// Certificate is the signed certificate of the release, as JSON with the
+	// proof that the vault's log holds the release; empty where there is none.
+	Certificate []byte
 }
 
 type patient struct {

@@ -12,8 +12,9 @@ import (
 	"net/http"
 )
 
-// maxResource bounds a resource other than Binary, in bytes.
-const maxResource = 1 << 20
+// maxResource bounds a resource other than Binary, in bytes. A Provenance holds
+// a certificate of up to 1 MiB, in base64.
+const maxResource = 4 << 20
 
 // fhirTarget delivers to one FHIR R4 server.
 type fhirTarget struct {
@@ -83,16 +84,21 @@ func (t *fhirTarget) deliverTo(ctx context.Context, e *entry, patientRef string,
 	if err := p.mark(ctx, func() { p.Document = doc.ID }); err != nil {
 		return digest, err
 	}
-	prov := t.cfg.writeProvenance(e)
+	prov, kept := t.cfg.writeProvenance(e), false
 	err = t.ensure(ctx, t.resource("the Provenance", "Provenance/"+prov.ID, prov, func(body []byte) bool {
 		var got provenance
-		return json.Unmarshal(body, &got) == nil && t.sameProvenance(prov, got)
+		if json.Unmarshal(body, &got) != nil {
+			return false
+		}
+		kept = len(got.Signature) > 0
+		return t.sameProvenance(prov, got)
 	}))
 	if err != nil {
 		return digest, err
 	}
 	err = p.mark(ctx, func() {
 		p.Provenance = prov.ID
+		p.Certificate = fate(e, kept)
 		p.Link = t.base.String() + "/DocumentReference/" + doc.ID
 	})
 	return digest, err

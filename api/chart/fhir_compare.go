@@ -49,6 +49,10 @@ func (r *receiver) sameProvenance(sent, got provenance) bool {
 			return false
 		}
 	}
+	if len(got.Signature) > 0 && (len(got.Signature) != len(sent.Signature) ||
+		!sameCertificate(sent.Signature[0].Data, got.Signature[0].Data)) {
+		return false
+	}
 	return got.ResourceType == sent.ResourceType && got.ID == sent.ID && sameTime(sent.Recorded, got.Recorded)
 }
 

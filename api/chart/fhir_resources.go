@@ -101,6 +101,16 @@ type provenance struct {
 	Activity     *concept     `json:"activity,omitempty"`
 	Agent        []agent      `json:"agent"`
 	Entity       []provEntity `json:"entity,omitempty"`
+	Signature    []signature  `json:"signature,omitempty"`
+}
+
+type signature struct {
+	Type         []coding  `json:"type"`
+	When         string    `json:"when"`
+	Who          reference `json:"who"`
+	TargetFormat string    `json:"targetFormat,omitempty"`
+	SigFormat    string    `json:"sigFormat,omitempty"`
+	Data         []byte    `json:"data,omitempty"` // base64 in JSON
 }
 
 type fhirBinary struct {

@@ -13,6 +13,7 @@ const (
 	systemAgent      = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 	systemOperation  = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 	systemURI        = "urn:ietf:rfc:3986"
+	systemSignature  = "urn:iso-astm:E1762-95:2013"
 
 	jpegType = "image/jpeg"
 )
@@ -97,7 +98,7 @@ func (c *FHIRConfig) writeProvenance(e *entry) provenance {
 	who := func(code, display string, ref reference) agent {
 		return agent{Type: coded(systemAgent, code, display), Who: ref}
 	}
-	return provenance{
+	out := provenance{
 		ResourceType: "Provenance",
 		ID:           fhirID(idProvenance, e.Attachment),
 		Target: []reference{
@@ -116,6 +117,14 @@ func (c *FHIRConfig) writeProvenance(e *entry) provenance {
 			Display:    "Original photograph, kept in Clinivault and not released; in the released copy the regions that the reviewer marked are covered",
 		}}},
 	}
+	if len(e.Certificate) > 0 {
+		out.Signature = []signature{{
+			Type: []coding{{System: systemSignature, Code: "1.2.840.10065.1.12.1.14", Display: "Source Signature"}},
+			When: instant(e.ApprovedAt), Who: reference{Type: "Device", Display: "Clinivault"},
+			TargetFormat: jpegType, SigFormat: "application/json", Data: e.Certificate,
+		}}
+	}
+	return out
 }
 
 func (c *FHIRConfig) practitioner(p person) reference {

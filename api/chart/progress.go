@@ -22,6 +22,9 @@ type progress struct {
 	Study      string `json:"study_uid,omitempty"`
 	Series     string `json:"series_uid,omitempty"`
 	Instance   string `json:"instance_uid,omitempty"`
+	// Certificate says what became of the release's certificate there: kept or
+	// dropped, by a receiver that does not keep what it does not know.
+	Certificate string `json:"certificate,omitempty"`
 	// Link is where the entry is read, once it is complete.
 	Link string `json:"link,omitempty"`
 
