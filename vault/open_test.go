@@ -38,7 +38,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"second process", with(func(c *vault.Config) { c.Beside = false }), "another process has this database open"},
 		{"empty database", with(func(c *vault.Config) { c.DSN = filepath.Join(t.TempDir(), "new.db") }), "run the migrate command"},
 		{"other root key", with(func(c *vault.Config) { c.KMS = otherKey }), "root key does not belong to this database"},
-		{"other tenant", with(func(c *vault.Config) { c.Tenant = "other" }), "root key does not belong to this database"},
+		{"other tenant", with(func(c *vault.Config) { c.Tenant = "other" }), `the database belongs to tenant "main"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v, err := vault.Open(t.Context(), c.cfg)

@@ -72,6 +72,7 @@ func (v *Vault) deleteBlobs(ctx context.Context, a Actor) (deleted int64, err er
 		jobs, err = list(ctx, t, func(rows *sql.Rows) (j Job, err error) {
 			return j, rows.Scan(&j.ID, &j.Subject, &j.Attempts)
 		}, `SELECT id, subject, attempts FROM jobs WHERE kind = 'delete_blob' AND state = 'ready' AND run_at <= $1
+			AND NOT EXISTS (SELECT 1 FROM deletion_pauses WHERE ended_at IS NULL AND paused_until > $1)
 			ORDER BY run_at LIMIT $2`, t.now, maxBlobs)
 		return err
 	})
@@ -177,7 +178,11 @@ func (v *Vault) deleteUnknown(ctx context.Context, a Actor, names []string) (del
 				known[n] = true
 			}
 		}
-		return nil
+		paused, err := t.deletionsPaused(ctx) // asked last: a pause that is not seen here came after what was read above
+		if paused {
+			names = nil
+		}
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("looking for orphans: %w", err)

@@ -177,10 +177,16 @@ func (v *Vault) open(ctx context.Context) error {
 	if err := checkSchema(ctx, v.cfg.Driver, v.db); err != nil {
 		return err
 	}
+	if err := v.checkTenant(ctx); err != nil {
+		return err
+	}
 	if v.keys, err = v.openKeys(ctx); err != nil {
 		return fmt.Errorf("opening the vault's keys: %w", err)
 	}
-	return v.freeLeases(ctx)
+	if err := v.freeLeases(ctx); err != nil {
+		return fmt.Errorf("freeing jobs: %w", err)
+	}
+	return v.mark(ctx)
 }
 
 // Close lets go of the database and of the process lock. Callers have finished

@@ -1,0 +1,92 @@
+package vault
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// scratchPrefix begins the names of folders beside the database that hold its copy while a backup is made.
+const scratchPrefix = ".backup-"
+
+// copyDatabase copies the SQLite database as it is at one moment, beside whoever writes to it, checks the copy and opens
+// it. Schema and size of the log go into info. The caller closes it.
+func (v *Vault) copyDatabase(ctx context.Context, path string, info *BackupInfo) (copied *sql.DB, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // VACUUM INTO would make it readable by others
+	if err != nil {
+		return nil, fmt.Errorf("copying the database: %w", diskError(err))
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("copying the database: %w", diskError(err))
+	}
+	if _, err := v.db.ExecContext(ctx, `VACUUM INTO $1`, path); err != nil {
+		return nil, dbError(fmt.Errorf("copying the database: %w", err))
+	}
+	if copied, err = sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=trusted_schema(0)"); err != nil {
+		return nil, fmt.Errorf("opening the database's copy: %w", err)
+	}
+	if err := v.inspectCopy(ctx, copied, info); err != nil {
+		return nil, errors.Join(err, copied.Close())
+	}
+	return copied, nil
+}
+
+func (v *Vault) inspectCopy(ctx context.Context, copied *sql.DB, info *BackupInfo) error {
+	if err := sound(ctx, copied); err != nil {
+		return err
+	}
+	err := copied.QueryRowContext(ctx, `SELECT size, (SELECT max(version_id) FROM goose_db_version) FROM audit_head WHERE id = 1`).
+		Scan(&info.LogSize, &info.Schema)
+	if err != nil {
+		return fmt.Errorf("reading the database's copy: %w", err)
+	}
+	return nil
+}
+
+// sound has SQLite check a database page by page.
+func sound(ctx context.Context, db querier) error {
+	var says string
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&says); err != nil || says != "ok" {
+		return fmt.Errorf("the database file is damaged: stop the server and restore the last backup: %w", ErrIntegrity)
+	}
+	return nil
+}
+
+// clearScratch removes the copies of backups that were killed; the caller holds the lock of backups.
+func clearScratch(dsn string) error {
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(dsn), scratchPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("looking for leftovers: %w", err)
+	}
+	for _, dir := range left {
+		if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing the leftover of a backup: %w", diskError(err))
+		}
+	}
+	return nil
+}
+
+// readKeyFile returns the text of a root key file that is one.
+func readKeyFile(path string) ([]byte, error) {
+	if _, err := OpenKeyFile(path, false); err != nil { // checks mode and form
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening root key file: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return nil, fmt.Errorf("reading root key file: %w", err)
+	}
+	return text, nil
+}
