@@ -44,6 +44,7 @@ func (v *Vault) Accept(ctx context.Context, a Actor, r AcceptRequest) (receipt s
 	on := object{Kind: "capture", ID: string(r.CaptureID)}
 	var body []byte
 	var facts seal.CaptureFacts
+	var epoch uint32
 	var old *accepted
 	err = v.quietly(ctx, a, actAccept, on, func(t *tx) (err error) {
 		old, err = heldCapture(ctx, t, r.CaptureID)
@@ -53,7 +54,7 @@ func (v *Vault) Accept(ctx context.Context, a Actor, r AcceptRequest) (receipt s
 		return seal.Receipt{}, false, err
 	}
 	if body, err = r.read(); err == nil && old == nil {
-		facts, err = v.captureFacts(ctx, body, a, r.CaptureID)
+		facts, epoch, err = v.captureFacts(ctx, body, a, r.CaptureID)
 	}
 	if err != nil {
 		return seal.Receipt{}, false, v.quietly(ctx, a, actAccept, on, func(*tx) error { return err })
@@ -72,7 +73,7 @@ func (v *Vault) Accept(ctx context.Context, a Actor, r AcceptRequest) (receipt s
 	if err != nil {
 		return seal.Receipt{}, false, err
 	}
-	return v.keepCapture(ctx, a, on, capture{facts: facts, digest: digest, body: body})
+	return v.keepCapture(ctx, a, on, capture{facts: facts, epoch: epoch, digest: digest, body: body})
 }
 
 // check says what can be said before the body is read.
@@ -102,18 +103,21 @@ func (r AcceptRequest) read() ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// captureFacts opens the facts and compares them with who sends them.
-func (v *Vault) captureFacts(ctx context.Context, body []byte, a Actor, id CaptureID) (seal.CaptureFacts, error) {
-	f, err := seal.OpenCaptureFacts(bytes.NewReader(body), v.intakeKeys(ctx))
+// captureFacts opens the facts and compares them with who sends them. It also says to which intake epoch they were sealed.
+func (v *Vault) captureFacts(ctx context.Context, body []byte, a Actor, id CaptureID) (f seal.CaptureFacts, epoch uint32, err error) {
+	f, err = seal.OpenCaptureFacts(bytes.NewReader(body), func(e uint32) (*seal.IntakePrivate, error) {
+		epoch = e
+		return v.intakePrivate(ctx, e)
+	})
 	switch {
 	case err != nil:
-		return seal.CaptureFacts{}, envelopeError(err)
+		return seal.CaptureFacts{}, 0, envelopeError(err)
 	case f.CaptureID != string(id):
-		return seal.CaptureFacts{}, fmt.Errorf("envelope of another capture: %w", ErrInvalid)
+		return seal.CaptureFacts{}, 0, fmt.Errorf("envelope of another capture: %w", ErrInvalid)
 	case PersonID(f.Author) != a.person:
-		return seal.CaptureFacts{}, fmt.Errorf("capture of another author: %w", ErrDenied)
+		return seal.CaptureFacts{}, 0, fmt.Errorf("capture of another author: %w", ErrDenied)
 	}
-	return f, nil
+	return f, epoch, nil
 }
 
 // intakeKeys finds intake keys for package seal.
@@ -184,6 +188,7 @@ func (c *accepted) again(a Actor, digest string) (seal.Receipt, error) {
 // capture is a checked capture on its way into the store.
 type capture struct {
 	facts  seal.CaptureFacts
+	epoch  uint32 // of the intake key it is sealed to
 	digest string
 	body   []byte
 	blob   string
@@ -223,6 +228,9 @@ func (v *Vault) keepCapture(ctx context.Context, a Actor, on object, c capture) 
 
 func (v *Vault) insertCapture(ctx context.Context, t *tx, id PhotoID, c capture) (seal.Receipt, error) {
 	f, patient := c.facts, PatientID(c.facts.Patient)
+	if err := t.intakeOpens(ctx, c.epoch); err != nil {
+		return seal.Receipt{}, err
+	}
 	key, err := v.patientKey(ctx, t, patient)
 	if err != nil {
 		return seal.Receipt{}, err
@@ -232,17 +240,20 @@ func (v *Vault) insertCapture(ctx context.Context, t *tx, id PhotoID, c capture)
 	if err != nil {
 		return seal.Receipt{}, err
 	}
-	receipt := v.signReceipt(seal.Receipt{CaptureID: f.CaptureID, PhotoID: string(id), Digest: c.digest,
+	receipt, err := v.signReceipt(ctx, t, seal.Receipt{CaptureID: f.CaptureID, PhotoID: string(id), Digest: c.digest,
 		Size: int64(len(c.body)), ReceivedAt: Time(t.now).Std()})
+	if err != nil {
+		return seal.Receipt{}, err
+	}
 	text, err := json.Marshal(receipt)
 	if err != nil {
 		return seal.Receipt{}, fmt.Errorf("encoding receipt: %w", err)
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO photos (id, capture_id, patient, encounter, author, device, body_site, laterality,
-		state, taken_at, received_at, envelope_digest, envelope_size, envelope_blob, receipt, sealed_facts)
-		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, $7, $8, 'accepted', $9, $10, $11, $12, $13, $14, $15)`,
+		state, taken_at, received_at, envelope_digest, envelope_size, envelope_blob, receipt, sealed_facts, intake_epoch)
+		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, $7, $8, 'accepted', $9, $10, $11, $12, $13, $14, $15, $16)`,
 		id, f.CaptureID, patient, f.Encounter, f.Author, f.Device, f.BodySite, f.Laterality,
-		TimeOf(f.TakenAt), t.now, c.digest, len(c.body), c.blob, string(text), sealed)
+		TimeOf(f.TakenAt), t.now, c.digest, len(c.body), c.blob, string(text), sealed, int64(c.epoch))
 	if err != nil {
 		return seal.Receipt{}, fmt.Errorf("writing photo: %w", err)
 	}

@@ -65,10 +65,51 @@ const (
 	actAttached       act = "chart.attached"
 	actDeliveryFailed act = "chart.failed"
 
+	actChangeConsent  act = "consent.change"
+	actConsentHistory act = "consent.read"
+	actReleaseCopy    act = "release.make"
+	actReadRelease    act = "release.see"
+	actReleases       act = "release.list"
+	actPlaceHold      act = "hold.place"
+	actAskLiftHold    act = "hold.ask_lift"
+	actLiftHold       act = "hold.lift"
+	actHolds          act = "hold.list"
+	actCarryHold      act = "hold.carry"
+
+	actProposeRule     act = "retention.propose"
+	actSignRule        act = "retention.sign"
+	actDropRule        act = "retention.drop"
+	actRetentionRules  act = "retention.rules"
+	actRetentionReport act = "retention.report"
+	actRetention       act = "retention.run"
+	actRetentionErase  act = "retention.erase"
+
+	actAskErasure         act = "erasure.ask"
+	actSignErasure        act = "erasure.sign"
+	actCancelErasure      act = "erasure.cancel"
+	actErasures           act = "erasure.list"
+	actErasureStatus      act = "erasure.read"
+	actFinishErasure      act = "erasure.finish"
+	actErasureCertificate act = "erasure.certificate"
+
+	actAskRecall    act = "recall.ask"
+	actSignRecall   act = "recall.sign"
+	actCancelRecall act = "recall.cancel"
+	actRecalls      act = "recall.list"
+	actRecallTo     act = "recall.receive" // the event of the patient whose photo it is
+
+	actRetract       act = "chart.retract"
+	actRetracted     act = "chart.retracted"
+	actRetractFailed act = "chart.retract_failed"
+	actRetryRetract  act = "chart.retry_retract"
+	actRetractions   act = "chart.retractions"
+
 	actAuditRead       act = "audit.read"
 	actAuditVerify     act = "audit.verify"
 	actAuditExport     act = "audit.export"
 	actAuditCheckpoint act = "audit.checkpoint"
+	actWitness         act = "audit.witness"
+	actRollback        act = "audit.rollback"
 	actIntegrity       act = "integrity.refused"
 	actFinding         act = "integrity.found"
 	actIncidents       act = "incident.list"
@@ -82,6 +123,11 @@ const (
 	actJobRetry        act = "job.retry"
 	actSweep           act = "sweep"
 	actReadHealth      act = "vault.health"
+	actMakeKey         act = "key.make"
+	actRotateKey       act = "key.rotate"
+	actKeyStatus       act = "key.status"
+	actForgetRoot      act = "key.forget_root"
+	actDestroyKeys     act = "key.destroy"
 	actLabels          act = "detection.labels"
 	actLessons         act = "detection.learn"
 	actLesson          act = "photo.learn"
@@ -144,12 +190,12 @@ var rights = map[act][]grant{
 	actIngest:     {{toJob, anything}},
 	actQuarantine: {{toJob, anything}},
 
-	actReadPhoto:    {{RoleClinician, careTeam}, {RoleReviewer, claimed}, {RoleRecords, approved}},
-	actSeeCovered:   {{RoleClinician, careTeamBefore}, {RoleReviewer, claimed}},
-	actSeeRedacted:  {{RoleClinician, careTeamAfter}, {RoleRecords, approved}},
-	actSeeDisplay:   {{RoleReviewer, claimed}},
-	actSeeOriginal:  {{RoleReviewer, claimed}},
-	actReveal:       {{RoleClinician, careTeam}},
+	actReadPhoto:    {{RoleClinician, unlessRecalled(careTeam)}, {RoleReviewer, claimed}, {RoleRecords, approved}},
+	actSeeCovered:   {{RoleClinician, allowed(careTeamBefore)}, {RoleReviewer, allowed(claimed)}},
+	actSeeRedacted:  {{RoleClinician, allowed(careTeamAfter)}, {RoleRecords, allowed(approved)}},
+	actSeeDisplay:   {{RoleReviewer, allowed(claimed)}},
+	actSeeOriginal:  {{RoleReviewer, allowed(claimed)}},
+	actReveal:       {{RoleClinician, allowed(careTeam)}},
 	actCertificate:  {{RoleClinician, careTeamAfter}, {RoleRecords, approved}, {RolePrivacy, approved}, {RoleReviewer, approved}},
 	actOriginalSalt: {{RolePrivacy, approved}},
 
@@ -170,10 +216,50 @@ var rights = map[act][]grant{
 	actAttached:       {{toJob, anything}},
 	actDeliveryFailed: {{toJob, anything}},
 
+	actChangeConsent:  {{RoleClinician, unlessRecalled(careTeam)}, {RolePrivacy, anything}},
+	actConsentHistory: {{RoleClinician, unlessRecalled(careTeam)}, {RolePrivacy, anything}},
+	actReleaseCopy:    {{RoleRecords, approved}},
+	actReadRelease:    {{RoleRecords, anything}},
+	actReleases:       {{RoleRecords, anything}, {RolePrivacy, anything}},
+	actPlaceHold:      {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actAskLiftHold:    {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actLiftHold:       {{RolePrivacy, anything}},
+	actHolds:          {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actCarryHold:      {{toJob, anything}},
+
+	actProposeRule:     {{RolePrivacy, anything}},
+	actSignRule:        {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actDropRule:        {{RolePrivacy, anything}},
+	actRetentionRules:  {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actRetentionReport: {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actRetention:       {{toJob, anything}},
+	actRetentionErase:  {{toJob, anything}},
+
+	actAskErasure:         {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actSignErasure:        {{RolePrivacy, anything}},
+	actCancelErasure:      {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actErasures:           {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actErasureStatus:      {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actFinishErasure:      {{toJob, anything}},
+	actErasureCertificate: {{RolePrivacy, anything}, {RoleRecords, anything}},
+
+	actAskRecall:    {{RoleClinician, careTeam}, {RoleRecords, anything}, {RolePrivacy, anything}},
+	actSignRecall:   {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actCancelRecall: {{RolePrivacy, anything}, {RoleRecords, anything}},
+	actRecalls:      {{RolePrivacy, anything}, {RoleRecords, anything}},
+
+	actRetract:       {{toJob, anything}},
+	actRetracted:     {{toJob, anything}},
+	actRetractFailed: {{toJob, anything}},
+	actRetryRetract:  {{RoleRecords, anything}, {RolePrivacy, anything}},
+	actRetractions:   {{RoleRecords, anything}, {RolePrivacy, anything}},
+
 	actAuditRead:       {{RolePrivacy, anything}},
 	actAuditVerify:     {{RolePrivacy, anything}, {toOperator, anything}},
 	actAuditExport:     {{RolePrivacy, anything}, {toOperator, anything}},
 	actAuditCheckpoint: {{toJob, anything}, {toOperator, anything}},
+	actWitness:         {{toJob, anything}, {toOperator, anything}, {RoleAdmin, anything}},
+	actRollback:        {{toOperator, anything}},
 	actIntegrity:       {{toAnyone, anything}, {toJob, anything}, {toOperator, anything}},
 	actFinding:         {{toJob, anything}, {toOperator, anything}},
 	actIncidents:       {{RoleAdmin, anything}, {toOperator, anything}},
@@ -187,9 +273,14 @@ var rights = map[act][]grant{
 	actJobRetry:        {{RoleAdmin, anything}, {toOperator, anything}},
 	actSweep:           {{toJob, anything}, {toOperator, anything}},
 	actReadHealth:      {{RoleAdmin, anything}, {toOperator, anything}},
+	actMakeKey:         {{toOperator, anything}},
+	actRotateKey:       {{RoleAdmin, anything}, {toOperator, anything}},
+	actKeyStatus:       {{RoleAdmin, anything}, {toOperator, anything}},
+	actForgetRoot:      {{toOperator, anything}},
+	actDestroyKeys:     {{toJob, anything}, {toOperator, anything}},
 	actLabels:          {{RoleAdmin, anything}, {toOperator, anything}},
 	actLessons:         {{toOperator, anything}},
-	actLesson:          {{toOperator, learnable}},
+	actLesson:          {{toOperator, allowed(approved)}},
 
 	actBackup:      {{toOperator, anything}},
 	actPause:       {{toOperator, anything}},

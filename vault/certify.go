@@ -13,6 +13,10 @@ import (
 
 const saltDomain = "clinivault/certificate-salt/v1"
 
+func (v *Vault) saltAAD(id PhotoID, review string) []byte {
+	return bindText(saltDomain, v.cfg.Tenant, string(id), review)
+}
+
 // certify writes the review with its signed certificate, and the certificate's digest into the act's event, so that
 // the proof of that event is a proof of the certificate.
 func (v *Vault) certify(ctx context.Context, t *tx, a Actor, r *reviewing, result *imaging.Redacted) error {
@@ -27,7 +31,11 @@ func (v *Vault) certify(ctx context.Context, t *tx, a Actor, r *reviewing, resul
 	if err := json.Unmarshal([]byte(r.photo.detectors), &c.Detectors); err != nil {
 		return fmt.Errorf("detectors: %w", ErrIntegrity)
 	}
-	signed, digest, err := signRedaction(v.keys.certificate.private, c)
+	key, err := v.signingKey(ctx, t, keyCertificate)
+	if err != nil {
+		return err
+	}
+	signed, digest, err := signRedaction(key.private, c)
 	if err != nil {
 		return err
 	}
@@ -35,8 +43,13 @@ func (v *Vault) certify(ctx context.Context, t *tx, a Actor, r *reviewing, resul
 	if err != nil {
 		return fmt.Errorf("salt: %w", err)
 	}
+	patient, err := v.patientKey(ctx, t, r.original.patient)
+	if err != nil {
+		return err
+	}
+	defer patient.Wipe()
 	review := newID()
-	sealed := seal.SealSmall(r.patient, salt, bindText(saltDomain, v.cfg.Tenant, string(r.photo.ID), review))
+	sealed := seal.SealSmall(patient, salt, v.saltAAD(r.photo.ID, review))
 	_, err = t.ExecContext(ctx, `INSERT INTO reviews (id, photo, version, reviewer, decision, reason, certificate, sealed_salt,
 		decided_at) VALUES ($1, $2, $3, $4, 'approve', '', $5, $6, $7)`, review, r.photo.ID, r.version, a.person,
 		string(signed), sealed, t.now)
@@ -59,23 +72,9 @@ func (v *Vault) certify(ctx context.Context, t *tx, a Actor, r *reviewing, resul
 // ErrIntegrity.
 func (v *Vault) Certificate(ctx context.Context, a Actor, id PhotoID) ([]byte, error) {
 	var out []byte
-	err := v.do(ctx, a, actCertificate, onPhoto(id), func(t *tx) error {
-		var s signedCertificate
-		var c Certificate
-		_, text, err := lastApproval(ctx, t, id)
-		if err != nil {
-			return err
-		}
-		if strictJSON([]byte(text), &s) != nil || strictJSON(s.Certificate, &c) != nil {
-			return fmt.Errorf("certificate: %w", ErrIntegrity)
-		}
-		if s.Proof, err = t.prove(ctx, c.LogPosition); err != nil {
-			return err
-		}
-		if out, err = canonical(s); err != nil {
-			return err
-		}
-		return v.ownCertificate(out, id)
+	err := v.do(ctx, a, actCertificate, onPhoto(id), func(t *tx) (err error) {
+		out, err = t.certificate(ctx, id)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -83,13 +82,42 @@ func (v *Vault) Certificate(ctx context.Context, a Actor, id PhotoID) ([]byte, e
 	return out, nil
 }
 
+// certificate reads the certificate of a photo's last approval, with its proof, and checks it.
+func (t *tx) certificate(ctx context.Context, id PhotoID) ([]byte, error) {
+	var s signedCertificate
+	var c Certificate
+	_, text, err := lastApproval(ctx, t, id)
+	if err != nil {
+		return nil, err
+	}
+	if strictJSON([]byte(text), &s) != nil || strictJSON(s.Certificate, &c) != nil {
+		return nil, fmt.Errorf("certificate: %w", ErrIntegrity)
+	}
+	if s.Proof, err = t.prove(ctx, c.LogPosition); err != nil {
+		return nil, err
+	}
+	out, err := canonical(s)
+	if err != nil {
+		return nil, err
+	}
+	return out, t.v.ownCertificate(ctx, t, out, s.KeyID, id)
+}
+
 // ownCertificate checks that this vault signed the certificate, for this photo, and that the log holds its release.
-func (v *Vault) ownCertificate(text []byte, id PhotoID) error {
-	log, err := verifierKey(v.cfg.LogOrigin, v.keys.log.public())
+func (v *Vault) ownCertificate(ctx context.Context, t *tx, text []byte, keyID string, id PhotoID) error {
+	log, handovers, err := v.logChain(ctx, t)
 	if err != nil {
 		return err
 	}
-	c, err := VerifyCertificate(text, Trust{Key: v.keys.certificate.public(), LogVerifier: log})
+	keys, err := v.publicHalves(ctx, t, keyCertificate)
+	if err != nil {
+		return err
+	}
+	own := slices.IndexFunc(keys, func(k PublicKey) bool { return k.KeyID == keyID })
+	if own < 0 {
+		return fmt.Errorf("stored certificate: %w", ErrIntegrity)
+	}
+	c, err := VerifyCertificate(text, Trust{Key: keys[own].Key, LogVerifier: log.newest(), LogHandovers: handovers})
 	if err != nil || c.Photo != id {
 		return fmt.Errorf("stored certificate: %w", ErrIntegrity)
 	}
@@ -127,7 +155,7 @@ func (v *Vault) OriginalSalt(ctx context.Context, a Actor, id PhotoID) (salt str
 			return err
 		}
 		defer key.Wipe()
-		plain, err := seal.OpenSmall(key, sealed, bindText(saltDomain, v.cfg.Tenant, string(id), review))
+		plain, err := seal.OpenSmall(key, sealed, v.saltAAD(id, review))
 		if err != nil {
 			return fmt.Errorf("%w: salt: %w", ErrIntegrity, err)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/clinivault/clinivault/imaging"
-	"github.com/clinivault/clinivault/vault/seal"
 )
 
 // Derived is what was made of, and found on, an original.
@@ -29,7 +28,6 @@ func (v *Vault) Ingest(ctx context.Context, a Actor, job *Job, original *imaging
 	id := PhotoID(job.Subject)
 	var patient PatientID
 	var version int64
-	var key seal.Key
 	err := v.quietly(ctx, a, actIngest, onPhoto(id), func(t *tx) (err error) {
 		err = t.QueryRowContext(ctx, `SELECT patient, version + 1 FROM photos WHERE id = $1 AND state = 'accepted'`, id).
 			Scan(&patient, &version)
@@ -39,19 +37,20 @@ func (v *Vault) Ingest(ctx context.Context, a Actor, job *Job, original *imaging
 		if err != nil {
 			return fmt.Errorf("reading photo: %w", err)
 		}
-		key, err = v.patientKey(ctx, t, patient)
+		key, err := v.patientKey(ctx, t, patient) // an erased patient gets no pictures any more
+		key.Wipe()
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	defer key.Wipe()
-	made, err := v.storeAll(ctx, key, rendition{photo: id, patient: patient, version: version}, []kindOf{
+	made, err := v.storeAll(ctx, rendition{photo: id, patient: patient, version: version}, []kindOf{
 		{KindOriginal, original}, {KindThumb, d.Thumb}, {KindDisplay, d.Display},
 		{KindCoveredThumb, d.CoveredThumb}, {KindCoveredDisplay, d.CoveredDisplay}})
 	if err != nil {
 		return err
 	}
+	defer wipe(made)
 	return v.do(ctx, a, actIngest, onPhoto(id), func(t *tx) error {
 		if err := v.ingestRow(ctx, t, made[0], original, d); err != nil {
 			return err
@@ -71,11 +70,11 @@ type kindOf struct {
 }
 
 // storeAll stores pictures that belong to one photo and version.
-func (v *Vault) storeAll(ctx context.Context, key seal.Key, of rendition, pictures []kindOf) ([]rendition, error) {
+func (v *Vault) storeAll(ctx context.Context, of rendition, pictures []kindOf) ([]rendition, error) {
 	made := make([]rendition, 0, len(pictures))
 	for _, p := range pictures {
 		of.kind = p.kind
-		r, err := v.storeRendition(ctx, key, of, p.still)
+		r, err := v.storeRendition(ctx, of, p.still)
 		if err != nil {
 			return nil, err
 		}

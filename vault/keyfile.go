@@ -9,10 +9,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 
 	"github.com/clinivault/clinivault/vault/seal"
 )
@@ -25,17 +29,29 @@ const (
 // KeyFile is KMS with the root key in a file of this machine that only its
 // owner can read. Its first line is "clinivault-root-key-v1"; each further line
 // is a version, a space and 32 bytes in base64. The highest version wraps;
-// all unwrap.
+// all unwrap. A file that is replaced is read anew at the next call, so that a
+// rotation by a command reaches the server beside it; one that is gone or
+// damaged leaves the keys in memory in use, and Ping says so.
 type KeyFile struct {
-	keys   map[uint32]seal.Key
-	newest uint32
+	path string
+
+	mu   sync.Mutex // guards what follows
+	keys rootKeys
+	seen os.FileInfo // the file that keys were read from
+	last error       // why it could not be read again
 }
+
+// rootKeys are the versions of a key file.
+type rootKeys map[uint32]seal.Key
+
+func (k rootKeys) newest() uint32 { return slices.Max(slices.Collect(maps.Keys(k))) }
+func (k rootKeys) oldest() uint32 { return slices.Min(slices.Collect(maps.Keys(k))) }
 
 // OpenKeyFile reads the file. With create, a file that does not exist is made
 // with a fresh key; one that exists is never changed. A file that others can
 // read is refused, and so is what is not a key file.
 func OpenKeyFile(path string, create bool) (*KeyFile, error) {
-	f, err := os.Open(path)
+	keys, seen, err := loadRootKeys(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !create {
 			return nil, errors.New("the root key file does not exist: restore it from its backup; " +
@@ -44,32 +60,41 @@ func OpenKeyFile(path string, create bool) (*KeyFile, error) {
 		if err := makeKeyFile(path); err != nil {
 			return nil, fmt.Errorf("making root key file: %w", err)
 		}
-		f, err = os.Open(path)
+		keys, seen, err = loadRootKeys(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening root key file: %w", err)
+		return nil, err
+	}
+	return &KeyFile{path: path, keys: keys, seen: seen}, nil
+}
+
+func loadRootKeys(path string) (rootKeys, os.FileInfo, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening root key file: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("opening root key file: %w", err)
+		return nil, nil, fmt.Errorf("opening root key file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("the root key file is not a regular file")
+		return nil, nil, errors.New("the root key file is not a regular file")
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("the root key file can be read by others (mode %04o): run chmod 600 on it", info.Mode().Perm())
+		return nil, nil, fmt.Errorf("the root key file can be read by others (mode %04o): run chmod 600 on it", info.Mode().Perm())
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading root key file: %w", err)
+		return nil, nil, fmt.Errorf("reading root key file: %w", err)
 	}
 	defer clear(text)
-	return parseKeyFile(text)
+	keys, err := parseKeyFile(text)
+	return keys, info, err
 }
 
 // parseKeyFile never repeats what it reads in an error.
-func parseKeyFile(text []byte) (*KeyFile, error) {
+func parseKeyFile(text []byte) (rootKeys, error) {
 	if len(text) > maxKeyFile {
 		return nil, errors.New("the root key file is longer than 64 KiB")
 	}
@@ -77,7 +102,7 @@ func parseKeyFile(text []byte) (*KeyFile, error) {
 	if !lines.Scan() || lines.Text() != keyFileMagic {
 		return nil, fmt.Errorf("the root key file does not begin with the line %s: check its path", keyFileMagic)
 	}
-	k := &KeyFile{keys: map[uint32]seal.Key{}}
+	keys := rootKeys{}
 	for n := 2; lines.Scan(); n++ {
 		version, encoded, _ := strings.Cut(lines.Text(), " ")
 		number, err := strconv.ParseUint(version, 10, 32)
@@ -90,19 +115,46 @@ func parseKeyFile(text []byte) (*KeyFile, error) {
 		if err != nil || key.IsZero() {
 			return nil, fmt.Errorf("the root key file is damaged in line %d: restore it from its backup", n)
 		}
-		if _, twice := k.keys[uint32(number)]; twice {
+		if _, twice := keys[uint32(number)]; twice {
 			return nil, fmt.Errorf("the root key file has version %d twice", number)
 		}
-		k.keys[uint32(number)] = key
-		k.newest = max(k.newest, uint32(number))
+		keys[uint32(number)] = key
 	}
 	if err := lines.Err(); err != nil {
 		return nil, errors.New("the root key file is damaged: a line is too long")
 	}
-	if k.newest == 0 {
+	if len(keys) == 0 {
 		return nil, errors.New("the root key file holds no key: restore it from its backup")
 	}
-	return k, nil
+	return keys, nil
+}
+
+// text is what parseKeyFile reads; the caller clears it.
+func (k rootKeys) text() []byte {
+	out := []byte(keyFileMagic + "\n")
+	for _, version := range slices.Sorted(maps.Keys(k)) {
+		raw := k[version].Bytes()
+		out = append(strconv.AppendUint(out, uint64(version), 10), ' ')
+		out = append(base64.StdEncoding.AppendEncode(out, raw), '\n')
+		clear(raw)
+	}
+	return out
+}
+
+// agrees tells whether other is of the same root: it has a version in common,
+// and no version with another key.
+func (k rootKeys) agrees(other rootKeys) bool {
+	common := 0
+	for version, key := range other {
+		mine, both := k[version]
+		if both && mine != key {
+			return false
+		}
+		if both {
+			common++
+		}
+	}
+	return common > 0
 }
 
 // makeKeyFile writes a fresh key; it is durable on return, and never replaces a
@@ -111,6 +163,20 @@ func makeKeyFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
+	key := seal.NewKey()
+	defer key.Wipe()
+	return writeKeyFile(path, rootKeys{1: key}, func(temp string) error {
+		err := os.Link(temp, path)
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	})
+}
+
+// writeKeyFile writes keys durably beside path, mode 0600, and then has place
+// give them their name.
+func writeKeyFile(path string, keys rootKeys, place func(temp string) error) error {
 	temp := path + ".new"
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -120,28 +186,59 @@ func makeKeyFile(path string) error {
 		return err
 	}
 	defer os.Remove(temp)
-	key := seal.NewKey()
-	defer key.Wipe()
-	raw := key.Bytes()
-	defer clear(raw)
-	_, err = fmt.Fprintf(f, "%s\n1 %s\n", keyFileMagic, base64.StdEncoding.EncodeToString(raw))
+	text := keys.text()
+	defer clear(text)
+	_, err = f.Write(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) { // never replaces
+	if err := place(temp); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
 }
 
+// current are the keys as the file has them now.
+func (k *KeyFile) current() rootKeys {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	info, err := os.Stat(k.path)
+	if err == nil && sameFile(info, k.seen) {
+		k.last = nil
+		return k.keys
+	}
+	var keys rootKeys
+	if err == nil {
+		keys, info, err = loadRootKeys(k.path)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		k.last = errors.New("the root key file is gone: restore it before this process ends")
+	case err != nil:
+		k.last = err
+	case !k.keys.agrees(keys):
+		k.last = errors.New("the root key file was replaced by that of another vault: restore it before this process ends")
+	default:
+		k.keys, k.seen, k.last = keys, info, nil
+	}
+	return k.keys
+}
+
+// sameFile tells whether nothing says that a file was replaced or written.
+func sameFile(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && a.Mode() == b.Mode()
+}
+
 // Wrap is KMS.Wrap.
 func (k *KeyFile) Wrap(_ context.Context, plain seal.Key, aad []byte) ([]byte, uint32, error) {
-	return seal.Wrap(k.keys[k.newest], plain, aad), k.newest, nil
+	keys := k.current()
+	newest := keys.newest()
+	return seal.Wrap(keys[newest], plain, aad), newest, nil
 }
 
 // Unwrap is KMS.Unwrap.
 func (k *KeyFile) Unwrap(_ context.Context, wrapped []byte, version uint32, aad []byte) (seal.Key, error) {
-	root, ok := k.keys[version]
+	root, ok := k.current()[version]
 	if !ok {
 		return seal.Key{}, fmt.Errorf("root key version %d is not in the key file: %w", version, ErrNotFound)
 	}
@@ -152,8 +249,72 @@ func (k *KeyFile) Unwrap(_ context.Context, wrapped []byte, version uint32, aad 
 	return key, nil
 }
 
-// Ping is KMS.Ping; the keys are in memory.
-func (*KeyFile) Ping(context.Context) error { return nil }
+// Versions is KMS.Versions.
+func (k *KeyFile) Versions(context.Context) (oldest, newest uint32, err error) {
+	keys := k.current()
+	return keys.oldest(), keys.newest(), nil
+}
+
+// Rotate is KMS.Rotate: the file gets one more line.
+func (k *KeyFile) Rotate(context.Context) (newest uint32, err error) {
+	err = k.rewrite(func(keys rootKeys) {
+		newest = keys.newest() + 1
+		keys[newest] = seal.NewKey()
+	})
+	return newest, err
+}
+
+// Forget is KMS.Forget: the file loses its older lines. Copies of the file, and
+// what a disk keeps of its old bytes, are the operator's to destroy.
+func (k *KeyFile) Forget(_ context.Context, oldest uint32) error {
+	return k.rewrite(func(keys rootKeys) {
+		newest := keys.newest()
+		maps.DeleteFunc(keys, func(version uint32, _ seal.Key) bool { return version < oldest && version != newest })
+	})
+}
+
+// rewrite replaces the file by one with other versions. Two processes that do so
+// at once take turns: the lock is on the file itself, and whoever waited looks
+// whether it still is the one with the name.
+func (k *KeyFile) rewrite(change func(rootKeys)) error {
+	f, err := os.Open(k.path)
+	if err != nil {
+		return fmt.Errorf("opening root key file: %w", err)
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("another process is changing the root key file: %w", ErrConflict)
+	}
+	keys, now, err := loadRootKeys(k.path)
+	if err != nil {
+		return err
+	}
+	held, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("opening root key file: %w", err)
+	}
+	if !os.SameFile(held, now) || !k.current().agrees(keys) {
+		return fmt.Errorf("the root key file was replaced meanwhile: %w", ErrConflict)
+	}
+	change(keys)
+	if len(keys.text()) > maxKeyFile {
+		return fmt.Errorf("the root key file holds too many versions, forget the old ones: %w", ErrConflict)
+	}
+	if err := writeKeyFile(k.path, keys, func(temp string) error { return os.Rename(temp, k.path) }); err != nil {
+		return fmt.Errorf("writing root key file: %w", err)
+	}
+	k.current()
+	return nil
+}
+
+// Ping is KMS.Ping: the keys are in memory, and the file must still be there for
+// the next start.
+func (k *KeyFile) Ping(context.Context) error {
+	k.current()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.last
+}
 
 // String keeps the keys out of logs.
 func (*KeyFile) String() string { return "[redacted]" }

@@ -5,9 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/clinivault/clinivault/vault/seal"
 )
@@ -21,8 +19,9 @@ const (
 )
 
 const (
-	epochKeyDomain   = "clinivault/epoch-key/v1"
-	patientKeyDomain = "clinivault/patient-key/v1"
+	epochKeyDomain    = "clinivault/epoch-key/v1"
+	epochPublicDomain = "clinivault/epoch-public/v1"
+	patientKeyDomain  = "clinivault/patient-key/v1"
 )
 
 // PublicKey is a key that clients and verifiers check the vault's signatures
@@ -46,94 +45,6 @@ type PublicKeys struct {
 	LogVerifier  string      `json:"log_verifier"`
 	Receipts     []PublicKey `json:"receipts"`
 	Certificates []PublicKey `json:"certificates"`
-}
-
-// signing is one Ed25519 pair. It prints as [redacted].
-type signing struct{ private ed25519.PrivateKey }
-
-func (s signing) public() ed25519.PublicKey { return s.private.Public().(ed25519.PublicKey) }
-
-func (s signing) export() PublicKey { return PublicKey{KeyID: seal.KeyID(s.public()), Key: s.public()} }
-
-// String keeps the private half out of logs.
-func (signing) String() string { return "[redacted]" }
-
-// GoString keeps the private half out of logs.
-func (signing) GoString() string { return "[redacted]" }
-
-// keyring holds the vault's own keys while it is open.
-type keyring struct {
-	log, receipt, certificate signing
-
-	mu      sync.Mutex // guards intake and current
-	intake  map[uint32]*seal.IntakePrivate
-	current uint32
-}
-
-// openKeys reads the vault's key pairs and makes those that a new database
-// does not have. Two nodes that start at once agree on the first row written.
-// A database that has a history and not its keys was tampered with or half
-// restored: a new log key would sign whatever stands there now.
-func (v *Vault) openKeys(ctx context.Context) (*keyring, error) {
-	k := &keyring{intake: map[uint32]*seal.IntakePrivate{}}
-	for _, kind := range []string{keyIntake, keyLog, keyReceipt, keyCertificate} {
-		epoch, private, err := v.epochKey(ctx, kind)
-		if errors.Is(err, ErrNotFound) {
-			if err = v.firstKey(ctx, kind); err == nil {
-				epoch, private, err = v.epochKey(ctx, kind)
-			}
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s key: %w", kind, err)
-		}
-		if err := k.hold(kind, epoch, private); err != nil {
-			return nil, fmt.Errorf("%s key: %w", kind, err)
-		}
-	}
-	return k, nil
-}
-
-// firstKey makes the first key of a kind, unless another node was faster, in a database in which nothing but the
-// making of keys has happened.
-func (v *Vault) firstKey(ctx context.Context, kind string) error {
-	return v.makeEpochKey(ctx, kind, 1, func(t *tx) error {
-		var acts, keys int64
-		err := t.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM audit_events WHERE act <> 'key.make'),
-			(SELECT count(*) FROM epoch_keys WHERE kind = $1)`, kind).Scan(&acts, &keys)
-		if err == nil && acts > 0 && keys == 0 {
-			err = fmt.Errorf("the database holds a history but has lost this key, restore it from its backup: %w", ErrIntegrity)
-		}
-		return err
-	})
-}
-
-// hold keeps an opened private key and clears the bytes it came in.
-func (k *keyring) hold(kind string, epoch uint32, private []byte) error {
-	defer clear(private)
-	if kind == keyIntake {
-		key, err := seal.ParseIntakePrivate(private)
-		if err != nil {
-			return err
-		}
-		if key.Epoch() != epoch {
-			return ErrIntegrity
-		}
-		k.intake[epoch], k.current = key, max(k.current, epoch)
-		return nil
-	}
-	if len(private) != ed25519.SeedSize {
-		return ErrIntegrity
-	}
-	key := signing{ed25519.NewKeyFromSeed(private)}
-	switch kind {
-	case keyLog:
-		k.log = key
-	case keyReceipt:
-		k.receipt = key
-	case keyCertificate:
-		k.certificate = key
-	}
-	return nil
 }
 
 // newEpochKey makes a pair; private is what hold reads.
@@ -164,10 +75,6 @@ func bindText(parts ...string) []byte {
 	return b
 }
 
-func (v *Vault) epochAAD(kind string, epoch uint32) []byte {
-	return bindText(epochKeyDomain, v.cfg.Tenant, kind, fmt.Sprint(epoch))
-}
-
 // newPatientKey makes the key of a patient, wrapped by the root key and bound
 // to the patient, and says under which version of the root key.
 func (v *Vault) newPatientKey(ctx context.Context, id PatientID) (wrapped []byte, version int64, err error) {
@@ -192,7 +99,7 @@ func (v *Vault) patientKey(ctx context.Context, t querier, id PatientID) (seal.K
 	if len(wrapped) == 0 {
 		return seal.Key{}, fmt.Errorf("patient key: %w", ErrNotFound)
 	}
-	key, err := v.cfg.KMS.Unwrap(ctx, wrapped, uint32(root), v.patientAAD(id))
+	key, err := v.unwrap(ctx, t, wrapped, uint32(root), v.patientAAD(id))
 	if err != nil {
 		return seal.Key{}, fmt.Errorf("unwrapping patient key: %w", err)
 	}
@@ -203,36 +110,61 @@ func (v *Vault) patientAAD(id PatientID) []byte {
 	return bindText(patientKeyDomain, v.cfg.Tenant, string(id))
 }
 
-// signReceipt signs with the receipt key.
-func (v *Vault) signReceipt(r seal.Receipt) seal.Receipt {
-	return seal.SignReceipt(v.keys.receipt.private, "", r)
+// signReceipt signs with the receipt key that is newest in this transaction.
+func (v *Vault) signReceipt(ctx context.Context, t *tx, r seal.Receipt) (seal.Receipt, error) {
+	key, err := v.signingKey(ctx, t, keyReceipt)
+	if err != nil {
+		return seal.Receipt{}, err
+	}
+	return seal.SignReceipt(key.private, "", r), nil
 }
 
-// IntakeKeys tells a client what to seal captures to. It asks for a signed-in
-// person and is no secret: the key can only close.
+// IntakeKeys tells a client what to seal captures to: always the newest epoch. It asks for a signed-in person and is no
+// secret: the key can only close. ReceiptKeys are all epochs', newest first, since a receipt may be older than a rotation.
 func (v *Vault) IntakeKeys(ctx context.Context, a Actor) (IntakeInfo, error) {
-	if err := v.quietly(ctx, a, actIntakeRead, object{Kind: "key", ID: keyIntake}, func(*tx) error { return nil }); err != nil {
+	var info IntakeInfo
+	err := v.quietly(ctx, a, actIntakeRead, object{Kind: "key", ID: keyIntake}, func(t *tx) error {
+		epoch, err := newestEpoch(ctx, t, keyIntake)
+		if err != nil {
+			return err
+		}
+		key, err := v.intakePrivate(ctx, epoch)
+		if err != nil {
+			return fmt.Errorf("intake key: %w", err)
+		}
+		pub := key.Public()
+		info = IntakeInfo{Epoch: pub.Epoch, KEM: seal.KEMName, Key: pub.Key}
+		info.ReceiptKeys, err = v.publicHalves(ctx, t, keyReceipt)
+		return err
+	})
+	if err != nil {
 		return IntakeInfo{}, err
 	}
-	v.keys.mu.Lock()
-	defer v.keys.mu.Unlock()
-	pub := v.keys.intake[v.keys.current].Public()
-	return IntakeInfo{
-		Epoch: pub.Epoch, KEM: "MLKEM768-X25519", Key: pub.Key,
-		ReceiptKeys: []PublicKey{v.keys.receipt.export()},
-	}, nil
+	return info, nil
 }
 
-// PublicKeys returns the public halves of the vault's own keys, for anybody who
-// wants to check a checkpoint, a receipt or a certificate.
-func (v *Vault) PublicKeys(context.Context) (PublicKeys, error) {
-	vkey, err := verifierKey(v.cfg.LogOrigin, v.keys.log.public())
+// logVerifier is the verifier key of the newest log key.
+func (v *Vault) logVerifier(ctx context.Context, q querier) (string, error) {
+	log, err := v.signingKey(ctx, q, keyLog)
 	if err != nil {
-		return PublicKeys{}, err
+		return "", err
 	}
-	return PublicKeys{
-		LogVerifier:  vkey,
-		Receipts:     []PublicKey{v.keys.receipt.export()},
-		Certificates: []PublicKey{v.keys.certificate.export()},
-	}, nil
+	return verifierKey(v.cfg.LogOrigin, log.public())
+}
+
+// PublicKeys returns the public halves of the vault's own keys, of all epochs and newest first, for anybody who wants
+// to check a checkpoint, a receipt or a certificate. Errors: ErrUnavailable, ErrIntegrity when one was changed.
+func (v *Vault) PublicKeys(ctx context.Context) (PublicKeys, error) {
+	var out PublicKeys
+	var err error
+	if out.LogVerifier, err = v.logVerifier(ctx, v.db); err == nil {
+		out.Receipts, err = v.publicHalves(ctx, v.db, keyReceipt)
+	}
+	if err == nil {
+		out.Certificates, err = v.publicHalves(ctx, v.db, keyCertificate)
+	}
+	if err != nil {
+		return PublicKeys{}, dbError(err)
+	}
+	return out, nil
 }

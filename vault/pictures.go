@@ -36,6 +36,7 @@ type rendition struct {
 	blob, hash    string
 	size          int64
 	wrapped       []byte
+	own           seal.Key // of an object just stored, until its row is written; zero otherwise
 	mediaType     string
 	width, height int
 }
@@ -48,22 +49,27 @@ func (r rendition) binding(tenant string) seal.Binding {
 
 // storeRendition seals a picture under a key of its own and makes it durable. The row is the caller's to insert; until
 // then the object is an orphan that Sweep may take after an hour.
-func (v *Vault) storeRendition(ctx context.Context, key seal.Key, r rendition, s *imaging.Still) (rendition, error) {
+func (v *Vault) storeRendition(ctx context.Context, r rendition, s *imaging.Still) (rendition, error) {
 	if s == nil || s.Format() == "" {
 		return rendition{}, fmt.Errorf("%s without a picture: %w", r.kind, ErrInvalid)
 	}
-	r.id, r.blob = RenditionID(newID()), v.blobName(blobObject)
 	r.mediaType, r.width, r.height = "image/"+s.Format(), s.Width(), s.Height()
-	b := r.binding(v.cfg.Tenant)
-	aad, err := b.AAD()
-	if err != nil {
-		return rendition{}, fmt.Errorf("binding %s: %w", r.kind, err)
-	}
-	own := seal.NewKey()
-	defer own.Wipe()
-	r.wrapped = seal.Wrap(key, own, aad)
-	r.size, r.hash, err = v.putObject(ctx, b, own, s.Bytes(), r.blob)
+	return v.storePicture(ctx, r, s.Bytes())
+}
+
+// storePicture is storeRendition for a picture that the vault made and held before, opened and checked.
+func (v *Vault) storePicture(ctx context.Context, r rendition, plain []byte) (rendition, error) {
+	r.id, r.blob, r.own = RenditionID(newID()), v.blobName(blobObject), seal.NewKey()
+	var err error
+	r.size, r.hash, err = v.putObject(ctx, r.binding(v.cfg.Tenant), r.own, plain, r.blob)
 	return r, tryLater(err)
+}
+
+// wipe forgets the keys of renditions whose rows are written, or will not be.
+func wipe(made []rendition) {
+	for i := range made {
+		made[i].own.Wipe()
+	}
 }
 
 // tryLater makes every failure of the store one that the caller may try again later.
@@ -74,11 +80,25 @@ func tryLater(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
+// insertRenditions wraps the keys of stored renditions, all of one patient, under the patient's key as it is in this
+// transaction, and writes their rows: whoever changes or destroys a patient's key never leaves one behind.
 func insertRenditions(ctx context.Context, t *tx, made []rendition) error {
+	if len(made) == 0 {
+		return nil
+	}
+	patient, err := t.v.patientKey(ctx, t, made[0].patient)
+	if err != nil {
+		return err
+	}
+	defer patient.Wipe()
 	for _, r := range made {
-		_, err := t.ExecContext(ctx, `INSERT INTO renditions (id, photo, kind, version, blob, size, sealed_hash, wrapped_key,
+		aad, err := r.binding(t.v.cfg.Tenant).AAD()
+		if err != nil || r.own.IsZero() || r.patient != made[0].patient {
+			return errors.Join(fmt.Errorf("binding %s: %w", r.kind, ErrInvalid), err)
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO renditions (id, photo, kind, version, blob, size, sealed_hash, wrapped_key,
 			media_type, width, height, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-			r.id, r.photo, r.kind, r.version, r.blob, r.size, r.hash, r.wrapped, r.mediaType, r.width, r.height, t.now)
+			r.id, r.photo, r.kind, r.version, r.blob, r.size, r.hash, seal.Wrap(patient, r.own, aad), r.mediaType, r.width, r.height, t.now)
 		if err != nil {
 			return fmt.Errorf("writing rendition: %w", err)
 		}
@@ -86,8 +106,17 @@ func insertRenditions(ctx context.Context, t *tx, made []rendition) error {
 	return nil
 }
 
-// findRendition reads the newest rendition of a kind and unwraps its key; without a key there is none.
+// findRendition reads the newest rendition of a kind and unwraps its key; without a key there is none. A quiet read sees
+// each row as it is at its own moment, so the patient's key may be changed between the two: a second look tells.
 func (v *Vault) findRendition(ctx context.Context, t querier, id PhotoID, kind string) (rendition, seal.Key, error) {
+	r, key, err := v.readRendition(ctx, t, id, kind)
+	if errors.Is(err, ErrIntegrity) {
+		r, key, err = v.readRendition(ctx, t, id, kind)
+	}
+	return r, key, err
+}
+
+func (v *Vault) readRendition(ctx context.Context, t querier, id PhotoID, kind string) (rendition, seal.Key, error) {
 	found, err := list(ctx, t, func(rows *sql.Rows) (rendition, error) {
 		r := rendition{photo: id, kind: kind}
 		return r, rows.Scan(&r.id, &r.patient, &r.version, &r.blob, &r.size, &r.hash, &r.wrapped, &r.mediaType, &r.width, &r.height)
@@ -191,6 +220,10 @@ func checkReason(reason string) error {
 
 const revealDomain = "clinivault/reveal-reason/v1"
 
+func (v *Vault) revealAAD(patient PatientID, reveal string) []byte {
+	return bindText(revealDomain, v.cfg.Tenant, string(patient), reveal)
+}
+
 // keepReason keeps the words of a reason where erasing the patient also erases them; the event carries their number.
 func (v *Vault) keepReason(ctx context.Context, t *tx, a Actor, patient PatientID, id PhotoID, reason string) error {
 	key, err := v.patientKey(ctx, t, patient)
@@ -199,7 +232,7 @@ func (v *Vault) keepReason(ctx context.Context, t *tx, a Actor, patient PatientI
 	}
 	defer key.Wipe()
 	reveal := newID()
-	sealed := seal.SealSmall(key, []byte(reason), bindText(revealDomain, v.cfg.Tenant, string(patient), reveal))
+	sealed := seal.SealSmall(key, []byte(reason), v.revealAAD(patient, reveal))
 	_, err = t.ExecContext(ctx, `INSERT INTO reveals (id, photo, person, sealed_reason, at) VALUES ($1, $2, $3, $4, $5)`,
 		reveal, id, a.person, sealed, t.now)
 	if err != nil {
@@ -232,7 +265,7 @@ func (v *Vault) revealReason(ctx context.Context, t querier, reveal string) (str
 		return "", err
 	}
 	defer key.Wipe()
-	plain, err := seal.OpenSmall(key, sealed, bindText(revealDomain, v.cfg.Tenant, string(patient), reveal))
+	plain, err := seal.OpenSmall(key, sealed, v.revealAAD(patient, reveal))
 	if err != nil {
 		return "", fmt.Errorf("%w: reason: %w", ErrIntegrity, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/clinivault/clinivault/imaging"
-	"github.com/clinivault/clinivault/vault/seal"
 )
 
 const (
@@ -115,15 +114,7 @@ func (v *Vault) refuseApproval(ctx context.Context, a Actor, id PhotoID, refusal
 // detectors looked at again, and against the original. What the certificate then commits to is what came back. A
 // picture that is not proved is not released.
 func (v *Vault) proveStored(ctx context.Context, a Actor, r *reviewing, original Picture, stored rendition, result *imaging.Redacted) error {
-	aad, err := stored.binding(v.cfg.Tenant).AAD()
-	if err != nil {
-		return err
-	}
-	key, err := seal.Unwrap(r.patient, stored.wrapped, aad)
-	if err != nil {
-		return fmt.Errorf("%w: rendition key: %w", ErrIntegrity, err)
-	}
-	back, err := v.openRendition(ctx, a, stored, key)
+	back, err := v.openRendition(ctx, a, stored, stored.own)
 	if err != nil {
 		return tryLaterUnless(err, ErrIntegrity)
 	}

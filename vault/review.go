@@ -33,7 +33,6 @@ type reviewing struct {
 	photo    storedPhoto
 	original rendition
 	key      seal.Key // of the original
-	patient  seal.Key
 	regions  []Region
 	version  int64 // the photo's after the decision
 	forced   bool  // the reviewer let something visible stay
@@ -57,16 +56,12 @@ func (v *Vault) Approve(ctx context.Context, a Actor, id PhotoID, decision Appro
 		if r.regions, err = r.decided(ctx, t, decision.Regions); err != nil {
 			return err
 		}
-		if r.original, r.key, err = v.findRendition(ctx, t, id, KindOriginal); err != nil {
-			return err
-		}
-		r.patient, err = v.patientKey(ctx, t, r.original.patient)
+		r.original, r.key, err = v.findRendition(ctx, t, id, KindOriginal)
 		return err
 	})
 	if err != nil {
 		return Photo{}, err
 	}
-	defer r.patient.Wipe()
 	if v.cfg.Imaging == nil {
 		return Photo{}, fmt.Errorf("no imaging pool: %w", ErrUnavailable)
 	}
@@ -173,11 +168,12 @@ func redactionError(err error) error {
 // release makes the redacted renditions durable, proves the stored picture, and then writes everything the release is in one transaction.
 func (v *Vault) release(ctx context.Context, a Actor, r *reviewing, original Picture, result *imaging.Redacted) (Photo, error) {
 	id := r.photo.ID
-	made, err := v.storeAll(ctx, r.patient, rendition{photo: id, patient: r.original.patient, version: r.version}, []kindOf{
+	made, err := v.storeAll(ctx, rendition{photo: id, patient: r.original.patient, version: r.version}, []kindOf{
 		{KindRedacted, result.Still}, {KindRedactedThumb, result.Thumb}, {KindRedactedDisplay, result.Display}})
 	if err != nil {
 		return Photo{}, err
 	}
+	defer wipe(made)
 	if err := v.proveStored(ctx, a, r, original, made[0], result); err != nil {
 		return Photo{}, err
 	}
@@ -242,7 +238,7 @@ func (v *Vault) Reopen(ctx context.Context, a Actor, id PhotoID, reason string) 
 		var version, attached int64
 		var state string
 		err := t.QueryRowContext(ctx, `SELECT f.version, f.state, (SELECT count(*) FROM attachments x WHERE x.photo = f.id
-			AND (x.state <> 'failed' OR x.progress <> '{}')) FROM photos f WHERE f.id = $1`, id).Scan(&version, &state, &attached)
+			AND x.state <> 'retracted' AND (x.state <> 'failed' OR x.progress <> '{}')) FROM photos f WHERE f.id = $1`, id).Scan(&version, &state, &attached)
 		switch {
 		case err != nil:
 			return fmt.Errorf("reading photo: %w", absent(err))

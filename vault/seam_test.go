@@ -23,8 +23,7 @@ func ProveAnother(ctx context.Context, v *Vault, a Actor, id PhotoID, stored, co
 		}
 		r.original = of
 		open = func() (Picture, error) { return v.openRendition(ctx, a, of, k) }
-		r.patient, err = v.patientKey(ctx, t, of.patient)
-		return err
+		return nil
 	})
 	if err != nil {
 		return original, redacted, err
@@ -33,7 +32,7 @@ func ProveAnother(ctx context.Context, v *Vault, a Actor, id PhotoID, stored, co
 	if err != nil {
 		return original, redacted, err
 	}
-	made, err := v.storeRendition(ctx, r.patient, rendition{photo: id, patient: r.original.patient, version: r.version, kind: KindRedacted}, stored.Still)
+	made, err := v.storeRendition(ctx, rendition{photo: id, patient: r.original.patient, version: r.version, kind: KindRedacted}, stored.Still)
 	if err != nil {
 		return original, redacted, err
 	}

@@ -65,6 +65,9 @@ type Config struct {
 	ChartTargets []string
 	// MaxCapture bounds a sealed capture, in bytes; default 33 MiB.
 	MaxCapture int64
+	// IntakeGrace is how long an intake key that was rotated still opens what
+	// devices have queued; default 30 days.
+	IntakeGrace time.Duration
 	// ClaimFor is how long a reviewer holds a claimed photo; default 10 min.
 	ClaimFor time.Duration
 	// SessionIdle and SessionMax end sessions; defaults 30 min and 12 h.
@@ -87,7 +90,7 @@ type Vault struct {
 	cfg    Config
 	db     *sql.DB
 	lock   *os.File      // flock beside the SQLite file; nil otherwise
-	writer chan struct{} // one act at a time on SQLite; nil on PostgreSQL
+	group  group    // acts share transactions
 	keys   *keyring
 
 	integrityRefused atomic.Int64
@@ -123,6 +126,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.MaxCapture <= 0 {
 		c.MaxCapture = DefaultMaxCapture
+	}
+	if c.IntakeGrace <= 0 {
+		c.IntakeGrace = DefaultIntakeGrace
 	}
 	if c.ClaimFor <= 0 {
 		c.ClaimFor = DefaultClaimFor
@@ -164,7 +170,6 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 func (v *Vault) open(ctx context.Context) error {
 	var err error
 	if v.cfg.Driver == driverSQLite {
-		v.writer = make(chan struct{}, 1)
 		if !v.cfg.Beside {
 			if v.lock, err = lockBeside(v.cfg.DSN); err != nil {
 				return err
@@ -180,7 +185,7 @@ func (v *Vault) open(ctx context.Context) error {
 	if err := v.checkTenant(ctx); err != nil {
 		return err
 	}
-	if v.keys, err = v.openKeys(ctx); err != nil {
+	if err = v.openKeys(ctx); err != nil {
 		return fmt.Errorf("opening the vault's keys: %w", err)
 	}
 	if err := v.freeLeases(ctx); err != nil {
