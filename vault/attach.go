@@ -17,18 +17,24 @@ type Attachment struct {
 	Photo       PhotoID      `json:"photo"`
 	Version     int64        `json:"version"` // the photo's when it was asked for; below the photo's: history
 	Target      string       `json:"target"`  // fhir, dicom
-	State       string       `json:"state"`   // pending, attached, failed
+	State       string       `json:"state"`   // pending, attached, failed, retracting, retracted, unreached
 	LastError   string       `json:"last_error"`
 	RequestedAt Time         `json:"requested_at"`
 	AttachedAt  Time         `json:"attached_at"`
 	Link        string       `json:"link"`
+	Cause       string       `json:"cause"`        // of a retraction: withdrawn, erased, recalled
+	How         string       `json:"how"`          // it was retracted: entered-in-error, deleted, rejection-note, never-sent
+	RetractedAt Time         `json:"retracted_at"` // proved by reading back
 }
 
 // The states of an attachment.
 const (
-	AttachmentPending  = "pending"
-	AttachmentAttached = "attached"
-	AttachmentFailed   = "failed"
+	AttachmentPending    = "pending"
+	AttachmentAttached   = "attached"
+	AttachmentFailed     = "failed"
+	AttachmentRetracting = "retracting" // the receiver is being asked to take it back
+	AttachmentRetracted  = "retracted"  // and has: it was read back
+	AttachmentUnreached  = "unreached"  // it could not be asked, or did not do it
 )
 
 // ApprovedFilter narrows ApprovedPhotos; empty fields do not. Query is the start of a record number or a part of a
@@ -47,7 +53,8 @@ func attachmentsOf(ctx context.Context, t querier, id PhotoID) ([]Attachment, er
 	out, err := list(ctx, t, func(rows *sql.Rows) (Attachment, error) {
 		x := Attachment{Photo: id}
 		var progress string
-		if err := rows.Scan(&x.ID, &x.Version, &x.Target, &x.State, &progress, &x.LastError, &x.RequestedAt, &x.AttachedAt); err != nil {
+		if err := rows.Scan(&x.ID, &x.Version, &x.Target, &x.State, &progress, &x.LastError, &x.RequestedAt, &x.AttachedAt,
+			&x.Cause, &x.How, &x.RetractedAt); err != nil {
 			return x, err
 		}
 		var told struct {
@@ -57,8 +64,8 @@ func attachmentsOf(ctx context.Context, t querier, id PhotoID) ([]Attachment, er
 			x.Link = told.Link
 		}
 		return x, nil
-	}, `SELECT id, version, target, state, progress, last_error, requested_at, coalesce(attached_at, 0) FROM attachments
-		WHERE photo = $1 ORDER BY target, version DESC`, id)
+	}, `SELECT id, version, target, state, progress, last_error, requested_at, coalesce(attached_at, 0), retract_cause, retract_how,
+		coalesce(retracted_at, 0) FROM attachments WHERE photo = $1 ORDER BY target, version DESC`, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading attachments: %w", err)
 	}

@@ -22,25 +22,26 @@ type Named struct {
 // redacted rendition, for DICOM the same as baseline JPEG with upright pixels and no orientation tag. Progress is what
 // SaveProgress kept last, "{}" at first.
 type Delivery struct {
-	Attachment AttachmentID
-	Target     string
-	Photo      PhotoID
-	Version    int64
-	Progress   json.RawMessage
-	Patient    Patient   // without encounters
-	Encounter  Encounter // zero when the capture named none
-	Author     Named
-	Reviewer   Named
-	TakenAt    Time
-	ApprovedAt Time
-	BodySite   BodySite
-	Laterality string
-	MediaType  string
-	Bytes      []byte
-	Width      int // upright pixels
-	Height     int
-	Purpose    string // of the consent it rests on
-	Proved     bool   // the proof of the redaction left nothing that the detectors know to see, and nobody had to force it
+	Attachment  AttachmentID
+	Target      string
+	Photo       PhotoID
+	Version     int64
+	Progress    json.RawMessage
+	Patient     Patient   // without encounters
+	Encounter   Encounter // zero when the capture named none
+	Author      Named
+	Reviewer    Named
+	TakenAt     Time
+	ApprovedAt  Time
+	BodySite    BodySite
+	Laterality  string
+	MediaType   string
+	Bytes       []byte
+	Width       int // upright pixels
+	Height      int
+	Purpose     string // of the consent it rests on
+	Certificate []byte // of the release, signed, with the proof that the log holds it: as Vault.Certificate gives it
+	Proved      bool   // the proof of the redaction left nothing that the detectors know to see, and nobody had to force it
 }
 
 // String keeps deliveries out of logs.
@@ -73,8 +74,14 @@ func (v *Vault) Delivery(ctx context.Context, a Actor, job *Job) (*Delivery, err
 		if err := mayBeRecorded(ctx, t, d.Photo); err != nil {
 			return err
 		}
+		if _, err := t.ExecContext(ctx, `UPDATE attachments SET tried = tried + 1 WHERE id = $1`, d.Attachment); err != nil {
+			return fmt.Errorf("noting the try: %w", err)
+		}
 		t.purpose(d.Purpose)
 		t.detail("target", d.Target)
+		if d.Certificate, err = t.certificate(ctx, d.Photo); err != nil {
+			return err
+		}
 		r, key, err = v.findRendition(ctx, t, d.Photo, KindRedacted)
 		return err
 	})

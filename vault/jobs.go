@@ -12,6 +12,9 @@ import (
 const (
 	JobProcess    = "process"     // subject: photo
 	JobDeliver    = "deliver"     // subject: attachment
+	JobRetract    = "retract"     // subject: attachment
+	JobErase      = "erase"       // subject: erasure; see FinishErasure
+	JobHold       = "hold"        // subject: hold; see CarryHold
 	jobDeleteBlob = "delete_blob" // subject: name in the store
 )
 

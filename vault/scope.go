@@ -61,16 +61,29 @@ func approved(ctx context.Context, t *tx, _ Actor, on *object) error {
 	return holds(ctx, t, `SELECT count(*) FROM photos WHERE id = $1 AND state = 'approved'`, on.Photo)
 }
 
-// learnable: the photo is released now, and the patient allows the record.
-func learnable(ctx context.Context, t *tx, a Actor, on *object) error {
-	if err := approved(ctx, t, a, on); err != nil {
+// allowed narrows a scope to photos that may be looked at: the patient allows the record now, and the photo was not
+// recalled as another patient's. Whatever else a state may say, this is asked at each look.
+func allowed(within scope) scope {
+	return func(ctx context.Context, t *tx, a Actor, on *object) error {
+		if err := unlessRecalled(within)(ctx, t, a, on); err != nil {
+			return err
+		}
+		consent, err := consentOf(ctx, t, on.Photo)
+		if err == nil && !consent.Record {
+			err = ErrNotFound
+		}
 		return err
 	}
-	consent, err := consentOf(ctx, t, on.Photo)
-	if err == nil && !consent.Record {
-		err = ErrNotFound
+}
+
+// unlessRecalled narrows a scope to photos that are not known to show another patient.
+func unlessRecalled(within scope) scope {
+	return func(ctx context.Context, t *tx, a Actor, on *object) error {
+		if err := within(ctx, t, a, on); err != nil {
+			return err
+		}
+		return holds(ctx, t, `SELECT count(*) FROM photos WHERE id = $1 AND withheld <> 'recall'`, on.Photo)
 	}
-	return err
 }
 
 // hasApproved: the patient has a released photo.
@@ -78,9 +91,9 @@ func hasApproved(ctx context.Context, t *tx, _ Actor, on *object) error {
 	return holds(ctx, t, `SELECT count(*) FROM photos WHERE patient = $1 AND state = 'approved'`, on.Patient)
 }
 
-// knownPatient: there is such a patient.
+// knownPatient: there is such a patient, and they are not erased.
 func knownPatient(ctx context.Context, t *tx, _ Actor, on *object) error {
-	return holds(ctx, t, `SELECT count(*) FROM patients WHERE id = $1`, on.Patient)
+	return holds(ctx, t, `SELECT count(*) FROM patients WHERE id = $1 AND erased_at IS NULL`, on.Patient)
 }
 
 // claimed: the actor holds a live claim on the photo, which is in review, and did not take it.

@@ -29,6 +29,16 @@ type (
 	JobID string
 	// SessionID names a session; it is not the token that opens it.
 	SessionID string
+	// ReleaseID names a copy of a photo that was released for a purpose beside the record.
+	ReleaseID string
+	// HoldID names a legal hold.
+	HoldID string
+	// RuleID names one version of a retention rule.
+	RuleID string
+	// ErasureID names the erasure of a patient or of a photo.
+	ErasureID string
+	// RecallID names the recall of a photo that was filed under the wrong patient.
+	RecallID string
 )
 
 // Time is unix milliseconds, UTC. In JSON it is RFC 3339 with milliseconds, and null when zero.
@@ -121,4 +131,7 @@ const (
 	KindRedacted        = "redacted"
 	KindRedactedThumb   = "redacted_thumb"
 	KindRedactedDisplay = "redacted_display"
+
+	KindReleasedTeaching    = "released_teaching"
+	KindReleasedPublication = "released_publication"
 )

@@ -72,6 +72,10 @@ type Config struct {
 	ClaimFor time.Duration
 	// SessionIdle and SessionMax end sessions; defaults 30 min and 12 h.
 	SessionIdle, SessionMax time.Duration
+	// BackupsKept is how long backups of the database are kept, which may hold
+	// keys that were destroyed since: certificates of erasure name the date;
+	// default 35 days.
+	BackupsKept time.Duration
 	// Beside marks a short command of the operator that may run next to the
 	// server on the same SQLite file: it takes no process lock.
 	Beside bool
@@ -138,6 +142,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.SessionMax <= 0 {
 		c.SessionMax = DefaultSessionMax
+	}
+	if c.BackupsKept <= 0 {
+		c.BackupsKept = DefaultBackupsKept
 	}
 	if c.Now == nil {
 		c.Now = time.Now
