@@ -1,7 +1,11 @@
 package vault_test
 
 import (
+	"fmt"
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/clinivault/clinivault/imaging"
 	"github.com/clinivault/clinivault/vault"
@@ -48,4 +52,53 @@ func BenchmarkDecide(b *testing.B) {
 	for b.Loop() {
 		must(w.V.PhotoByID(b.Context(), w.colleague, id))(b)
 	}
+}
+
+// BenchmarkThroughput has callers act at once, each with the smallest act or with a read that the care team is allowed,
+// and gives the events a second and how long one caller waits.
+func BenchmarkThroughput(b *testing.B) {
+	databases := map[string]func(b *testing.B) *world{
+		"sqlite": func(b *testing.B) *world { return newWorld(b) },
+		"postgres": func(b *testing.B) *world {
+			return worldOn(b, vaulttest.NewOn(b, "postgres", vaulttest.Postgres(b), nil))
+		},
+	}
+	for _, database := range []string{"sqlite", "postgres"} {
+		b.Run(database, func(b *testing.B) {
+			w := databases[database](b)
+			id := w.inReview()
+			for name, act := range map[string]func() error{
+				"smallest": func() error { _, err := w.V.DeadJobs(b.Context(), vault.Operator()); return err },
+				"read":     func() error { _, err := w.V.PhotoByID(b.Context(), w.colleague, id); return err },
+			} {
+				for _, callers := range []int{1, 16, 128} {
+					b.Run(fmt.Sprintf("%s/%d", name, callers), func(b *testing.B) { together(b, callers, act) })
+				}
+			}
+		})
+	}
+}
+
+// together has callers do b.N acts between them.
+func together(b *testing.B, callers int, act func() error) {
+	var all sync.WaitGroup
+	took := make([][]time.Duration, callers)
+	for i := range callers {
+		all.Go(func() {
+			for n := i; n < b.N; n += callers {
+				start := time.Now()
+				if err := act(); err != nil {
+					b.Error(err)
+					return
+				}
+				took[i] = append(took[i], time.Since(start))
+			}
+		})
+	}
+	all.Wait()
+	each := slices.Concat(took...)
+	slices.Sort(each)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(each[len(each)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(each[len(each)*99/100].Microseconds())/1000, "p99-ms")
 }

@@ -169,6 +169,8 @@ func strictJSON(b []byte, into any) error {
 type Trust struct {
 	Key         ed25519.PublicKey // of certificates
 	LogVerifier string            // of the log's checkpoints, in the form of golang.org/x/mod/sumdb/note
+	// LogHandovers are those of the whole log, oldest first: needed where LogVerifier is newer than the certificate's proof.
+	LogHandovers []string
 }
 
 // Verified is a certificate that was checked.
@@ -210,25 +212,25 @@ func VerifyCertificate(text []byte, trust Trust) (Verified, error) {
 	if err := strictJSON(s.Certificate, &v.Certificate); err != nil || v.Format != certificateFormat {
 		return Verified{}, fmt.Errorf("not a certificate of a known format: %w", ErrInvalid)
 	}
-	if err := v.checkLog(s, trust.LogVerifier); err != nil {
+	if err := v.checkLog(s, trust); err != nil {
 		return Verified{}, err
 	}
 	return v, nil
 }
 
 // checkLog checks the proof beside a certificate; one that names no log has none.
-func (v *Verified) checkLog(s signedCertificate, verifier string) error {
+func (v *Verified) checkLog(s signedCertificate, trust Trust) error {
 	if v.LogOrigin == "" && v.LogPosition == 0 && s.Proof == nil {
 		return nil
 	}
 	if s.Proof == nil {
 		return fmt.Errorf("the proof that the release is in the log is missing: %w", ErrIntegrity)
 	}
-	v.OwnLogKey = verifier == ""
+	v.OwnLogKey = trust.LogVerifier == ""
 	if v.OwnLogKey {
-		verifier = s.Proof.Verifier
+		trust.LogVerifier = s.Proof.Verifier
 	}
-	says, err := s.Proof.check(v.Certificate, digestOf(s.Certificate), verifier)
+	says, err := s.Proof.check(v.Certificate, digestOf(s.Certificate), trust)
 	if err != nil {
 		return err
 	}

@@ -49,8 +49,8 @@ type statement struct {
 }
 
 // signCheckpoint signs a statement about the log.
-func (k *keyring) signCheckpoint(origin string, s statement) (string, error) {
-	vkey, err := verifierKey(origin, k.log.public())
+func (k signing) signCheckpoint(origin string, s statement) (string, error) {
+	vkey, err := verifierKey(origin, k.public())
 	if err != nil {
 		return "", err
 	}
@@ -59,7 +59,7 @@ func (k *keyring) signCheckpoint(origin string, s statement) (string, error) {
 		return "", fmt.Errorf("naming log key: %w", err)
 	}
 	text := origin + "\n" + strconv.FormatInt(s.N, 10) + "\n" + s.Hash.String() + "\n" + s.at.String() + "\n"
-	signed, err := note.Sign(&note.Note{Text: text}, signer{origin, verifier.KeyHash(), k.log.private})
+	signed, err := note.Sign(&note.Note{Text: text}, signer{origin, verifier.KeyHash(), k.private})
 	if err != nil {
 		return "", fmt.Errorf("signing checkpoint: %w", err)
 	}
@@ -79,19 +79,7 @@ func openCheckpoint(text string, verifier note.Verifier) (statement, error) {
 	if len(lines) != 5 || lines[0] != verifier.Name() || lines[4] != "" {
 		return statement{}, errors.New("checkpoint does not have the form of one")
 	}
-	size, err := strconv.ParseInt(lines[1], 10, 64)
-	if err != nil || size < 1 || strconv.FormatInt(size, 10) != lines[1] {
-		return statement{}, errors.New("checkpoint does not state a size")
-	}
-	root, err := tlog.ParseHash(lines[2])
-	if err != nil {
-		return statement{}, errors.New("checkpoint does not state a root")
-	}
-	at, err := time.Parse(time.RFC3339, lines[3])
-	if err != nil {
-		return statement{}, errors.New("checkpoint does not state a time")
-	}
-	return statement{tlog.Tree{N: size, Hash: root}, TimeOf(at)}, nil
+	return parseStatement(lines[1], lines[2], lines[3])
 }
 
 // exactSignatures refuses signatures in a second spelling: base64 leaves bits
@@ -107,42 +95,71 @@ func exactSignatures(text string) bool {
 	return true
 }
 
+// A checkpoint is signed with the events that make it due: the thousandth since
+// the last one, or the first that comes a minute after the oldest that none
+// covers. Checkpoint does it for events after which nothing happens.
+const (
+	checkpointEvents = 1000
+	checkpointAge    = int64(time.Minute / time.Millisecond)
+)
+
+// due tells whether events wait for a checkpoint for too long.
+func (b *batch) due(now int64) bool {
+	return b.tree.size-b.covered >= checkpointEvents || b.openSince > 0 && now-b.openSince >= checkpointAge
+}
+
 // Checkpoint signs the log as it stands and keeps the note. Without a new event
 // since the last one it does nothing. What a checkpoint covers can no longer be
 // changed unnoticed by whoever holds a copy of it.
 func (v *Vault) Checkpoint(ctx context.Context, a Actor) error {
-	return v.quietly(ctx, a, actAuditCheckpoint, object{Kind: "log"}, func(t *tx) error {
+	return v.locked(ctx, a, actAuditCheckpoint, object{Kind: "log"}, func(t *tx) error {
 		_, err := t.checkpoint(ctx)
 		return err
 	})
 }
 
 // checkpoint signs the present head inside a transaction and returns its size.
-func (t *tx) checkpoint(ctx context.Context) (int64, error) {
-	var size, last int64
-	err := t.QueryRowContext(ctx,
-		`SELECT size, (SELECT COALESCE(MAX(size), 0) FROM checkpoints) FROM audit_head WHERE id = 1`).Scan(&size, &last)
-	if err != nil {
-		return 0, fmt.Errorf("reading log size: %w", err)
+func (t *tx) checkpoint(ctx context.Context) (int64, error) { return t.b.checkpoint(ctx, t.now) }
+
+func (b *batch) checkpoint(ctx context.Context, now int64) (int64, error) {
+	if err := b.head(ctx); err != nil {
+		return 0, err
 	}
+	var last int64
+	if err := b.sqlTx.QueryRowContext(ctx, `SELECT COALESCE(MAX(size), 0) FROM checkpoints`).Scan(&last); err != nil {
+		return 0, fmt.Errorf("reading checkpoints: %w", err)
+	}
+	size := b.tree.size
 	if size < last {
 		return 0, fmt.Errorf("the log is shorter than its last checkpoint: %w", ErrIntegrity)
 	}
-	if size == last {
-		return size, nil
+	if size > last {
+		key, err := b.logKey(ctx)
+		if err != nil {
+			return 0, err
+		}
+		root, err := b.tree.root()
+		if err != nil {
+			return 0, fmt.Errorf("hashing log: %w", err)
+		}
+		text, err := key.signCheckpoint(b.v.cfg.LogOrigin, statement{tlog.Tree{N: size, Hash: root}, Time(now)})
+		if err != nil {
+			return 0, err
+		}
+		_, err = b.sqlTx.ExecContext(ctx, `INSERT INTO checkpoints (size, at, note) VALUES ($1, $2, $3)`, size, now, text)
+		if err != nil {
+			return 0, fmt.Errorf("writing checkpoint: %w", err)
+		}
 	}
-	root, err := tlog.TreeHash(size, hashReader(ctx, t))
+	b.covered, b.openSince = size, 0
+	return size, b.writeCovered(ctx)
+}
+
+// writeCovered keeps what is covered, also when no event follows.
+func (b *batch) writeCovered(ctx context.Context) error {
+	_, err := b.sqlTx.ExecContext(ctx, `UPDATE audit_head SET covered = $1, open_since = 0 WHERE id = 1`, b.covered)
 	if err != nil {
-		return 0, fmt.Errorf("hashing log: %w", err)
+		return fmt.Errorf("writing checkpoint: %w", err)
 	}
-	text, err := t.v.keys.signCheckpoint(t.v.cfg.LogOrigin, statement{tlog.Tree{N: size, Hash: root}, Time(t.now)})
-	if err != nil {
-		return 0, err
-	}
-	_, err = t.ExecContext(ctx, `INSERT INTO checkpoints (size, at, note) VALUES ($1, $2, $3) ON CONFLICT (size) DO NOTHING`,
-		size, t.now, text)
-	if err != nil {
-		return 0, fmt.Errorf("writing checkpoint: %w", err)
-	}
-	return size, nil
+	return nil
 }

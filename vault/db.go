@@ -150,39 +150,3 @@ func dbError(err error) error {
 	}
 	return fmt.Errorf("%w: %w: %w", ErrUnavailable, errDatabase, err)
 }
-
-// begin starts a transaction. On PostgreSQL a logged act first takes the log:
-// LOCK TABLE takes no snapshot, so everything read afterwards is as the last
-// act left it, and acts follow one another on all nodes as they do on SQLite.
-func (v *Vault) begin(ctx context.Context, logged bool) (*tx, error) {
-	sqlTx, err := v.db.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	t := &tx{Tx: sqlTx, v: v, now: v.now()}
-	if logged && v.cfg.Driver == driverPostgres {
-		if _, err := t.ExecContext(ctx, `LOCK TABLE audit_head IN EXCLUSIVE MODE`); err != nil {
-			t.rollback()
-			return nil, err
-		}
-	}
-	return t, nil
-}
-
-// rollback gives up the transaction. Its error is of no use to anyone: the
-// database undoes a transaction whose end it does not hear of.
-func (t *tx) rollback() { _ = t.Tx.Rollback() }
-
-// takeWriter waits for this process's turn to write on SQLite, so that its
-// goroutines queue here in order and not in SQLite's busy loop.
-func (v *Vault) takeWriter(ctx context.Context) (release func(), err error) {
-	if v.writer == nil {
-		return func() {}, nil
-	}
-	select {
-	case v.writer <- struct{}{}:
-		return func() { <-v.writer }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}

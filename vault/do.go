@@ -27,8 +27,39 @@ type object struct {
 type tx struct {
 	*sql.Tx
 	v     *Vault
-	now   int64 // unix milliseconds, the same for every row of the act
+	b     *batch // the transaction, which other acts may share
+	now   int64  // unix milliseconds, the same for every row of the act
 	entry logEntry
+
+	fetches bool // a key that is asked for over the network is fetched outside, then fn runs again
+}
+
+// on is the context for a statement. Who has gone away gets no further one, but
+// the one under way is left to end: others may share the transaction.
+func (t *tx) on(ctx context.Context) context.Context {
+	if ctx.Err() != nil {
+		return ctx
+	}
+	return t.b.ctx
+}
+
+// ExecContext is sql.Tx's, under the rule of on.
+func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	res, err := t.Tx.ExecContext(t.on(ctx), query, args...)
+	t.b.broken = t.b.broken || gaveUp(err)
+	return res, err
+}
+
+// QueryContext is sql.Tx's, under the rule of on.
+func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := t.Tx.QueryContext(t.on(ctx), query, args...)
+	t.b.broken = t.b.broken || gaveUp(err)
+	return rows, err
+}
+
+// QueryRowContext is sql.Tx's, under the rule of on.
+func (t *tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return t.Tx.QueryRowContext(t.on(ctx), query, args...)
 }
 
 // detail adds a fact to the act's event: IDs, counts and fixed words only.
@@ -59,32 +90,45 @@ func (t *tx) patient(ctx context.Context, id PatientID) error {
 // nextSeq is the position that the next event of the log will get: that of the
 // act's own event, when no further event is added with t.event.
 func (t *tx) nextSeq(ctx context.Context) (int64, error) {
-	var size int64
-	if err := t.QueryRowContext(ctx, `SELECT size FROM audit_head WHERE id = 1`).Scan(&size); err != nil {
-		return 0, fmt.Errorf("reading log size: %w", err)
+	if err := t.b.head(ctx); err != nil {
+		return 0, err
 	}
-	return size + 1, nil
+	return t.b.tree.size + 1, nil
 }
 
 // do runs one act: decide, fn, event, commit. A refusal and a failure leave
 // their event too, and where that event cannot be kept the answer is that the
 // vault is unavailable. fn may run more than once.
 func (v *Vault) do(ctx context.Context, a Actor, what act, on object, fn func(t *tx) error) error {
-	return v.act(ctx, a, what, on, fn, true)
+	return v.act(ctx, a, what, on, fn, logged)
 }
 
 // quietly is do for the machinery's own steps (leases), which leave an event
 // only when they are refused or fail; the act done under the lease has its own.
 func (v *Vault) quietly(ctx context.Context, a Actor, what act, on object, fn func(t *tx) error) error {
-	return v.act(ctx, a, what, on, fn, false)
+	return v.act(ctx, a, what, on, fn, unlogged)
 }
 
-func (v *Vault) act(ctx context.Context, a Actor, what act, on object, fn func(t *tx) error, logged bool) error {
+// locked is quietly for what needs the log to stand still.
+func (v *Vault) locked(ctx context.Context, a Actor, what act, on object, fn func(t *tx) error) error {
+	return v.act(ctx, a, what, on, fn, lockedOnly)
+}
+
+// mode is whether an act leaves its event when it succeeds, and holds the log.
+type mode int
+
+const (
+	logged mode = iota
+	lockedOnly
+	unlogged
+)
+
+func (v *Vault) act(ctx context.Context, a Actor, what act, on object, fn func(t *tx) error, m mode) error {
 	if a.kind == "" {
 		return ErrUnauthenticated
 	}
 	var entry logEntry
-	err := v.retry(ctx, logged, func(t *tx) error {
+	err := v.retry(ctx, m != unlogged, func(t *tx) error {
 		t.entry = newEntry(a, what, on)
 		defer func() { entry = t.entry }()
 		if err := v.decideInto(ctx, t, a, what, on); err != nil {
@@ -94,7 +138,7 @@ func (v *Vault) act(ctx context.Context, a Actor, what act, on object, fn func(t
 			return err
 		}
 		t.entry.Outcome = outcomeOK
-		if !logged {
+		if m != logged {
 			return nil
 		}
 		return t.event(ctx, t.entry)
@@ -154,15 +198,15 @@ func (v *Vault) retryDetached(ctx context.Context, fn func(ctx context.Context, 
 	return v.retry(ctx, true, func(t *tx) error { return fn(ctx, t) })
 }
 
-// retry runs fn in a transaction and commits, again when it loses a race.
-func (v *Vault) retry(ctx context.Context, logged bool, fn func(t *tx) error) error {
-	release, err := v.takeWriter(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
+// attempt runs fn in a transaction and commits, again when it loses a race.
+func (v *Vault) attempt(ctx context.Context, logged bool, fn func(t *tx) error) error {
+	alone := false
 	for n := 1; ; n++ {
-		err := v.once(ctx, logged, fn)
+		err := v.once(ctx, logged, fn, alone)
+		if errors.Is(err, errAgain) {
+			alone = true
+			continue
+		}
 		if err == nil || !transient(err) || n == tries {
 			return dbError(err)
 		}
@@ -174,17 +218,19 @@ func (v *Vault) retry(ctx context.Context, logged bool, fn func(t *tx) error) er
 	}
 }
 
-func (v *Vault) once(ctx context.Context, logged bool, fn func(t *tx) error) error {
-	t, err := v.begin(ctx, logged)
+// once runs fn in a transaction: one that it shares with other acts, but on
+// PostgreSQL one of its own where it does not append to the log.
+func (v *Vault) once(ctx context.Context, logged bool, fn func(t *tx) error, alone bool) error {
+	if logged || v.cfg.Driver == driverSQLite {
+		return v.group.run(ctx, v, fn, alone)
+	}
+	b, err := v.beginBatch(ctx, false)
 	if err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)
 	}
-	if err := fn(t); err != nil {
-		t.rollback()
+	if err := fn(&tx{Tx: b.sqlTx, v: v, b: b, now: v.now()}); err != nil {
+		b.rollback()
 		return err
 	}
-	if err := t.Commit(); err != nil {
-		return fmt.Errorf("committing: %w", err)
-	}
-	return nil
+	return b.commit(ctx)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -20,6 +21,7 @@ import (
 const (
 	exportFormat = "clinivault-audit-v1"
 	maxLine      = 64 << 10
+	maxHeader    = 128 << 10 // the longest line of all: it has the handovers
 )
 
 type exportHeader struct {
@@ -27,6 +29,8 @@ type exportHeader struct {
 	Origin      string `json:"origin"`
 	VerifierKey string `json:"verifier_key"`
 	Size        int64  `json:"size"`
+	// Handovers lead from the log's first key to VerifierKey, the newest.
+	Handovers []string `json:"handovers,omitempty"`
 }
 
 type exportLine struct {
@@ -69,12 +73,12 @@ func (v *Vault) ExportLog(ctx context.Context, a Actor, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("signing the export: %w", err)
 	}
-	vkey, err := verifierKey(v.cfg.LogOrigin, v.keys.log.public())
+	keys, notes, err := v.logChain(ctx, v.db)
 	if err != nil {
-		return err
+		return dbError(err)
 	}
 	out := exporter{bufio.NewWriterSize(w, maxLine)}
-	err = out.write(exportHeader{exportFormat, v.cfg.LogOrigin, vkey, size})
+	err = out.write(exportHeader{exportFormat, v.cfg.LogOrigin, keys.newest(), size, notes})
 	if err == nil {
 		err = v.walkLog(ctx, size, out)
 	}
@@ -87,17 +91,19 @@ func (v *Vault) ExportLog(ctx context.Context, a Actor, w io.Writer) error {
 	return nil
 }
 
-// VerifyExport checks an export offline. verifierKey is the log's key as it was
-// published or written down earlier; empty, the key in the export itself is
-// taken, and the result says so. It finds altered, missing, added and reordered
-// events, rewritten history and a cut end, and names the first event concerned.
-// The error is for input that is no export, or that cannot be read at all.
+// VerifyExport checks an export offline. verifierKey is any of the log's keys as
+// it was published or written down earlier; empty, the key in the export itself
+// is taken, and the result says so. kept are checkpoints and handovers that
+// somebody else holds, such as a witness. It finds altered, missing, added and
+// reordered events, rewritten history and a cut end, and names the first event
+// concerned. The error is for input that is no export, or that cannot be read
+// at all: ErrInvalid.
 //
 // An export that was cut back to an earlier checkpoint, its header changed to
-// match, verifies: it is what an export of that time looked like. Whoever
-// compares the result's Size with a checkpoint they kept will see it.
-func VerifyExport(r io.Reader, verifierKey string) (Verification, error) {
-	lines := bufio.NewReaderSize(r, maxLine)
+// match, is what an export of that time looked like: only a later checkpoint
+// among kept can tell.
+func VerifyExport(r io.Reader, verifierKey string, kept ...string) (Verification, error) {
+	lines := bufio.NewReaderSize(r, maxHeader)
 	var head exportHeader
 	first, err := readLine(lines)
 	if err == nil && (strict(first, &head) != nil || head.Format != exportFormat || head.Size < 1) {
@@ -109,21 +115,26 @@ func VerifyExport(r io.Reader, verifierKey string) (Verification, error) {
 	if err != nil {
 		return Verification{}, fmt.Errorf("reading export: %w", err)
 	}
-	fromExport := verifierKey == ""
-	if fromExport {
+	check := &checker{}
+	if check.result.KeyFromExport = verifierKey == ""; check.result.KeyFromExport {
 		verifierKey = head.VerifierKey
 	}
-	check, err := newChecker(verifierKey)
+	check.keys, err = openChain(verifierKey, head.Handovers)
+	if errors.Is(err, ErrIntegrity) {
+		return check.verification(check.bad(0, "%s", strings.TrimSuffix(err.Error(), ": "+ErrIntegrity.Error())))
+	}
 	if err != nil {
 		return Verification{}, err
 	}
-	check.result.KeyFromExport = fromExport
+	if err := check.hold(kept); err != nil {
+		return check.verification(err)
+	}
 	return check.verification(checkLines(check, lines, head))
 }
 
 // checkLines hands the lines of an export to the checker.
 func checkLines(c *checker, lines *bufio.Reader, head exportHeader) error {
-	if head.Origin != c.verifier.Name() {
+	if head.Origin != c.keys.name() {
 		return c.bad(0, "the export is of another log than the key")
 	}
 	for {
@@ -144,6 +155,9 @@ func checkLines(c *checker, lines *bufio.Reader, head exportHeader) error {
 	}
 	if err := c.done(head.Size); err != nil {
 		return err
+	}
+	if c.keys.newest() != head.VerifierKey && !c.result.KeyFromExport {
+		return c.bad(0, "the export names a newest key to which no handover leads")
 	}
 	if c.result.Covered < head.Size {
 		return c.bad(c.result.Covered+1, "the export is cut short: no checkpoint covers events %d to %d", c.result.Covered+1, head.Size)

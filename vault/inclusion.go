@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -20,6 +19,9 @@ type Proof struct {
 	Hashes     []string `json:"hashes"`     // base64, from the leaf upwards
 	Checkpoint string   `json:"checkpoint"` // signed note
 	Verifier   string   `json:"verifier"`
+	// Handovers lead from the log's first key to Verifier; none while the log has its first key. They never change for
+	// one checkpoint, so that a proof made again is the same proof.
+	Handovers []string `json:"handovers,omitempty"`
 }
 
 const maxProofHashes = 63 // a log of 2^63 events has no more levels
@@ -27,12 +29,12 @@ const maxProofHashes = 63 // a log of 2^63 events has no more levels
 // prove makes the proof for one event inside a transaction. When no checkpoint covers the event yet, one is signed.
 func (t *tx) prove(ctx context.Context, seq int64) (*Proof, error) {
 	p := &Proof{Seq: seq}
-	var err error
-	if p.Verifier, err = verifierKey(t.v.cfg.LogOrigin, t.v.keys.log.public()); err != nil {
+	keys, notes, err := t.v.logChain(ctx, t)
+	if err != nil {
 		return nil, err
 	}
-	if err := t.QueryRowContext(ctx, `SELECT entry FROM audit_events WHERE seq = $1`, seq).Scan(&p.Entry); err != nil {
-		return nil, fmt.Errorf("reading event: %w", absent(err))
+	if p.Entry, err = t.eventText(ctx, seq); err != nil {
+		return nil, err
 	}
 	err = t.covering(ctx, p)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -43,7 +45,14 @@ func (t *tx) prove(ctx context.Context, seq int64) (*Proof, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading checkpoint: %w", absent(err))
 	}
-	hashes, err := tlog.ProveRecord(p.Size, seq-1, hashReader(ctx, t))
+	p.Verifier = keys.at(p.Size).vkey
+	for i := 0; keys[i].vkey != p.Verifier; i++ {
+		p.Handovers = append(p.Handovers, notes[i])
+	}
+	if err := t.b.head(ctx); err != nil {
+		return nil, err
+	}
+	hashes, err := tlog.ProveRecord(p.Size, seq-1, t.b.reader(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("proving event: %w", err)
 	}
@@ -54,6 +63,17 @@ func (t *tx) prove(ctx context.Context, seq int64) (*Proof, error) {
 	return p, nil
 }
 
+// eventText is the exact text of an event, also of one that is about to be written.
+func (t *tx) eventText(ctx context.Context, seq int64) (text string, err error) {
+	if i := seq - t.b.first - 1; t.b.loaded && i >= 0 && i < int64(len(t.b.texts)) {
+		return t.b.texts[i], nil
+	}
+	if err := t.QueryRowContext(ctx, `SELECT entry FROM audit_events WHERE seq = $1`, seq).Scan(&text); err != nil {
+		return "", fmt.Errorf("reading event: %w", absent(err))
+	}
+	return text, nil
+}
+
 // covering finds the first checkpoint that covers the event.
 func (t *tx) covering(ctx context.Context, p *Proof) error {
 	return t.QueryRowContext(ctx, `SELECT size, note FROM checkpoints WHERE size >= $1 ORDER BY size LIMIT 1`, p.Seq).
@@ -61,19 +81,30 @@ func (t *tx) covering(ctx context.Context, p *Proof) error {
 }
 
 // check reports whether the log of verifier holds the release of a certificate with this digest.
-func (p *Proof) check(c Certificate, digest, verifier string) (statement, error) {
-	if p.Verifier != verifier {
-		return statement{}, fmt.Errorf("the proof is of another log: %w", ErrIntegrity)
+func (p *Proof) check(c Certificate, digest string, trust Trust) (statement, error) {
+	return p.checkEvent(c.LogOrigin, c.LogPosition, trust.LogVerifier, func(e logEntry) bool {
+		return e.Act == string(actApprove) && e.Outcome == outcomeOK && e.Photo == string(c.Photo) && e.Detail["certificate"] == digest
+	}, trust.LogHandovers...)
+}
+
+// checkEvent reports whether the log called origin, whose key verifier is one of, holds at position an event that fits.
+// handovers lead further than those in the proof where verifier is a newer key than the checkpoint's.
+func (p *Proof) checkEvent(origin string, position int64, verifier string, fits func(logEntry) bool, handovers ...string) (statement, error) {
+	if len(handovers) < len(p.Handovers) {
+		handovers = p.Handovers
 	}
-	key, err := note.NewVerifier(verifier)
+	keys, err := openChain(verifier, handovers)
 	if err != nil {
-		return statement{}, fmt.Errorf("log verifier key: %w", ErrInvalid)
+		return statement{}, err
 	}
-	says, err := openCheckpoint(p.Checkpoint, key)
+	says, err := keys.open(p.Checkpoint)
 	if err != nil {
 		return statement{}, fmt.Errorf("%w: %w", err, ErrIntegrity)
 	}
-	if key.Name() != c.LogOrigin || says.N != p.Size || p.Seq != c.LogPosition || p.Seq < 1 || p.Seq > p.Size {
+	if p.Verifier != keys.at(says.N).vkey {
+		return statement{}, fmt.Errorf("the proof is of another log: %w", ErrIntegrity)
+	}
+	if keys.name() != origin || says.N != p.Size || p.Seq != position || p.Seq < 1 || p.Seq > p.Size {
 		return statement{}, fmt.Errorf("the proof is about another event: %w", ErrIntegrity)
 	}
 	hashes, err := p.record()
@@ -84,9 +115,8 @@ func (p *Proof) check(c Certificate, digest, verifier string) (statement, error)
 		return statement{}, fmt.Errorf("the event is not in the log: %w", ErrIntegrity)
 	}
 	var e logEntry
-	if json.Unmarshal([]byte(p.Entry), &e) != nil || e.Seq != p.Seq || e.Act != string(actApprove) || e.Outcome != outcomeOK ||
-		e.Photo != string(c.Photo) || e.Detail["certificate"] != digest {
-		return statement{}, fmt.Errorf("the event in the log is not this release: %w", ErrIntegrity)
+	if json.Unmarshal([]byte(p.Entry), &e) != nil || e.Seq != p.Seq || !fits(e) {
+		return statement{}, fmt.Errorf("the event in the log is another one: %w", ErrIntegrity)
 	}
 	return says, nil
 }

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Outcomes of an act in its event.
@@ -101,43 +99,13 @@ func (e logEntry) encode() ([]byte, error) {
 }
 
 // event appends one event to the log inside the act's transaction: its row, and
-// the hashes that it adds to the tree.
+// the hashes that it adds to the tree, are written before the transaction ends.
 func (t *tx) event(ctx context.Context, e logEntry) error {
 	if e.Outcome == "" {
 		e.Outcome = outcomeOK
 	}
 	e.At = t.now
-	err := t.QueryRowContext(ctx, `UPDATE audit_head SET size = size + 1 WHERE id = 1 RETURNING size`).Scan(&e.Seq)
-	if err != nil {
-		return fmt.Errorf("taking a place in the log: %w", err)
-	}
-	text, err := e.encode()
-	if err != nil {
-		return err
-	}
-	_, err = t.ExecContext(ctx,
-		`INSERT INTO audit_events (seq, at, actor, act, outcome, patient, photo, entry) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		e.Seq, e.At, e.Actor, e.Act, e.Outcome, e.Patient, e.Photo, string(text))
-	if err != nil {
-		return fmt.Errorf("writing audit event: %w", err)
-	}
-	return t.grow(ctx, e.Seq-1, text)
-}
-
-// grow stores the hashes that record n (from 0) completes.
-func (t *tx) grow(ctx context.Context, n int64, text []byte) error {
-	hashes, err := tlog.StoredHashes(n, text, hashReader(ctx, t))
-	if err != nil {
-		return fmt.Errorf("hashing audit event: %w", err)
-	}
-	first := tlog.StoredHashIndex(0, n)
-	for i, h := range hashes {
-		_, err := t.ExecContext(ctx, `INSERT INTO audit_hashes (id, hash) VALUES ($1, $2)`, first+int64(i), h[:])
-		if err != nil {
-			return fmt.Errorf("writing log hashes: %w", err)
-		}
-	}
-	return nil
+	return t.b.add(ctx, e)
 }
 
 // sentinelName is the fixed word for err in an event.

@@ -1,11 +1,13 @@
 package vault
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -25,6 +27,10 @@ type Verification struct {
 	// KeyFromExport: the export was checked with the key that stands in it, so
 	// it is consistent, but who signed it is not established.
 	KeyFromExport bool `json:"key_from_export,omitempty"`
+	// Kept is how many checkpoints of others it was compared with; RolledBack are the sizes of those that the log does
+	// not agree with because, as an event of its says, the operator put the database back to an earlier state.
+	Kept       int     `json:"kept,omitempty"`
+	RolledBack []int64 `json:"rolled_back,omitempty"`
 }
 
 // errBroken ends a walk over a log in which a problem was found.
@@ -33,17 +39,70 @@ var errBroken = errors.New("log is broken")
 // checker recomputes a log from its events and compares it with each
 // checkpoint. It stops at the first problem.
 type checker struct {
-	verifier note.Verifier
-	tree     frontier
-	result   Verification
+	keys   logChain
+	tree   frontier
+	kept   []statement      // by size, those not yet reached
+	missed []statement      // kept, but not agreeing
+	agreed int64            // size of the largest kept checkpoint that agrees, before the first that does not
+	undone map[int64]string // roots of kept checkpoints, by size, that an event says were rolled back
+	result Verification
 }
 
-func newChecker(verifierKey string) (*checker, error) {
-	verifier, err := note.NewVerifier(verifierKey)
-	if err != nil {
-		return nil, fmt.Errorf("log verifier key: %w", ErrInvalid)
+// hold takes the checkpoints that others kept. One that the log's keys did not
+// sign makes the whole check fail: it is of another log, or the log is.
+func (c *checker) hold(kept []string) error {
+	for _, text := range kept {
+		if h, err := openHandover(text); err == nil {
+			if c.keys.at(h.N).vkey != h.old || h.old == c.keys.newest() {
+				return c.bad(0, "a handover of the log's key that somebody kept, at event %d, is not in this log", h.N)
+			}
+			c.kept = append(c.kept, h.statement)
+			continue
+		}
+		s, err := c.keys.open(text)
+		if err != nil {
+			return c.bad(0, "a checkpoint that somebody kept is not of this log: %v", err)
+		}
+		c.kept = append(c.kept, s)
 	}
-	return &checker{verifier: verifier}, nil
+	slices.SortFunc(c.kept, func(a, b statement) int { return cmp.Compare(a.N, b.N) })
+	c.result.Kept = len(c.kept)
+	return nil
+}
+
+// compareKept compares the checkpoints that others kept of a log of this size.
+func (c *checker) compareKept() error {
+	for len(c.kept) > 0 && c.kept[0].N == c.tree.size {
+		root, err := c.tree.root()
+		if err != nil {
+			return err
+		}
+		k := c.kept[0]
+		c.kept = c.kept[1:]
+		if k.Hash != root {
+			c.missed = append(c.missed, k)
+		} else if len(c.missed) == 0 {
+			c.agreed = k.N
+		}
+	}
+	return nil
+}
+
+// settleKept decides, at the end of the log, about the kept checkpoints that did not agree or are beyond the end. One
+// that an event of the log owns up to, as rolled back by the operator, is told but not held against it.
+func (c *checker) settleKept() error {
+	for _, k := range append(c.missed, c.kept...) {
+		if c.undone[k.N] == k.Hash.String() {
+			c.result.RolledBack = append(c.result.RolledBack, k.N)
+			continue
+		}
+		if k.N > c.tree.size {
+			return c.bad(c.tree.size+1, "the log was rolled back: a kept checkpoint of %s states %d events, there are %d", k.at, k.N, c.tree.size)
+		}
+		first := c.agreed + 1
+		return c.bad(first, "history was rewritten between event %d and event %d: a kept checkpoint of %s does not agree", first, k.N, k.at)
+	}
+	return nil
 }
 
 // bad notes the problem that ends the check.
@@ -73,7 +132,9 @@ func (c *checker) event(r logRow) error {
 		return c.bad(want, "event %d was altered", want)
 	}
 	var entry struct {
-		Seq int64 `json:"seq"`
+		Seq    int64             `json:"seq"`
+		Act    string            `json:"act"`
+		Detail map[string]string `json:"detail"`
 	}
 	if err := json.Unmarshal([]byte(r.text), &entry); err != nil {
 		return c.bad(want, "event %d cannot be read", want)
@@ -82,13 +143,28 @@ func (c *checker) event(r logRow) error {
 		return c.bad(want, "event %d stands where event %d should", entry.Seq, want)
 	}
 	c.tree.add(hash)
-	return nil
+	if entry.Act == string(actRollback) {
+		c.undo(entry.Detail)
+	}
+	return c.compareKept()
+}
+
+// undo notes what an event says was rolled back.
+func (c *checker) undo(detail map[string]string) {
+	size, err := strconv.ParseInt(detail["witnessed"], 10, 64)
+	if err != nil {
+		return
+	}
+	if c.undone == nil {
+		c.undone = map[int64]string{}
+	}
+	c.undone[size] = detail["root"]
 }
 
 // checkpoint compares a note with the events so far, whose number it states.
 func (c *checker) checkpoint(text string) error {
 	next := c.result.Covered + 1
-	says, err := openCheckpoint(text, c.verifier)
+	says, err := c.keys.open(text)
 	if err != nil {
 		return c.bad(next, "the checkpoint after event %d is not valid: %v", c.tree.size, err)
 	}
@@ -116,7 +192,7 @@ func (c *checker) done(size int64) error {
 	if c.tree.size < size {
 		return c.bad(c.tree.size+1, "the log is cut short: it should have %d events and has %d", size, c.tree.size)
 	}
-	return nil
+	return c.settleKept()
 }
 
 // verification is the result, after a walk that ended with err.

@@ -73,14 +73,18 @@ type peak struct {
 	hash  tlog.Hash
 }
 
-// add takes the next record's leaf hash.
-func (f *frontier) add(leaf tlog.Hash) {
+// add takes the next record's leaf hash and returns the hashes that it
+// completes, which are those that tlog.StoredHashes would have stored.
+func (f *frontier) add(leaf tlog.Hash) []tlog.Hash {
 	f.size++
+	done := []tlog.Hash{leaf}
 	f.peaks = append(f.peaks, peak{hash: leaf})
 	for n := len(f.peaks); n > 1 && f.peaks[n-1].level == f.peaks[n-2].level; n = len(f.peaks) {
 		joined := tlog.NodeHash(f.peaks[n-2].hash, f.peaks[n-1].hash)
 		f.peaks = append(f.peaks[:n-2], peak{f.peaks[n-2].level + 1, joined})
+		done = append(done, joined)
 	}
+	return done
 }
 
 // root is the tree's hash over the records so far.

@@ -153,14 +153,11 @@ func (v *Vault) VerifyLog(ctx context.Context, a Actor) (Verification, error) {
 	if err != nil {
 		return Verification{}, err
 	}
-	vkey, err := verifierKey(v.cfg.LogOrigin, v.keys.log.public())
+	keys, _, err := v.logChain(ctx, v.db)
 	if err != nil {
-		return Verification{}, err
+		return Verification{}, dbError(err)
 	}
-	check, err := newChecker(vkey)
-	if err != nil {
-		return Verification{}, err
-	}
+	check := &checker{keys: keys}
 	ends, err := v.ends(ctx)
 	if err == nil {
 		err = v.walkLog(ctx, ends.size, check)
