@@ -244,12 +244,19 @@ func (b *backupRun) objectsOnly(ctx context.Context) error {
 	if err := b.putRootKey(); err != nil {
 		return err
 	}
+	var all []namedObject // listed first, read after: a store may not like both at once
 	for _, kind := range []string{blobIntake, blobObject} {
 		err := b.v.cfg.Blobs.List(ctx, kind+"/", func(name string, size int64) error {
-			return b.object(ctx, namedObject{name: name, size: min(size, maxObject)}, 0)
+			all = append(all, namedObject{name: name, size: min(size, maxObject)})
+			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("listing the store: %w", err)
+		}
+	}
+	for _, n := range all {
+		if err := b.object(ctx, n, int64(len(all))); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -67,8 +67,10 @@ type RestoreOptions struct {
 	Tenant      string // what the backup must be of; empty takes any
 	Database    string // of a whole backup; empty where the backup must hold objects alone
 	RootKeyFile string // for the root key, when it is inside and this is not empty
-	Blobs       Blobs  // an object that is there already must be the same
-	Progress    func(BackupProgress)
+	// Begin is called once the backup was opened and is one that can go here, before anything is written. It marks the
+	// folder and gives the store; an object that is there already must be the same.
+	Begin    func(BackupInfo) (Blobs, error)
+	Progress func(BackupProgress)
 }
 
 // Restore writes the parts of a backup to their places. The sealed bytes of each part are authenticated before they are
@@ -95,6 +97,7 @@ func Restore(ctx context.Context, r io.Reader, o RestoreOptions) (BackupInfo, er
 type restoreSink struct {
 	ctx            context.Context
 	o              RestoreOptions
+	blobs          Blobs
 	wrote          bool // the database
 	objects, bytes int64
 }
@@ -116,7 +119,8 @@ func (s *restoreSink) head(i BackupInfo) error {
 	if i.Schema > want {
 		return fmt.Errorf("the backup has schema %d, this program knows only %d: use a newer program", i.Schema, want)
 	}
-	return nil
+	s.blobs, err = s.o.Begin(i)
+	return err
 }
 
 func (s *restoreSink) database(size int64, content io.Reader) error {
@@ -152,7 +156,7 @@ func restoreFile(ctx context.Context, path string, size int64, content io.Reader
 }
 
 func (s *restoreSink) object(name string, size int64, content io.Reader) error {
-	err := s.o.Blobs.Put(s.ctx, name, content, size)
+	err := s.blobs.Put(s.ctx, name, content, size)
 	if errors.Is(err, ErrExists) {
 		err = s.same(name, size, content)
 	}
@@ -174,7 +178,7 @@ func (s *restoreSink) same(name string, size int64, content io.Reader) error {
 	if _, err := io.Copy(sum, content); err != nil {
 		return err
 	}
-	r, err := s.o.Blobs.Get(s.ctx, name)
+	r, err := s.blobs.Get(s.ctx, name)
 	if err != nil {
 		return err
 	}

@@ -31,4 +31,3 @@ var backupOperations = []operation{
 		return s.v.StoreFits(ctx, a)
 	}},
 }
-

@@ -30,6 +30,16 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd patient add --config FILE --number N --name NAME --born YYYY-MM-DD
                      [--encounter LABEL] [--care-team LOGIN[,LOGIN]]
   vaultd patient join|leave --config FILE --patient ID --care-team LOGIN[,LOGIN]
+  vaultd backup --config FILE --out FILE|- --to AGE-RECIPIENT[,...] [--recipients-file FILE]
+                [--with-root-key] [--objects]
+                                     database and objects, one encrypted file, beside the server
+  vaultd backup verify FILE --identity FILE
+                                     read a backup to its end, restore nothing
+  vaultd backup hold --config FILE [--for 2h] | release --config FILE --hold ID
+                                     delete nothing from the store while other tools copy it
+  vaultd restore FILE --identity FILE (--config FILE | --data DIR) [--root-key FILE]
+                                     to an empty folder, then check photo by photo
+  vaultd restore check --config FILE check the whole vault photo by photo, against the log
   vaultd verify-audit FILE [--key VERIFIER]
                                      check an exported log, offline
   vaultd labels --config FILE [--months N] [--json]
@@ -93,6 +103,8 @@ var commands = map[string]func(ctx context.Context, args []string, out io.Writer
 	"doctor":           doctorCommand,
 	"user":             userCommand,
 	"patient":          patientCommand,
+	"backup":           backupCommand,
+	"restore":          restoreCommand,
 	"verify-audit":     verifyAuditCommand,
 	"strip":            stripCommand,
 	"redact":           redactCommand,

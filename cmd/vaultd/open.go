@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 
 	"github.com/clinivault/clinivault/api/chart"
@@ -74,14 +73,25 @@ func (c *Config) newPool() (*imaging.Pool, error) {
 // also when its file was replaced meanwhile.
 var childCommand = []string{"/proc/self/exe", "child"}
 
-// openParts opens everything the configuration describes. beside is for the
-// operator's commands, which may run next to the server. An empty database gets its schema and the root key; an older SQLite
+// openParts opens everything the configuration describes, or says in a sentence
+// why not. beside is for the operator's commands, which may run next to the
+// server. An empty database gets its schema and the root key; an older SQLite
 // database is brought up by the server; an older PostgreSQL waits for
 // `vaultd migrate`, since other nodes may be using it.
 func openParts(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*parts, error) {
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data folder: %w", err)
+	if err := c.refuse(ctx, beside); err != nil {
+		return nil, err
 	}
+	p, err := openMarked(ctx, c, log, beside)
+	if err == nil && !beside {
+		err = p.refuseStore(ctx, log)
+	}
+	return p, err
+}
+
+// openMarked is openParts for a restore, whose folder carries the mark that
+// openParts refuses.
+func openMarked(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*parts, error) {
 	driver, dsn, err := c.dsn()
 	if err != nil {
 		return nil, err
@@ -97,6 +107,11 @@ func openParts(ctx context.Context, c *Config, log *slog.Logger, beside bool) (*
 	blobs, err := c.openBlobs(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("opening the object store: %w", err)
+	}
+	if empty {
+		if err := vault.NewStore(ctx, blobs); err != nil {
+			return nil, err
+		}
 	}
 	p := &parts{}
 	if p.pool, err = c.newPool(); err != nil {
