@@ -31,7 +31,7 @@ func (t *dicomTarget) retract(ctx context.Context, r *retraction) (string, error
 	if about == nil { // deleted, never arrived, or hidden by our own note
 		noted, err := t.holdsNote(ctx, note, id)
 		if err != nil || noted != heldSame {
-			return howDeleted, err
+			return r.gone(), err
 		}
 		return howNoted, nil
 	}

@@ -165,7 +165,7 @@ func TestDICOMRetractionOfNothing(t *testing.T) {
 	for _, way := range []string{"", deleteOrthanc} {
 		a := newArchive(t)
 		a.target.writer.cfg.Delete = way
-		if how, err := a.retract(causeErased); err != nil || how != howDeleted {
+		if how, err := a.retract(causeErased); err != nil || how != howNever {
 			t.Fatalf("%q: got %q, %v", way, how, err)
 		}
 		if n := a.count("POST", ""); n != 0 {

@@ -16,7 +16,7 @@ import (
 // without the DocumentReference may still hold the other two, left by half a
 // delivery; they go as well.
 func (t *fhirTarget) retract(ctx context.Context, r *retraction) (string, error) {
-	how := howDeleted
+	how := r.gone()
 	mark := &tombstone{target: t, of: r}
 	before, err := mark.look(ctx)
 	if err != nil {
@@ -33,13 +33,18 @@ func (t *fhirTarget) retract(ctx context.Context, r *retraction) (string, error)
 	}
 	// Some servers keep every Provenance. This one names people but no patient,
 	// and what it points to is empty: it may stay.
-	if err := t.takeAway(ctx, "the Provenance", "Provenance/"+fhirID(idProvenance, r.Attachment), nil); err != nil && !isKept(err) {
+	told, err := t.takeAway(ctx, "the Provenance", "Provenance/"+fhirID(idProvenance, r.Attachment), nil)
+	if err != nil && !isKept(err) {
 		return "", err
 	}
 	id := fhirID(idBinary, r.Attachment)
-	if err := t.takeAway(ctx, "the picture", "Binary/"+id, &fhirBinary{ResourceType: "Binary", ID: id,
-		ContentType: "text/plain", Data: base64.StdEncoding.EncodeToString([]byte(emptied))}); err != nil {
+	shown, err := t.takeAway(ctx, "the picture", "Binary/"+id, &fhirBinary{ResourceType: "Binary", ID: id,
+		ContentType: "text/plain", Data: base64.StdEncoding.EncodeToString([]byte(emptied))})
+	if err != nil {
 		return "", err
+	}
+	if how == howNever && (told || shown) {
+		how = howDeleted
 	}
 	return how, nil
 }

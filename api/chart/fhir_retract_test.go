@@ -147,7 +147,7 @@ func TestFHIRRetractionOfHalfADelivery(t *testing.T) {
 
 func TestFHIRRetractionOfNothing(t *testing.T) {
 	b := newBench(t)
-	if how, err := b.retract(); err != nil || how != howDeleted {
+	if how, err := b.retract(); err != nil || how != howNever {
 		t.Fatalf("got %q, %v", how, err)
 	}
 	if n := b.count("PUT", "") + b.count("DELETE", ""); n != 0 {

@@ -34,35 +34,35 @@ var errKept = errors.New("the server keeps it")
 
 func isKept(err error) bool { return errors.Is(err, errKept) }
 
-// takeAway deletes a resource and asks whether it is gone. A server that refuses
+// takeAway deletes a resource and asks whether it is gone; was says whether it
+// had been there. A server that refuses
 // gets the replacement in its place, when there is one; earlier versions may
 // stay in its history.
-func (t *fhirTarget) takeAway(ctx context.Context, name, path string, replacement *fhirBinary) error {
-	there, err := t.stillThere(ctx, name, path)
-	if err != nil || !there {
-		return err
+func (t *fhirTarget) takeAway(ctx context.Context, name, path string, replacement *fhirBinary) (was bool, err error) {
+	if was, err = t.stillThere(ctx, name, path); err != nil || !was {
+		return was, err
 	}
 	got, sent := t.call(ctx, http.MethodDelete, "/"+path, http.Header{"Accept": {fhirJSON}}, nil, maxResource)
-	if there, err = t.stillThere(ctx, name, path); err != nil || !there {
-		return err
-	}
+	there, err := t.stillThere(ctx, name, path)
 	switch {
+	case err != nil || !there:
+		return true, err
 	case sent != nil:
-		return sent
+		return true, sent
 	case got.ok() || got.absent():
-		return later("%s says that it deleted %s and still has it", t.name, name)
+		return true, later("%s says that it deleted %s and still has it", t.name, name)
 	case !refusesDeletion[got.status]:
-		return t.refused("the deletion of "+name, got)
+		return true, t.refused("the deletion of "+name, got)
 	case replacement == nil:
-		return &refusal{text: t.name + " does not delete " + name, permanent: true, cause: errKept}
+		return true, &refusal{text: t.name + " does not delete " + name, permanent: true, cause: errKept}
 	}
 	if err := t.put(ctx, name, path, replacement); err != nil {
-		return err
+		return true, err
 	}
 	if there, err = t.stillThere(ctx, name, path); err == nil && there {
 		err = later("%s took the replacement of %s and still gives the old", t.name, name)
 	}
-	return err
+	return true, err
 }
 
 // refusesDeletion are answers by which servers say that they do not delete this,

@@ -55,6 +55,38 @@ func (d *Deliverer) Deliver(ctx context.Context, v *vault.Vault, a vault.Actor, 
 	return v.DeliveryFailed(ctx, a, job, err, isPermanent(err))
 }
 
+// Retract does one job of kind vault.JobRetract: it takes the entry back and has
+// the vault say how, or has the vault note why not. a is a job's actor; the
+// caller renews the lease meanwhile.
+//
+// The error is nil when the outcome is recorded, as with Deliver.
+func (d *Deliverer) Retract(ctx context.Context, v *vault.Vault, a vault.Actor, job *vault.Job) error {
+	asked, err := v.Retraction(ctx, a, job)
+	if errors.Is(err, vault.ErrConflict) {
+		return v.RetractionFailed(ctx, a, job, errors.New("there is nothing to take back"), true)
+	}
+	if err != nil {
+		return fmt.Errorf("loading the retraction: %w", err)
+	}
+	t, ok := d.targets[asked.Target]
+	if !ok {
+		return v.RetractionFailed(ctx, a, job, fmt.Errorf("no receiver of kind %q is configured", asked.Target), true)
+	}
+	p := readProgress(asked.Progress, nil)
+	how, err := t.retract(ctx, &retraction{Attachment: string(asked.Attachment), Cause: asked.Cause,
+		At: asked.RequestedAt.Std(), Wrote: p})
+	if err == nil {
+		p.Link = "" // there is nothing to see there any more
+		return v.Retracted(ctx, a, job, p.raw(), how)
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	d.log.Warn("retraction failed", "target", asked.Target, "attachment", string(asked.Attachment), "attempt", job.Attempts,
+		"permanent", isPermanent(err), "cause", err.Error())
+	return v.RetractionFailed(ctx, a, job, err, isPermanent(err))
+}
+
 // entryOf takes from the vault's delivery what the writers need.
 func entryOf(d *vault.Delivery) *entry {
 	return &entry{
@@ -64,6 +96,6 @@ func entryOf(d *vault.Delivery) *entry {
 		Author: person{ID: string(d.Author.ID), Name: d.Author.Name}, Reviewer: person{ID: string(d.Reviewer.ID), Name: d.Reviewer.Name},
 		TakenAt: d.TakenAt.Std(), ApprovedAt: d.ApprovedAt.Std(),
 		Site: site{Label: d.BodySite.Label, SNOMED: d.BodySite.SNOMED}, Laterality: d.Laterality,
-		Proved: d.Proved, Picture: d.Bytes,
+		Proved: d.Proved, Picture: d.Bytes, Certificate: d.Certificate,
 	}
 }

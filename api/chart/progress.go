@@ -25,9 +25,6 @@ type progress struct {
 	// Certificate says what became of the release's certificate there: kept or
 	// dropped, by a receiver that does not keep what it does not know.
 	Certificate string `json:"certificate,omitempty"`
-	// Retracting is when the entry was first asked to be taken back, in unix
-	// milliseconds: what the receiver is told stays the same at every try.
-	Retracting int64 `json:"retracting,omitempty"`
 	// Link is where the entry is read, once it is complete.
 	Link string `json:"link,omitempty"`
 

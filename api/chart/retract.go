@@ -7,6 +7,7 @@ const (
 	howMarked  = "entered-in-error" // the entry stands, marked and empty; the picture is gone
 	howDeleted = "deleted"          // the receiver holds nothing of it
 	howNoted   = "rejection-note"   // the archive holds a note that rejects the object
+	howNever   = "never-sent"       // the receiver holds nothing, and nothing was ever complete there
 )
 
 // Why an entry is taken back, in the vault's words.
@@ -30,6 +31,15 @@ var reasons = map[string]string{
 	causeWithdrawn: "Consent was withdrawn",
 	causeErased:    "The photograph was erased at its source",
 	causeRecalled:  "The photograph was filed under the wrong patient",
+}
+
+// gone says how an entry went of which the receiver holds nothing: it was
+// complete there once, and somebody deleted it, or it never was.
+func (r *retraction) gone() string {
+	if r.Wrote != nil && r.Wrote.Link != "" {
+		return howDeleted
+	}
+	return howNever
 }
 
 func (r *retraction) reason() string {

@@ -110,6 +110,10 @@ func (w *worker) act(ctx context.Context, job *vault.Job) error {
 		return w.parts.vault.ProcessCapture(ctx, w.actor, job)
 	case vault.JobDeliver:
 		return w.parts.deliver.Deliver(ctx, w.parts.vault, w.actor, job)
+	case vault.JobRetract:
+		return w.parts.deliver.Retract(ctx, w.parts.vault, w.actor, job)
+	case vault.JobErase:
+		return w.parts.vault.FinishErasure(ctx, w.actor, job)
 	}
 	return fmt.Errorf("no worker for jobs of kind %q", job.Kind)
 }
