@@ -67,11 +67,12 @@ var (
 	descJobs      = prometheus.NewDesc("clinivault_jobs", "Jobs by kind and state; dead ones wait for an operator.", []string{"kind", "state"}, nil)
 	descLog       = prometheus.NewDesc("clinivault_audit_events", "Events in the audit log.", nil, nil)
 	descIntegrity = prometheus.NewDesc("clinivault_integrity_refusals_total", "Stored objects that this process refused because they were not what had been stored.", nil, nil)
+	descIncidents = prometheus.NewDesc("clinivault_incidents_open", "Open incidents by what was found wrong with a stored object.", []string{"found"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (*inside) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descPhotos, descJobs, descLog, descIntegrity} {
+	for _, d := range []*prometheus.Desc{descUp, descPhotos, descJobs, descLog, descIntegrity, descIncidents} {
 		ch <- d
 	}
 }
@@ -97,6 +98,13 @@ func (in *inside) Collect(ch chan<- prometheus.Metric) {
 	} else {
 		for key, n := range jobs {
 			gauge(descJobs, float64(n), key[0], key[1])
+		}
+	}
+	if incidents, err := in.v.IncidentCounts(ctx); err != nil {
+		up = 0
+	} else {
+		for found, n := range incidents {
+			gauge(descIncidents, float64(n), string(found))
 		}
 	}
 	if size, err := in.v.LogSize(ctx); err != nil {

@@ -12,6 +12,14 @@ var storeOperations = []operation{
 		_, err := s.v.Incidents(ctx, a)
 		return err
 	}},
+	{"CheckStore", "jo", "", func(ctx context.Context, s scene, a vault.Actor) error {
+		_, err := s.v.CheckStore(ctx, a, vault.CheckOptions{})
+		return err
+	}},
+	{"LastStoreCheck", "ao", "", func(ctx context.Context, s scene, a vault.Actor) error {
+		_, err := s.v.LastStoreCheck(ctx, a)
+		return err
+	}},
 	{"SettleIncident", "ao", "", func(ctx context.Context, s scene, a vault.Actor) error {
 		return past(s.v.SettleIncident(ctx, a, "none", "a reason"))
 	}},
