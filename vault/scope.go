@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -35,9 +36,26 @@ func careTeamThen(ctx context.Context, t *tx, a Actor, on *object) error {
 	}
 	err := tied(ctx, t, a.person, on.Patient, t.now)
 	if err != nil && isRefusal(err) && on.at != 0 {
-		return tied(ctx, t, a.person, on.Patient, on.at)
+		err = tied(ctx, t, a.person, on.Patient, on.at)
+	}
+	if err != nil && isRefusal(err) {
+		return unlessErased(ctx, t, a.person, on.Patient, err)
 	}
 	return err
+}
+
+// unlessErased tells somebody who once treated a patient that the patient was erased, so that a capture from an offline
+// queue is not tried for ever; to others the refusal stays.
+func unlessErased(ctx context.Context, t *tx, person PersonID, patient PatientID, refusal error) error {
+	err := holds(ctx, t, `SELECT count(*) FROM care_team c JOIN patients p ON p.id = c.patient
+		WHERE c.person = $1 AND c.patient = $2 AND p.erased_at IS NOT NULL`, person, patient)
+	if errors.Is(err, ErrNotFound) {
+		return refusal
+	}
+	if err != nil {
+		return err
+	}
+	return say(ErrConflict, "This patient was erased. The vault takes no more photos of them: discard this one.")
 }
 
 // careTeamBefore: the care team, while the photo is not released.
