@@ -107,7 +107,7 @@ func (r AcceptRequest) read() ([]byte, error) {
 func (v *Vault) captureFacts(ctx context.Context, body []byte, a Actor, id CaptureID) (f seal.CaptureFacts, epoch uint32, err error) {
 	f, err = seal.OpenCaptureFacts(bytes.NewReader(body), func(e uint32) (*seal.IntakePrivate, error) {
 		epoch = e
-		return v.intakePrivate(ctx, e)
+		return v.intakePrivate(ctx, v.db, e)
 	})
 	switch {
 	case err != nil:
@@ -122,7 +122,7 @@ func (v *Vault) captureFacts(ctx context.Context, body []byte, a Actor, id Captu
 
 // intakeKeys finds intake keys for package seal.
 func (v *Vault) intakeKeys(ctx context.Context) func(uint32) (*seal.IntakePrivate, error) {
-	return func(epoch uint32) (*seal.IntakePrivate, error) { return v.intakePrivate(ctx, epoch) }
+	return func(epoch uint32) (*seal.IntakePrivate, error) { return v.intakePrivate(ctx, v.db, epoch) }
 }
 
 // envelopeError puts what package seal says of an envelope under ErrInvalid and leaves every other cause.

@@ -1,8 +1,10 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -36,7 +38,8 @@ func (signing) String() string { return "[redacted]" }
 func (signing) GoString() string { return "[redacted]" }
 
 // keyring holds the vault's own keys while it is open. It only remembers: which epoch is the newest is asked of the
-// database at each use, so that a node follows a rotation by another at its next act.
+// database at each use, so that a node follows a rotation by another at its next act. What it remembers counts only for
+// a row with the same public half: a transaction that began an epoch may not have been committed.
 type keyring struct {
 	mu      sync.Mutex // guards all
 	intake  map[uint32]heldIntake
@@ -84,7 +87,7 @@ func (v *Vault) openKey(ctx context.Context, kind string) error {
 		return dbError(err)
 	}
 	if kind == keyIntake {
-		_, err = v.intakePrivate(ctx, epoch)
+		_, err = v.intakePrivate(ctx, v.db, epoch)
 	} else {
 		_, err = v.signingKey(ctx, v.db, kind)
 	}
@@ -116,14 +119,17 @@ func (k *keyring) hold(id epochID, private []byte) error {
 
 // signingKey is the newest key of a kind: inside an act's transaction never one that was retired before it.
 func (v *Vault) signingKey(ctx context.Context, q querier, kind string) (signing, error) {
-	epoch, err := newestEpoch(ctx, q, kind)
+	var epoch uint32
+	var public []byte
+	err := q.QueryRowContext(ctx, `SELECT epoch, public_key FROM epoch_keys WHERE kind = $1 AND retired_at IS NULL
+		ORDER BY epoch DESC LIMIT 1`, kind).Scan(&epoch, &public)
 	if err != nil {
-		return signing{}, err
+		return signing{}, fmt.Errorf("reading keys: %w", absent(err))
 	}
 	v.keys.mu.Lock()
 	held, ok := v.keys.signing[kind]
 	v.keys.mu.Unlock()
-	if ok && held.epoch == epoch {
+	if ok && held.epoch == epoch && bytes.Equal(held.public(), public) {
 		return held, nil
 	}
 	id := epochID{kind, epoch}
@@ -141,7 +147,7 @@ func (v *Vault) signingKey(ctx context.Context, q querier, kind string) (signing
 // intakePrivate returns the intake key of an epoch; seal.ErrEpoch when there is
 // none or it was destroyed. Another node may have begun an epoch or ended one,
 // so the database is asked too.
-func (v *Vault) intakePrivate(ctx context.Context, epoch uint32) (*seal.IntakePrivate, error) {
+func (v *Vault) intakePrivate(ctx context.Context, q querier, epoch uint32) (*seal.IntakePrivate, error) {
 	v.keys.mu.Lock()
 	held, ok := v.keys.intake[epoch]
 	v.keys.mu.Unlock()
@@ -149,31 +155,32 @@ func (v *Vault) intakePrivate(ctx context.Context, epoch uint32) (*seal.IntakePr
 		return held.key, nil
 	}
 	id := epochID{keyIntake, epoch}
-	alive, err := epochAlive(ctx, v.db, id)
-	if err != nil {
-		return nil, dbError(fmt.Errorf("reading intake key: %w", err))
-	}
-	if !alive {
+	var public []byte
+	err := q.QueryRowContext(ctx, `SELECT public_key FROM epoch_keys WHERE kind = $1 AND epoch = $2 AND destroyed_at IS NULL`,
+		keyIntake, int64(epoch)).Scan(&public)
+	if errors.Is(err, sql.ErrNoRows) {
 		v.keys.forgetIntake(epoch)
 		return nil, seal.ErrEpoch
 	}
-	if ok {
+	if err != nil {
+		return nil, dbError(fmt.Errorf("reading intake key: %w", err))
+	}
+	if ok && bytes.Equal(held.key.Public().Key, public) {
 		v.keys.trustIntake(epoch)
 		return held.key, nil
 	}
-	private, destroyed, err := v.readEpochKey(ctx, v.db, id)
+	private, destroyed, err := v.readEpochKey(ctx, q, id)
 	if destroyed || errors.Is(err, ErrNotFound) {
 		return nil, seal.ErrEpoch
-	}
-	if err == nil {
-		err = v.keys.hold(id, private)
 	}
 	if err != nil {
 		return nil, err
 	}
-	v.keys.mu.Lock()
-	defer v.keys.mu.Unlock()
-	return v.keys.intake[epoch].key, nil
+	key, err := seal.ParseIntakePrivate(private)
+	if err != nil {
+		return nil, fmt.Errorf("intake key: %w", ErrIntegrity)
+	}
+	return key, v.keys.hold(id, private)
 }
 
 func (k *keyring) forgetIntake(epoch uint32) {
@@ -193,13 +200,18 @@ func (k *keyring) trustIntake(epoch uint32) {
 // publicHalves are those of all epochs of a kind, newest first. Each was checked against what the root key protects:
 // who can write into the database cannot have the vault vouch for another key.
 func (v *Vault) publicHalves(ctx context.Context, q querier, kind string) ([]PublicKey, error) {
-	epochs, err := list(ctx, q, scanOne[int64], `SELECT epoch FROM epoch_keys WHERE kind = $1 ORDER BY epoch DESC`, kind)
+	type row struct {
+		epoch  uint32
+		public []byte
+	}
+	rows, err := list(ctx, q, func(rows *sql.Rows) (r row, err error) { return r, rows.Scan(&r.epoch, &r.public) },
+		`SELECT epoch, public_key FROM epoch_keys WHERE kind = $1 ORDER BY epoch DESC`, kind)
 	if err != nil {
 		return nil, fmt.Errorf("reading keys: %w", err)
 	}
-	out := make([]PublicKey, 0, len(epochs))
-	for _, epoch := range epochs {
-		pub, err := v.publicHalf(ctx, q, epochID{kind, uint32(epoch)})
+	out := make([]PublicKey, 0, len(rows))
+	for _, r := range rows {
+		pub, err := v.publicHalf(ctx, q, epochID{kind, r.epoch}, r.public)
 		if err != nil {
 			return nil, err
 		}
@@ -208,11 +220,12 @@ func (v *Vault) publicHalves(ctx context.Context, q querier, kind string) ([]Pub
 	return out, nil
 }
 
-func (v *Vault) publicHalf(ctx context.Context, q querier, id epochID) (PublicKey, error) {
+// publicHalf is the checked public half of one key; said is what its row says.
+func (v *Vault) publicHalf(ctx context.Context, q querier, id epochID, said []byte) (PublicKey, error) {
 	v.keys.mu.Lock()
 	pub, ok := v.keys.public[id]
 	v.keys.mu.Unlock()
-	if ok {
+	if ok && bytes.Equal(pub.Key, said) {
 		return pub, nil
 	}
 	half, destroyed, err := v.readEpochKey(ctx, q, id)

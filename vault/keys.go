@@ -40,9 +40,11 @@ type IntakeInfo struct {
 }
 
 // PublicKeys are the public halves of the vault's own keys. LogVerifier is the
-// verifier key of checkpoints in the form of golang.org/x/mod/sumdb/note.
+// newest verifier key of checkpoints in the form of golang.org/x/mod/sumdb/note;
+// LogHandovers are the notes by which older ones lead to it, oldest first.
 type PublicKeys struct {
 	LogVerifier  string      `json:"log_verifier"`
+	LogHandovers []string    `json:"log_handovers,omitempty"`
 	Receipts     []PublicKey `json:"receipts"`
 	Certificates []PublicKey `json:"certificates"`
 }
@@ -128,7 +130,7 @@ func (v *Vault) IntakeKeys(ctx context.Context, a Actor) (IntakeInfo, error) {
 		if err != nil {
 			return err
 		}
-		key, err := v.intakePrivate(ctx, epoch)
+		key, err := v.intakePrivate(ctx, t, epoch)
 		if err != nil {
 			return fmt.Errorf("intake key: %w", err)
 		}
@@ -157,7 +159,7 @@ func (v *Vault) logVerifier(ctx context.Context, q querier) (string, error) {
 func (v *Vault) PublicKeys(ctx context.Context) (PublicKeys, error) {
 	var out PublicKeys
 	var err error
-	if out.LogVerifier, err = v.logVerifier(ctx, v.db); err == nil {
+	if out.LogVerifier, out.LogHandovers, err = v.logPublic(ctx); err == nil {
 		out.Receipts, err = v.publicHalves(ctx, v.db, keyReceipt)
 	}
 	if err == nil {

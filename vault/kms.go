@@ -34,6 +34,8 @@ type KMS interface {
 type remembering interface {
 	// remembered answers without the network, or not.
 	remembered(wrapped []byte, version uint32, aad []byte) (seal.Key, bool)
+	// remembers says whether it keeps anything at all.
+	remembers() bool
 }
 
 // rootAway says that a version of the root key is not at hand. It is not "not
@@ -82,7 +84,7 @@ func (v *Vault) unwrap(ctx context.Context, q querier, wrapped []byte, version u
 		if key, ok := memory.remembered(wrapped, version, aad); ok {
 			return key, nil
 		}
-		if t, ok := q.(*tx); ok && t.fetches {
+		if t, ok := q.(*tx); ok && t.fetches && memory.remembers() {
 			return seal.Key{}, &keyNeeded{wrapped, aad, version}
 		}
 	}

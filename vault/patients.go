@@ -72,6 +72,9 @@ func (v *Vault) AddPatient(ctx context.Context, a Actor, n NewPatient) (PatientI
 		if wrong != nil {
 			return wrong
 		}
+		if err := t.rootStands(ctx, uint32(version)); err != nil {
+			return err
+		}
 		res, err := t.ExecContext(ctx, `INSERT INTO patients (id, record_number, name, name_search, birth_date, pseudonym,
 			wrapped_key, root_version, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 			ON CONFLICT (record_number) DO NOTHING`, id, n.RecordNumber, n.Name, searchForm(n.Name), n.BirthDate, pseudonym,

@@ -52,7 +52,7 @@ func (v *Vault) sealedPublic(ctx context.Context, id epochID) (sealedEpoch, erro
 	if id.kind == keyIntake {
 		return sealedEpoch{id: id}, nil
 	}
-	pub, err := v.publicHalf(ctx, v.db, id)
+	pub, err := v.publicHalf(ctx, v.db, id, nil)
 	if err != nil {
 		return sealedEpoch{}, dbError(err)
 	}

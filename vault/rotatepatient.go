@@ -18,12 +18,12 @@ type sealedColumn struct {
 	table, column string
 	rows          string
 	wraps         bool // the value is a wrapped key, not a small sealed text
-	scan          func(rows *sql.Rows, s *sealedValue) error
-	aad           func(v *Vault, patient PatientID, s sealedValue) ([]byte, error)
+	scan          func(rows *sql.Rows, s *sealedRow) error
+	aad           func(v *Vault, patient PatientID, s sealedRow) ([]byte, error)
 }
 
-// sealedValue is one value of such a column.
-type sealedValue struct {
+// sealedRow is one value of such a column.
+type sealedRow struct {
 	id     string
 	sealed []byte
 	photo  PhotoID
@@ -31,8 +31,8 @@ type sealedValue struct {
 	number int64
 }
 
-func scanSealed(rows *sql.Rows, s *sealedValue) error { return rows.Scan(&s.id, &s.sealed) }
-func scanPhotos(rows *sql.Rows, s *sealedValue) error { return rows.Scan(&s.id, &s.sealed, &s.photo) }
+func scanSealed(rows *sql.Rows, s *sealedRow) error { return rows.Scan(&s.id, &s.sealed) }
+func scanPhotos(rows *sql.Rows, s *sealedRow) error { return rows.Scan(&s.id, &s.sealed, &s.photo) }
 
 // underPatientKey lists everything that is under the keys of patients: what has
 // to be sealed anew when one is rotated, and what is lost when one is erased. A
@@ -40,29 +40,29 @@ func scanPhotos(rows *sql.Rows, s *sealedValue) error { return rows.Scan(&s.id, 
 var underPatientKey = []sealedColumn{
 	{"renditions", "wrapped_key", `SELECT r.id, r.wrapped_key, r.photo, r.kind, r.version FROM renditions r
 		JOIN photos f ON f.id = r.photo WHERE f.patient = $1 AND r.wrapped_key IS NOT NULL`, true,
-		func(rows *sql.Rows, s *sealedValue) error {
+		func(rows *sql.Rows, s *sealedRow) error {
 			return rows.Scan(&s.id, &s.sealed, &s.photo, &s.kind, &s.number)
 		},
-		func(v *Vault, patient PatientID, s sealedValue) ([]byte, error) {
+		func(v *Vault, patient PatientID, s sealedRow) ([]byte, error) {
 			r := rendition{id: RenditionID(s.id), photo: s.photo, patient: patient, kind: s.kind, version: s.number}
 			return r.binding(v.cfg.Tenant).AAD()
 		}},
 	{"photos", "sealed_facts", `SELECT id, sealed_facts FROM photos WHERE patient = $1 AND length(sealed_facts) > 0`, false, scanSealed,
-		func(v *Vault, patient PatientID, s sealedValue) ([]byte, error) {
+		func(v *Vault, patient PatientID, s sealedRow) ([]byte, error) {
 			return v.factsAAD(patient, PhotoID(s.id)), nil
 		}},
 	{"reveals", "sealed_reason", `SELECT r.id, r.sealed_reason FROM reveals r JOIN photos f ON f.id = r.photo
 		WHERE f.patient = $1 AND length(r.sealed_reason) > 0`, false, scanSealed,
-		func(v *Vault, patient PatientID, s sealedValue) ([]byte, error) {
+		func(v *Vault, patient PatientID, s sealedRow) ([]byte, error) {
 			return v.revealAAD(patient, s.id), nil
 		}},
 	{"reviews", "sealed_salt", `SELECT r.id, r.sealed_salt, r.photo FROM reviews r JOIN photos f ON f.id = r.photo
 		WHERE f.patient = $1 AND length(r.sealed_salt) > 0`, false, scanPhotos,
-		func(v *Vault, _ PatientID, s sealedValue) ([]byte, error) {
+		func(v *Vault, _ PatientID, s sealedRow) ([]byte, error) {
 			return v.saltAAD(s.photo, s.id), nil
 		}},
 	{"words", "sealed", `SELECT id, sealed FROM words WHERE patient = $1`, false, scanSealed,
-		func(v *Vault, patient PatientID, s sealedValue) ([]byte, error) {
+		func(v *Vault, patient PatientID, s sealedRow) ([]byte, error) {
 			return v.wordsAAD(patient, s.id), nil
 		}},
 }
@@ -142,7 +142,7 @@ func (v *Vault) tryRotatePatient(ctx context.Context, a Actor, id PatientID, wit
 // sealAnew opens each value of a column under the old key and seals it under
 // the new one, and says how many there were.
 func (t *tx) sealAnew(ctx context.Context, c sealedColumn, id PatientID, old, key seal.Key) (int, error) {
-	values, err := list(ctx, t, func(rows *sql.Rows) (s sealedValue, err error) { return s, c.scan(rows, &s) }, c.rows, string(id))
+	values, err := list(ctx, t, func(rows *sql.Rows) (s sealedRow, err error) { return s, c.scan(rows, &s) }, c.rows, string(id))
 	if err != nil {
 		return 0, fmt.Errorf("reading %s: %w", c.table, err)
 	}

@@ -39,3 +39,11 @@ func ProveAnother(ctx context.Context, v *Vault, a Actor, id PhotoID, stored, co
 	err = v.proveStored(ctx, a, &r, before, made, covered)
 	return r.before, r.after, err
 }
+
+// UnderPatientKey names the columns of the list of what is under the keys of patients.
+func UnderPatientKey() (names []string) {
+	for _, c := range underPatientKey {
+		names = append(names, c.table+"."+c.column)
+	}
+	return names
+}
