@@ -17,8 +17,8 @@ func migrateCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return fmt.Errorf("making the data folder: %w", err)
+	if err := c.refuse(ctx, true); err != nil {
+		return err
 	}
 	driver, dsn, err := c.dsn()
 	if err != nil {
