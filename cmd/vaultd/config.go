@@ -51,6 +51,10 @@ type Config struct {
 	// SessionIdleMinutes and SessionMaxHours end sessions; defaults 30 and 12.
 	SessionIdleMinutes int `json:"session_idle_minutes"`
 	SessionMaxHours    int `json:"session_max_hours"`
+	// BackupsKeptDays is how long backups of the database are kept, which may
+	// hold keys that were destroyed since: certificates of erasure name the
+	// date; default 35.
+	BackupsKeptDays int `json:"backups_kept_days"`
 	// SecondOpinion is a face model that looks at each photo too; none without it.
 	SecondOpinion *OpinionConfig `json:"second_opinion"`
 	// LogFormat is "text" (default) or "json".
@@ -175,7 +179,7 @@ func (c *Config) check() error {
 	if o := c.SecondOpinion; o != nil && (o.Path == "" || o.SHA256 == "") {
 		return errors.New(`"second_opinion" needs "path" and "sha256"`)
 	}
-	if c.ClaimMinutes < 0 || c.SessionIdleMinutes < 0 || c.SessionMaxHours < 0 {
+	if c.ClaimMinutes < 0 || c.SessionIdleMinutes < 0 || c.SessionMaxHours < 0 || c.BackupsKeptDays < 0 {
 		return errors.New("times in the configuration must not be negative")
 	}
 	switch c.LogFormat {
@@ -201,6 +205,9 @@ func (c *Config) loopback() bool {
 // secure reports whether HTTP runs over TLS.
 func (c *Config) secure() bool { return c.TLS != nil || !c.loopback() }
 
+func (c *Config) backupsKept() time.Duration {
+	return time.Duration(c.BackupsKeptDays) * 24 * time.Hour
+}
 func (c *Config) claimFor() time.Duration { return time.Duration(c.ClaimMinutes) * time.Minute }
 func (c *Config) sessionIdle() time.Duration {
 	return time.Duration(c.SessionIdleMinutes) * time.Minute

@@ -128,7 +128,7 @@ func openMarked(ctx context.Context, c *Config, log *slog.Logger, beside bool) (
 	p.vault, err = vault.Open(ctx, vault.Config{
 		Driver: driver, DSN: dsn, Blobs: blobs, KMS: kms, Imaging: p.pool, Tenant: c.Tenant,
 		ChartTargets: p.deliver.Targets(), ClaimFor: c.claimFor(), SessionIdle: c.sessionIdle(), SessionMax: c.sessionMax(),
-		Beside: beside, Log: log,
+		BackupsKept: c.backupsKept(), Beside: beside, Log: log,
 	})
 	return p, err
 }

@@ -50,6 +50,9 @@ func (w *worker) run(ctx context.Context) {
 		all.Go(func() { w.loop(ctx) })
 	}
 	all.Go(func() { w.every(ctx, sweepEvery, "sweeping", w.parts.vault.Sweep) })
+	all.Go(func() {
+		w.every(ctx, vault.RetentionEvery, "destroying what retention rules end", w.parts.vault.RunRetention)
+	})
 	all.Go(func() { w.every(ctx, checkpointEvery, "signing a checkpoint", w.parts.vault.Checkpoint) })
 	all.Wait()
 }
@@ -114,6 +117,8 @@ func (w *worker) act(ctx context.Context, job *vault.Job) error {
 		return w.parts.deliver.Retract(ctx, w.parts.vault, w.actor, job)
 	case vault.JobErase:
 		return w.parts.vault.FinishErasure(ctx, w.actor, job)
+	case vault.JobHold:
+		return w.parts.vault.CarryHold(ctx, w.actor, job)
 	}
 	return fmt.Errorf("no worker for jobs of kind %q", job.Kind)
 }

@@ -137,8 +137,8 @@ func (b *Bench) Send(t testing.TB, a vault.Actor, s Sealed) seal.Receipt {
 	return receipt
 }
 
-// Work does the jobs that are due until none is left, as the worker would; kind
-// "process" only, since deliveries need a receiver.
+// Work does the jobs that are due until none is left, as the worker would, but
+// for deliveries and retractions, which need a receiver.
 func (b *Bench) Work(t testing.TB) {
 	t.Helper()
 	worker := vault.JobActor("test-worker")
@@ -150,11 +150,18 @@ func (b *Bench) Work(t testing.TB) {
 		if job == nil {
 			return
 		}
-		if job.Kind != vault.JobProcess {
+		switch job.Kind {
+		case vault.JobProcess:
+			err = b.V.ProcessCapture(t.Context(), worker, job)
+		case vault.JobErase:
+			err = b.V.FinishErasure(t.Context(), worker, job)
+		case vault.JobHold:
+			err = b.V.CarryHold(t.Context(), worker, job)
+		default:
 			t.Fatalf("job of kind %q is due", job.Kind)
 		}
-		if err := b.V.ProcessCapture(t.Context(), worker, job); err != nil {
-			t.Fatalf("processing: %v", err)
+		if err != nil {
+			t.Fatalf("doing the job of kind %q: %v", job.Kind, err)
 		}
 	}
 }
