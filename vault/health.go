@@ -11,7 +11,7 @@ const pingTimeout = 5 * time.Second
 
 // Part is one thing the vault stands on, and whether it answers.
 type Part struct {
-	Name   string `json:"name"` // database, store, keys, jobs, integrity
+	Name   string `json:"name"` // database, store, keys, jobs, integrity, witness
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"` // what is wrong or noteworthy, for an operator
 }
@@ -45,7 +45,11 @@ func (v *Vault) Health(ctx context.Context, a Actor) ([]Part, error) {
 		if err != nil {
 			return err
 		}
-		parts = append(parts[:3:3], Part{"jobs", dead == 0, fmt.Sprintf("%d waiting, %d gave up", due, dead)}, integrity)
+		witness, err := v.witnessPart(ctx, t)
+		if err != nil {
+			return err
+		}
+		parts = append(parts[:3:3], Part{"jobs", dead == 0, fmt.Sprintf("%d waiting, %d gave up", due, dead)}, integrity, witness)
 		return nil
 	})
 	if err != nil {

@@ -146,10 +146,14 @@ func (v *Vault) hashesBetween(ctx context.Context, first, last int64) (out map[i
 }
 
 // VerifyLog recomputes the whole log from its events and compares it with the
-// stored tree and with every checkpoint. A log that does not verify is no error
+// stored tree, with every checkpoint, and with those that file witnesses hold. A log that does not verify is no error
 // of the call: see Verification.
 func (v *Vault) VerifyLog(ctx context.Context, a Actor) (Verification, error) {
 	err := v.do(ctx, a, actAuditVerify, object{Kind: "log"}, func(*tx) error { return nil })
+	if err != nil {
+		return Verification{}, err
+	}
+	kept, err := v.keptByFiles() // before the log's end is looked at, which is then at or after theirs
 	if err != nil {
 		return Verification{}, err
 	}
@@ -159,6 +163,9 @@ func (v *Vault) VerifyLog(ctx context.Context, a Actor) (Verification, error) {
 	}
 	check := &checker{keys: keys}
 	ends, err := v.ends(ctx)
+	if err == nil {
+		err = check.hold(kept)
+	}
 	if err == nil {
 		err = v.walkLog(ctx, ends.size, check)
 	}

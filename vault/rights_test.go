@@ -40,7 +40,7 @@ type scene struct {
 
 // Methods that take no actor: they open or close the vault's door, or give figures and public keys.
 var actorless = []string{"SignIn", "Authenticate", "Close", "Ping", "PublicKeys", "JobCounts", "PhotoCounts", "LogSize",
-	"IntegrityRefusals", "IncidentCounts"}
+	"IntegrityRefusals", "WitnessLags", "IncidentCounts"}
 
 // operations covers all of Vault, by topic.
 var operations = slices.Concat(dailyOperations, keyOperations, storeOperations, logOperations, lifeOperations, backupOperations)

@@ -79,6 +79,10 @@ type Config struct {
 	// Beside marks a short command of the operator that may run next to the
 	// server on the same SQLite file: it takes no process lock.
 	Beside bool
+	// Witnesses are told each checkpoint of the log.
+	Witnesses []WitnessConfig
+	// AcceptRollback, not empty, is the operator's reason for a database that is older than what a witness holds.
+	AcceptRollback string
 	// Now is the clock; default time.Now. It may jump, both ways.
 	Now func() time.Time
 	// Elapsed is the time since some moment by a clock that nobody sets;
@@ -91,11 +95,11 @@ type Config struct {
 // Vault is an open vault. It is safe for use by many goroutines, and on
 // PostgreSQL by many processes.
 type Vault struct {
-	cfg    Config
-	db     *sql.DB
-	lock   *os.File      // flock beside the SQLite file; nil otherwise
-	group  group    // acts share transactions
-	keys   *keyring
+	cfg   Config
+	db    *sql.DB
+	lock  *os.File // flock beside the SQLite file; nil otherwise
+	group group    // acts share transactions
+	keys  *keyring
 
 	integrityRefused atomic.Int64
 	suspects         suspects
@@ -194,6 +198,9 @@ func (v *Vault) open(ctx context.Context) error {
 	}
 	if err = v.openKeys(ctx); err != nil {
 		return fmt.Errorf("opening the vault's keys: %w", err)
+	}
+	if err := v.checkWitnesses(ctx); err != nil {
+		return err
 	}
 	if err := v.freeLeases(ctx); err != nil {
 		return fmt.Errorf("freeing jobs: %w", err)
