@@ -41,7 +41,7 @@ const (
 func only(roles ...vault.Role) []vault.Role { return roles }
 
 // routes is every address but the pages and their files.
-var routes = slices.Concat(publicRoutes, sessionRoutes, captureRoutes, photoRoutes, reviewRoutes, chartRoutes, auditRoutes, adminRoutes, incidentRoutes)
+var routes = slices.Concat(publicRoutes, sessionRoutes, captureRoutes, photoRoutes, reviewRoutes, chartRoutes, auditRoutes, adminRoutes, incidentRoutes, consentRoutes, erasureRoutes, retentionRoutes)
 
 var publicRoutes = []route{
 	{method: "GET", path: "/healthz", summary: "The process answers", public: true, outType: "text/plain", do: (*call).healthz},
