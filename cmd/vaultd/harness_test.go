@@ -54,6 +54,7 @@ type service struct {
 	cmd      *exec.Cmd
 	log      *bytes.Buffer
 	done     chan struct{}
+	launch   func(*exec.Cmd) error // how the process is started; nil: as it is
 }
 
 // newService writes a configuration for a service on a free port; extra is
@@ -84,35 +85,7 @@ var (
 // start runs `vaultd demo` until the test ends and waits for its address.
 func (s *service) start() {
 	s.t.Helper()
-	path, err := binary()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.cmd, s.log, s.done = exec.Command(path, "demo", "--config", s.config), &bytes.Buffer{}, make(chan struct{})
-	s.cmd.Stderr = s.log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	done := s.done
-	s.t.Cleanup(func() {
-		s.kill()
-		if s.t.Failed() {
-			s.t.Logf("the service's last words:\n%s", lastLines(s.log.String(), 30))
-		}
-	})
-	up := make(chan string, 1)
-	go s.read(out, up, done)
-	select {
-	case s.base = <-up:
-	case <-time.After(60 * time.Second):
-		s.t.Fatal("vaultd does not say where it runs")
-	}
-	if s.base == "" {
+	if !s.begin() {
 		s.t.Fatalf("vaultd ended: %s", s.log)
 	}
 	text, err := os.ReadFile(filepath.Join(s.data, "demo-accounts.json"))
@@ -127,6 +100,45 @@ func (s *service) start() {
 	for _, a := range accounts {
 		s.accounts[string(a.Role)] = a
 	}
+}
+
+// begin starts the process and tells whether it got as far as to say where it runs.
+func (s *service) begin() bool {
+	s.t.Helper()
+	path, err := binary()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	first := s.cmd == nil
+	s.cmd, s.log, s.done = exec.Command(path, "demo", "--config", s.config), &bytes.Buffer{}, make(chan struct{})
+	s.cmd.Stderr = s.log
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if s.launch == nil {
+		s.launch = (*exec.Cmd).Start
+	}
+	if err := s.launch(s.cmd); err != nil {
+		s.t.Fatal(err)
+	}
+	if first {
+		s.t.Cleanup(func() {
+			s.kill()
+			if s.t.Failed() {
+				s.t.Logf("the service's last words:\n%s", lastLines(s.log.String(), 30))
+			}
+		})
+	}
+	up := make(chan string, 1)
+	go s.read(out, up, s.done)
+	select {
+	case s.base = <-up:
+	case <-time.After(60 * time.Second):
+		s.t.Fatal("vaultd does not say where it runs")
+	}
+	return s.base != ""
 }
 
 // lastLines is the end of a log, without the reads that tests poll with.

@@ -41,6 +41,7 @@ var farm struct {
 // Main runs the tests of a package and then stops the servers they started.
 // It returns the exit code for os.Exit.
 func Main(m *testing.M) int {
+	launchTrapped() // in a process that Steps.Start began; it does not return
 	farm.mu.Lock()
 	farm.running = true
 	farm.servers = map[string]any{}
