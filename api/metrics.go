@@ -62,6 +62,7 @@ func (m *metrics) capture(outcome string) { m.captures.WithLabelValues(outcome).
 type inside struct{ v *vault.Vault }
 
 var (
+	descWitness   = prometheus.NewDesc("clinivault_witness_lag_seconds", "Age of the oldest checkpoint that a witness of the log does not have; 0 when it has all.", []string{"witness"}, nil)
 	descUp        = prometheus.NewDesc("clinivault_vault_up", "1 when the vault's database could be counted.", nil, nil)
 	descPhotos    = prometheus.NewDesc("clinivault_photos", "Photos by state.", []string{"state"}, nil)
 	descJobs      = prometheus.NewDesc("clinivault_jobs", "Jobs by kind and state; dead ones wait for an operator.", []string{"kind", "state"}, nil)
@@ -72,7 +73,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (*inside) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descPhotos, descJobs, descLog, descIntegrity, descIncidents} {
+	for _, d := range []*prometheus.Desc{descWitness, descUp, descPhotos, descJobs, descLog, descIntegrity, descIncidents} {
 		ch <- d
 	}
 }
@@ -111,6 +112,13 @@ func (in *inside) Collect(ch chan<- prometheus.Metric) {
 		up = 0
 	} else {
 		gauge(descLog, float64(size))
+	}
+	if lags, err := in.v.WitnessLags(ctx); err != nil {
+		up = 0
+	} else {
+		for name, seconds := range lags {
+			gauge(descWitness, seconds, name)
+		}
 	}
 	gauge(descUp, up)
 }

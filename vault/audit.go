@@ -106,16 +106,25 @@ func scanEvent(rows *sql.Rows) (Event, error) {
 	if err := rows.Scan(&seq, &text, &name); err != nil {
 		return Event{}, err
 	}
-	e := Event{Seq: seq, ActorName: name}
+	e := eventOf(seq, text)
+	e.ActorName = name
+	return e, nil
+}
+
+const unreadAct = "(unreadAct)" // in place of the act
+
+// eventOf reads an event's text.
+func eventOf(seq int64, text string) Event {
+	e := Event{Seq: seq}
 	var entry logEntry
 	if err := json.Unmarshal([]byte(text), &entry); err != nil {
-		e.Act, e.Outcome = "(unreadable)", "failed" // verify says what is wrong with it
-		return e, nil
+		e.Act, e.Outcome = unreadAct, outcomeFailed // verify says what is wrong with it
+		return e
 	}
 	e.At, e.Actor, e.ActingAs, e.Act, e.Outcome = Time(entry.At), entry.Actor, entry.ActingAs, entry.Act, entry.Outcome
 	e.ObjectKind, e.Object, e.Patient, e.Photo = entry.ObjectKind, entry.Object, entry.Patient, entry.Photo
 	e.Purpose, e.Remote, e.Request, e.Session, e.Detail = entry.Purpose, entry.Remote, entry.Request, entry.Session, entry.Detail
-	return e, nil
+	return e
 }
 
 // LogSize is the number of events, for metrics.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/clinivault/clinivault/api/chart"
+	"github.com/clinivault/clinivault/vault"
 )
 
 // Config is the one file vaultd reads: JSON, unknown fields refused. Paths that
@@ -55,10 +56,15 @@ type Config struct {
 	// hold keys that were destroyed since: certificates of erasure name the
 	// date; default 35.
 	BackupsKeptDays int `json:"backups_kept_days"`
+	// Witness are the witnesses of the audit log: who keeps its checkpoints where
+	// the administrators of the database cannot reach them.
+	Witness []vault.WitnessConfig `json:"witness"`
 	// SecondOpinion is a face model that looks at each photo too; none without it.
 	SecondOpinion *OpinionConfig `json:"second_opinion"`
 	// LogFormat is "text" (default) or "json".
 	LogFormat string `json:"log_format"`
+
+	acceptRollback string // the operator's reason for a database older than its witness
 }
 
 // OpinionConfig names the weights of YuNet, an ONNX file of your own, and the
@@ -86,6 +92,13 @@ type MinIOConfig struct {
 	AccessKeyFile string `json:"access_key_file"`
 	SecretKeyFile string `json:"secret_key_file"`
 	CAFile        string `json:"ca_file"` // PEM; default the system's
+	// CertFile and KeyFile are this node's certificate, for a guard that asks for one.
+	CertFile string `json:"cert_file"`
+	KeyFile  string `json:"key_file"`
+	// LockDays is how long the store must keep each rendition, also from its own administrators; default 0, no lock.
+	// The bucket must have been made with object lock, which vaultd does where the store can. An erasure needs
+	// credentials that may bypass a governance lock, or says in its certificate until when the object stays.
+	LockDays int `json:"lock_days"`
 }
 
 // ChartConfig lists the receivers; each is optional.
@@ -142,7 +155,11 @@ func (c *Config) resolve(dir string) {
 		paths = append(paths, &c.Database.DSNFile)
 	}
 	if c.MinIO != nil {
-		paths = append(paths, &c.MinIO.AccessKeyFile, &c.MinIO.SecretKeyFile, &c.MinIO.CAFile)
+		paths = append(paths, &c.MinIO.AccessKeyFile, &c.MinIO.SecretKeyFile, &c.MinIO.CAFile, &c.MinIO.CertFile, &c.MinIO.KeyFile)
+	}
+	for i := range c.Witness {
+		w := &c.Witness[i]
+		paths = append(paths, &w.Path, &w.CAFile, &w.CertFile, &w.KeyFile, &w.TokenFile)
 	}
 	if c.SecondOpinion != nil {
 		paths = append(paths, &c.SecondOpinion.Path)
@@ -176,8 +193,16 @@ func (c *Config) check() error {
 	if m := c.MinIO; m != nil && (m.Endpoint == "" || m.Bucket == "" || m.AccessKeyFile == "" || m.SecretKeyFile == "") {
 		return errors.New(`"minio" needs "endpoint", "bucket", "access_key_file" and "secret_key_file"`)
 	}
+	if m := c.MinIO; m != nil && (m.LockDays < 0 || (m.CertFile == "") != (m.KeyFile == "")) {
+		return errors.New(`"minio": "lock_days" must not be negative, and "cert_file" and "key_file" belong together`)
+	}
 	if o := c.SecondOpinion; o != nil && (o.Path == "" || o.SHA256 == "") {
 		return errors.New(`"second_opinion" needs "path" and "sha256"`)
+	}
+	for _, w := range c.Witness {
+		if err := w.Check(); err != nil {
+			return err
+		}
 	}
 	if c.ClaimMinutes < 0 || c.SessionIdleMinutes < 0 || c.SessionMaxHours < 0 || c.BackupsKeptDays < 0 {
 		return errors.New("times in the configuration must not be negative")

@@ -73,6 +73,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 		})},
 		{"audit log", "keep the database as it is and call the privacy officer: the log was changed outside the vault",
 			d.asked(func() (string, error) { return d.log(ctx) })},
+		{"witness", "see whether each witness can be reached and what it says: `vaultd witness status`", d.asked(func() (string, error) { return d.witness(ctx) })},
 		{"clock", "set the clock (NTP): events must not go back in time", d.asked(d.clock)},
 		{"limited child", "processes of this user must be allowed to start and to set resource limits", func() (string, error) { return checkChild(ctx) }},
 	}
@@ -155,6 +156,23 @@ func (d *doctor) log(ctx context.Context) (string, error) {
 	}
 	d.last = v.LastCheckpoint.Std()
 	return fmt.Sprintf("%d events verify", v.Size), nil
+}
+
+// witness asks how far the log's witnesses are behind.
+func (d *doctor) witness(ctx context.Context) (string, error) {
+	states, err := d.p.vault.Witnesses(ctx, vault.Operator())
+	if err != nil {
+		return "", err
+	}
+	for _, s := range states {
+		if !s.OK {
+			return "", fmt.Errorf("%s lacks %d checkpoints since %s: %s", s.Place, s.Waiting, s.Since, s.LastError)
+		}
+	}
+	if len(states) == 0 {
+		return "none configured: nobody outside keeps checkpoints of the log", nil
+	}
+	return fmt.Sprintf("%d, none late", len(states)), nil
 }
 
 // clock compares the clock with the youngest checkpoint of the log.

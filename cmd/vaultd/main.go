@@ -24,6 +24,9 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd serve --config FILE         serve HTTP and, unless configured otherwise, work
   vaultd work --config FILE          process and deliver only
   vaultd migrate --config FILE       bring the database to this program's schema
+  vaultd guard --config FILE         stand before MinIO and let only the vault's own calls through
+  vaultd fsck --config FILE [--deep] [--repair] [--json]
+                                     compare the store with the database, both ways
   vaultd doctor --config FILE        check configuration, keys, store, database, clock
   vaultd user add --config FILE --login L --name N --role R[,R] --password-file F
   vaultd user disable --config FILE --login L
@@ -40,8 +43,17 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd restore FILE --identity FILE (--config FILE | --data DIR) [--root-key FILE]
                                      to an empty folder, then check photo by photo
   vaultd restore check --config FILE check the whole vault photo by photo, against the log
-  vaultd verify-audit FILE [--key VERIFIER]
-                                     check an exported log, offline
+  vaultd verify-audit FILE [--key VERIFIER] [--checkpoint FILE ...]
+                                     check an exported log, offline, also against what
+                                     witnesses kept
+  vaultd audit-events FILE           turn an exported log into FHIR AuditEvents, a line each
+  vaultd witness status --config FILE
+  vaultd witness accept-rollback --config FILE --reason TEXT
+                                     open a database that was put back to an earlier state
+  vaultd witness key --name NAME --out FILE
+  vaultd witness serve --dir DIR --key FILE --log-key VERIFIER ... [--listen A]
+                [--cert FILE --cert-key FILE]
+                                     watch a log for somebody else, and sign what holds
   vaultd labels --config FILE [--months N] [--json]
                                      what reviewers made of proposals: the site's miss rate
   vaultd learn TARGET --config FILE --data DIR --out FILE [--months N] [--photos N]
@@ -101,11 +113,15 @@ var commands = map[string]func(ctx context.Context, args []string, out io.Writer
 	"work":             workCommand,
 	"migrate":          migrateCommand,
 	"doctor":           doctorCommand,
+	"guard":            guardCommand,
+	"fsck":             fsckCommand,
 	"user":             userCommand,
 	"patient":          patientCommand,
 	"backup":           backupCommand,
 	"restore":          restoreCommand,
 	"verify-audit":     verifyAuditCommand,
+	"audit-events":     auditEventsCommand,
+	"witness":          witnessCommand,
 	"strip":            stripCommand,
 	"redact":           redactCommand,
 	"verify-redaction": verifyRedactionCommand,

@@ -52,6 +52,7 @@ func (c *Config) openBlobs(ctx context.Context) (vault.Blobs, error) {
 	}
 	return vault.OpenMinIO(ctx, vault.MinIOConfig{
 		Endpoint: c.MinIO.Endpoint, Bucket: c.MinIO.Bucket, AccessKey: access, SecretKey: secret, CAFile: c.MinIO.CAFile,
+		CertFile: c.MinIO.CertFile, KeyFile: c.MinIO.KeyFile, LockDays: c.MinIO.LockDays,
 	})
 }
 
@@ -129,6 +130,7 @@ func openMarked(ctx context.Context, c *Config, log *slog.Logger, beside bool) (
 		Driver: driver, DSN: dsn, Blobs: blobs, KMS: kms, Imaging: p.pool, Tenant: c.Tenant,
 		ChartTargets: p.deliver.Targets(), ClaimFor: c.claimFor(), SessionIdle: c.sessionIdle(), SessionMax: c.sessionMax(),
 		BackupsKept: c.backupsKept(), Beside: beside, Log: log,
+		Witnesses: c.Witness, AcceptRollback: c.acceptRollback,
 	})
 	return p, err
 }

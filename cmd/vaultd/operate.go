@@ -36,46 +36,6 @@ func migrateCommand(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-// verifyAuditCommand checks an export without a vault, a network or a key file.
-func verifyAuditCommand(_ context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("verify-audit", flag.ContinueOnError)
-	key := flags.String("key", "", "the log's verifier key, from a source other than the export")
-	flags.SetOutput(io.Discard)
-	file := ""
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		file, args = args[0], args[1:]
-	}
-	if err := flags.Parse(args); err != nil {
-		return fmt.Errorf("verify-audit: %w; %w", err, errUsage)
-	}
-	if file == "" && flags.NArg() == 1 {
-		file = flags.Arg(0)
-	}
-	if file == "" {
-		return fmt.Errorf("verify-audit: name the exported file; %w", errUsage)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return fmt.Errorf("opening the export: %w", err)
-	}
-	defer f.Close()
-	v, err := vault.VerifyExport(f, *key)
-	if err != nil {
-		return fmt.Errorf("verifying the export: %w", err)
-	}
-	if !v.OK {
-		if v.FirstBad >= 0 {
-			return fmt.Errorf("the log does NOT verify: %s (first bad event: %d)", v.Problem, v.FirstBad)
-		}
-		return fmt.Errorf("the log does NOT verify: %s", v.Problem)
-	}
-	fmt.Fprintf(out, "the log verifies: %d events, %d signed checkpoints, the last of %s, root %s\n", v.Size, v.Checkpoints, v.LastCheckpoint, v.Root)
-	if *key == "" {
-		fmt.Fprintln(out, "the verifier key was taken from the export itself; compare it with the one published by the service, or pass --key")
-	}
-	return nil
-}
-
 // operate opens the vault for one of the operator's short commands.
 func operate(ctx context.Context, config string, out io.Writer, act func(*vault.Vault) error) error {
 	c, err := loadConfig(config)

@@ -18,7 +18,7 @@ const (
 	renewEvery      = 20 * time.Second
 	pollEvery       = 300 * time.Millisecond
 	sweepEvery      = 5 * time.Minute
-	checkpointEvery = time.Minute
+	checkpointEvery = 30 * time.Second // events after which nothing happens
 )
 
 // worker takes jobs from the vault's table, on as many goroutines as there are
@@ -53,6 +53,7 @@ func (w *worker) run(ctx context.Context) {
 	all.Go(func() {
 		w.every(ctx, vault.RetentionEvery, "destroying what retention rules end", w.parts.vault.RunRetention)
 	})
+	all.Go(func() { w.every(ctx, tellEvery, "telling the log's witnesses", w.parts.vault.SendToWitnesses) })
 	all.Go(func() { w.every(ctx, checkpointEvery, "signing a checkpoint", w.parts.vault.Checkpoint) })
 	all.Wait()
 }
