@@ -19,19 +19,25 @@ func (s *Server) pageRoutes(r chi.Router) {
 	r.Get("/sign-in", s.signInPage)
 	r.Post("/sign-out", s.signOutPage)
 	for path, build := range map[string]pageFunc{
-		"/":                  s.startPage,
-		"/capture":           s.capturePage,
-		"/captures":          s.capturesPage,
-		"/patients":          s.patientsPage,
-		"/patients/{id}":     s.patientPage,
-		"/photos/{id}":       s.photoPage,
-		"/review":            s.reviewPage,
-		"/records":           s.recordsPage,
-		"/records/{patient}": s.recordsPage,
-		"/audit":             s.auditPage,
-		"/people":            s.peoplePage,
-		"/health":            s.healthPage,
-		"/detection":         s.detectionPage,
+		"/":                    s.startPage,
+		"/capture":             s.capturePage,
+		"/captures":            s.capturesPage,
+		"/patients":            s.patientsPage,
+		"/patients/{id}":       s.patientPage,
+		"/photos/{id}":         s.photoPage,
+		"/photos/{id}/consent": s.consentPage,
+		"/review":              s.reviewPage,
+		"/records":             s.recordsPage,
+		"/records/{patient}":   s.recordsPage,
+		"/audit":               s.auditPage,
+		"/erasures":            s.erasuresPage,
+		"/erasures/{id}":       s.erasurePage,
+		"/holds":               s.holdsPage,
+		"/retention":           s.retentionPage,
+		"/recalls":             s.recallsPage,
+		"/people":              s.peoplePage,
+		"/health":              s.healthPage,
+		"/detection":           s.detectionPage,
 	} {
 		r.Get(path, s.page(build))
 	}

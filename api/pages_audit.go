@@ -96,6 +96,7 @@ type auditBody struct {
 	Person   vault.PersonID
 	Heading  string
 	Filtered bool
+	Patient  vault.PatientID // whose trail it is
 	Events   []eventView
 	Older    string
 }
@@ -148,6 +149,7 @@ func (s *Server) trailFor(v visit, patient, person string, before int64, body *a
 			return nil, err
 		}
 		body.Heading, body.Filtered = fmt.Sprintf("About %s, number %s", p.Name, p.RecordNumber), true
+		body.Patient = p.ID
 		return s.vault.AuditOfPatient(v.ctx, v.actor, p.ID, before, eventsOnPage)
 	case person != "":
 		id, err := cleanID(person)

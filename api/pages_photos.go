@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/clinivault/clinivault/vault"
@@ -180,8 +181,35 @@ func (s *Server) photoPage(v visit) (sheet, error) {
 	}
 	view := photoView{Photo: photo, forRecords: !v.actor.Has(vault.RoleClinician)}
 	seen := photo.State == vault.StateInReview || photo.State == vault.StateApproved || photo.State == vault.StateRejected
-	return sheet{name: "photo", title: "Photo", body: struct {
-		Photo     photoView
-		MayReveal bool
-	}{view, seen && v.actor.Has(vault.RoleClinician)}}, nil
+	body := photoBody{Photo: view, MayReveal: seen && v.actor.Has(vault.RoleClinician)}
+	if v.actor.Has(vault.RoleClinician) {
+		body.Consent = &consentBody{ID: id, Purposes: purposeViews(photo.Consent), Ways: ways()}
+	}
+	if v.actor.Has(vault.RoleRecords) && photo.State == vault.StateApproved {
+		if body.Releases, err = s.vault.Releases(v.ctx, v.actor, photo.ID); err != nil {
+			return sheet{}, err
+		}
+		body.MayRelease = releasable(photo.Consent, body.Releases)
+	}
+	return sheet{name: "photo", title: "Photo", body: body}, nil
+}
+
+type photoBody struct {
+	Photo      photoView
+	MayReveal  bool
+	Consent    *consentBody // nil for who may not change it
+	Releases   []vault.Release
+	MayRelease []string // purposes that the patient allows and for which there is no copy
+}
+
+// releasable are the purposes for which a copy could be released now.
+func releasable(c vault.Consent, made []vault.Release) []string {
+	var out []string
+	for _, p := range purposeViews(c) {
+		lasts := slices.ContainsFunc(made, func(r vault.Release) bool { return r.Purpose == p.Name && r.EndedAt == 0 })
+		if p.Name != "record" && p.Allowed && !lasts {
+			out = append(out, p.Name)
+		}
+	}
+	return out
 }

@@ -19,12 +19,27 @@ var stateWords = map[string]string{
 	"pending":     "Being attached",
 	"attached":    "Attached, read back",
 	"failed":      "Not attached",
+	"retracting":  "Being taken back",
+	"retracted":   "Taken back",
+	"unreached":   "Not reached",
+
+	"erasure_asked": "Waits for a second person", "erasure_cancelled": "Called off",
+	"erasure_destroyed": "Keys destroyed", "erasure_done": "Erased and certified",
+	"item_waiting": "On the way", "item_reached": "Reached", "item_unreached": "Not reached",
+	"hold_held": "Held", "hold_lift_asked": "Lifting asked for", "hold_lifted": "Lifted",
+	"recall_cancelled": "Called off", "recall_moved": "Moved to its patient", "recall_retracted": "Shown to nobody",
+	"rule_replaced": "Replaced", "rule_dropped": "Taken back",
 }
 
 var stateTones = map[string]string{
 	"accepted": "wait", "in_review": "wait", "pending": "wait",
 	"approved": "good", "attached": "good",
 	"rejected": "bad", "quarantined": "bad", "failed": "bad", "erased": "off",
+	"retracting": "wait", "retracted": "off", "unreached": "bad",
+	"erasure_asked": "wait", "erasure_cancelled": "off", "erasure_destroyed": "wait", "erasure_done": "good",
+	"item_waiting": "wait", "item_reached": "good", "item_unreached": "bad",
+	"hold_held": "good", "hold_lift_asked": "wait", "hold_lifted": "off",
+	"recall_cancelled": "off", "recall_moved": "good", "recall_retracted": "good", "rule_replaced": "off", "rule_dropped": "off",
 }
 
 var roleWords = map[string]string{
@@ -33,6 +48,31 @@ var roleWords = map[string]string{
 }
 
 var targetWords = map[string]string{"fhir": "Health record (FHIR)", "dicom": "Image archive (DICOM)"}
+
+// causeWords say why a chart's copy is taken back, howWords how it went.
+var (
+	causeWords = map[string]string{
+		"withdrawn": "The patient withdrew consent.", "erased": "The photo was erased.", "recalled": "The photo was of another patient.",
+	}
+	howWords = map[string]string{
+		"deleted": "Deleted.", "entered-in-error": "Marked as entered in error and emptied.",
+		"rejection-note": "Rejected by a note; the archive decides what follows.", "never-sent": "The chart never had it.",
+	}
+	itemWords = map[string]string{
+		"original": "Original", "thumb": "Small picture", "display": "Picture for the screen",
+		"covered_thumb": "Small picture, covered", "covered_display": "Picture for the screen, covered",
+		"redacted": "Released picture", "redacted_thumb": "Small released picture", "redacted_display": "Released picture for the screen",
+		"released_teaching": "Copy for teaching", "released_publication": "Copy for publication", "capture": "Sealed capture, as it was sent",
+	}
+)
+
+// item names what an erasure has to reach.
+func item(kind, what string) string {
+	if kind == "copy" {
+		return "Copy: " + word(targetWords, what)
+	}
+	return word(itemWords, what)
+}
 
 func (w *Web) funcs(cfg Config) template.FuncMap {
 	return template.FuncMap{
@@ -49,6 +89,9 @@ func (w *Web) funcs(cfg Config) template.FuncMap {
 		"kind":    func(v any) string { return capital(fmt.Sprint(v)) },
 		"capital": func(v any) string { return capital(fmt.Sprint(v)) },
 		"join":    func(list []string) string { return strings.Join(list, ", ") },
+		"cause":   func(v any) string { return word(causeWords, v) },
+		"how":     func(v any) string { return word(howWords, v) },
+		"item":    item,
 		"short":   short,
 		"count":   count,
 	}

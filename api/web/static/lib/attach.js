@@ -15,6 +15,9 @@ const states = {
   pending: { text: 'Being attached', tone: 'wait' },
   attached: { text: 'Attached, read back', tone: 'good' },
   failed: { text: 'Not attached', tone: 'bad' },
+  retracting: { text: 'Being taken back', tone: 'wait' },
+  retracted: { text: 'Taken back', tone: 'off' },
+  unreached: { text: 'Not reached', tone: 'bad' },
 };
 
 /** @param {string} state */

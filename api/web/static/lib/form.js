@@ -142,7 +142,9 @@ function open(dialog, button) {
     const field = form.elements.namedItem(name.slice(3).toLowerCase());
     if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) field.value = value ?? '';
   }
-  const title = dialog.querySelector('h2');
-  if (title && button.dataset.title) title.textContent = button.dataset.title;
+  for (const [part, text] of [['h2', button.dataset.title], ['[data-part="text"]', button.dataset.text], ['[data-ok]', button.dataset.ok]]) {
+    const node = part ? dialog.querySelector(part) : null;
+    if (node && text) node.textContent = text;
+  }
   dialog.showModal();
 }

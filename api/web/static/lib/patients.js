@@ -2,7 +2,7 @@
 // Searching patients. The words go in the body of a POST, never into an address.
 
 import { address, call } from './api.js';
-import { fill, sentence, stamp } from './dom.js';
+import { fill, need, sentence, stamp } from './dom.js';
 
 /**
  * @typedef {object} Patient
@@ -77,3 +77,23 @@ export function searchAsTyped(input, url, done, failed) {
  * @param {string} hash of the address
  */
 export const namedPatient = (hash) => /^#patient=([A-Z2-7]{26})$/.exec(hash)?.[1] ?? '';
+
+/** Wires the page's search for a patient, whose results lead on; a page without one is left alone. */
+export function wireSearch() {
+  const form = document.getElementById('patient-search');
+  if (!(form instanceof HTMLFormElement)) return;
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const count = need('patient-count', HTMLElement);
+    const list = need('patient-results', HTMLUListElement);
+    const query = need('patient-query', HTMLInputElement).value;
+    try {
+      const found = await findPatients(form.dataset.search ?? '', query);
+      list.replaceChildren(...found.map((p) => patientLink(p, form.dataset.patient)));
+      count.textContent = countText(found.length, query);
+    } catch (err) {
+      list.replaceChildren();
+      count.textContent = sentence(err);
+    }
+  });
+}

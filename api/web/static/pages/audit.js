@@ -1,24 +1,10 @@
 // @ts-check
 import { call } from '../lib/api.js';
 import { busy, need, sentence, show } from '../lib/dom.js';
-import { countText, findPatients, patientLink } from '../lib/patients.js';
+import { wireSearch } from '../lib/patients.js';
 import { verifyWords } from '../lib/verify.js';
 
-const form = need('patient-search', HTMLFormElement);
-form.addEventListener('submit', async (event) => {
-  event.preventDefault();
-  const count = need('patient-count', HTMLElement);
-  const list = need('patient-results', HTMLUListElement);
-  const query = need('patient-query', HTMLInputElement).value;
-  try {
-    const found = await findPatients(form.dataset.search ?? '', query);
-    list.replaceChildren(...found.map((p) => patientLink(p, form.dataset.patient)));
-    count.textContent = countText(found.length, query);
-  } catch (err) {
-    list.replaceChildren();
-    count.textContent = sentence(err);
-  }
-});
+wireSearch();
 
 const peopleOnly = document.getElementById('people-only');
 if (peopleOnly instanceof HTMLInputElement) {
