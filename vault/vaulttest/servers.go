@@ -42,6 +42,7 @@ var farm struct {
 // It returns the exit code for os.Exit.
 func Main(m *testing.M) int {
 	launchTrapped() // in a process that Steps.Start began; it does not return
+	launchTransit() // in a process that StartTransit began; it does not return
 	farm.mu.Lock()
 	farm.running = true
 	farm.servers = map[string]any{}
