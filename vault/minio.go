@@ -155,7 +155,13 @@ func (c MinIOConfig) transport() (*http.Transport, error) {
 // makeBucket makes the bucket, with locks where the server has them: a bucket
 // cannot get them later.
 func (m *MinIO) makeBucket(ctx context.Context) error {
-	err := m.core.MakeBucket(ctx, m.bucket, minio.MakeBucketOptions{Region: minioRegion, ObjectLocking: true})
+	there, err := m.core.BucketExists(ctx, m.bucket)
+	if err != nil {
+		return s3Error("asking for the bucket", err)
+	}
+	if !there {
+		err = m.core.MakeBucket(ctx, m.bucket, minio.MakeBucketOptions{Region: minioRegion, ObjectLocking: true})
+	}
 	if code := minio.ToErrorResponse(err).Code; code == minio.NotImplemented || code == "InvalidRequest" {
 		err = m.core.MakeBucket(ctx, m.bucket, minio.MakeBucketOptions{Region: minioRegion})
 	}

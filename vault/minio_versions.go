@@ -53,15 +53,16 @@ func (m *MinIO) Hold(ctx context.Context, name string, on bool) error {
 
 // remove deletes one version, past a lock where the credentials may.
 func (m *MinIO) remove(ctx context.Context, name, version string) error {
-	opts := minio.RemoveObjectOptions{VersionID: version, GovernanceBypass: m.lockFor > 0}
-	err := m.core.RemoveObject(ctx, m.bucket, name, opts)
-	if err == nil {
-		return nil
-	}
+	err := m.core.RemoveObject(ctx, m.bucket, name, minio.RemoveObjectOptions{VersionID: version})
 	// A store refuses in different words what it has to keep, so it is asked what it keeps.
-	if answer := minio.ToErrorResponse(err); m.locks && answer.StatusCode >= 400 && answer.StatusCode < 500 {
-		if kept := m.kept(ctx, name, version); kept != nil {
+	if answer := minio.ToErrorResponse(err); err != nil && m.locks && answer.StatusCode >= 400 && answer.StatusCode < 500 {
+		if kept := m.kept(ctx, name, version); kept != nil && (kept.Hold || m.lockFor == 0) {
 			return kept
+		} else if kept != nil {
+			err = m.core.RemoveObject(ctx, m.bucket, name, minio.RemoveObjectOptions{VersionID: version, GovernanceBypass: true})
+			if code := minio.ToErrorResponse(err).StatusCode; code >= 400 && code < 500 {
+				return kept
+			}
 		}
 	}
 	if err = s3Error("deleting object", err); errors.Is(err, ErrAbsent) {
@@ -71,7 +72,7 @@ func (m *MinIO) remove(ctx context.Context, name, version string) error {
 }
 
 // kept says why the store keeps a version; nil when it does not.
-func (m *MinIO) kept(ctx context.Context, name, version string) error {
+func (m *MinIO) kept(ctx context.Context, name, version string) *Kept {
 	hold, err := m.core.GetObjectLegalHold(ctx, m.bucket, name, minio.GetObjectLegalHoldOptions{VersionID: version})
 	if err == nil && hold != nil && *hold == minio.LegalHoldEnabled {
 		return &Kept{Hold: true}
