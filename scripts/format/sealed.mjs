@@ -1,0 +1,119 @@
+// Sealed captures, stored objects, receipts and the keys of the database: sections 2 to 6 and 9 of vault/FORMAT.md.
+import { Refused, ascii, base64, list, openChunks, openGCM, openHPKE, openSmall, sha256, text, u32, u64, unwrap, verifyEd25519 } from './bytes.mjs';
+
+/** strictJSON parses one JSON object whose members are exactly names, each once. */
+export function strictJSON(raw, names) {
+  const seen = [];
+  let depth = 0;
+  for (const m of raw.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) { // doubled names are lost once JSON.parse has run
+    if (m[0] === '{' || m[0] === '[') depth++;
+    else if (m[0] === '}' || m[0] === ']') depth--;
+    else if (m[1] !== undefined && depth === 1) seen.push(JSON.parse(m[0].slice(0, -m[1].length)));
+  }
+  let value;
+  try {
+    value = JSON.parse(raw);
+  } catch {
+    throw new Refused('format', 'JSON');
+  }
+  const same = seen.length === names.length && new Set(seen).size === seen.length && names.every((n) => seen.includes(n) && value[n] !== null);
+  if (!same) throw new Refused('format', 'members of a JSON object');
+  return value;
+}
+
+const factNames = ['capture_id', 'patient', 'encounter', 'body_site', 'laterality', 'author', 'device', 'media_type', 'note', 'consent', 'taken_at'];
+const isID = (s) => typeof s === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(s);
+const isText = (s, most, allowed) => typeof s === 'string' && Buffer.byteLength(s) <= most && ![...s].some((c) => /\p{Cc}/u.test(c) && !allowed.includes(c));
+const timeForm = /^(2[01]\d\d)-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+function checkFacts(f, captureID) {
+  const fine = f.capture_id === captureID && isID(f.patient) && isID(f.author) && (f.encounter === '' || isID(f.encounter)) &&
+    (f.device === '' || isID(f.device)) && f.body_site !== '' && isText(f.body_site, 80, '') &&
+    ['', 'left', 'right', 'midline', 'bilateral'].includes(f.laterality) && ['image/jpeg', 'image/png', 'image/heic'].includes(f.media_type) &&
+    isText(f.note, 2000, '\n\t') && timeForm.test(f.taken_at) && new Date(f.taken_at).toISOString() === f.taken_at &&
+    Object.values(f.consent).every((v) => typeof v === 'boolean');
+  if (!fine) throw new Refused('format', 'facts');
+}
+
+/** parseIntakePrivate reads u8 1 ‖ u32 epoch ‖ seed: section 3. */
+export function parseIntakePrivate(raw) {
+  if (raw.length !== 37 || raw[0] !== 1) throw new Refused('format', 'intake key');
+  return { epoch: raw.readUInt32BE(1), seed: raw.subarray(5) };
+}
+
+/** openCapture opens an envelope with one of the intake keys. */
+export function openCapture(sealed, intakeKeys) {
+  if (sealed.length < 1202) throw new Refused('truncated', 'header');
+  const epoch = sealed.readUInt32BE(8);
+  const id = sealed.subarray(12, 28);
+  const size = sealed.readUInt32BE(1198);
+  if (!sealed.subarray(0, 8).equals(ascii('CVCAP1\n\0')) || epoch === 0 || id.every((b) => b === 0) ||
+    sealed.readUInt16BE(28) !== 1168 || size < 29 || size > 4124) throw new Refused('format', 'header');
+  if (sealed.length < 1202 + size) throw new Refused('truncated', 'facts');
+  const own = intakeKeys.find((k) => k.epoch === epoch);
+  if (!own) throw new Refused('epoch', String(epoch));
+  const info = Buffer.concat([ascii('clinivault/capture/key/v1\0'), sealed.subarray(0, 28)]);
+  const key = openHPKE(own.seed, info, sealed.subarray(30, 1150), sealed.subarray(1150, 1198));
+  const plain = openGCM(key, Buffer.concat([ascii('clinivault/capture/facts/v1\0'), sealed.subarray(0, 1198)]), sealed.subarray(1202, 1202 + size));
+  const facts = strictJSON(plain.toString('utf8'), factNames);
+  strictJSON(JSON.stringify(facts.consent), ['record', 'teaching', 'publication']);
+  checkFacts(facts, id.toString('hex'));
+  const header = sealed.subarray(0, 1202 + size);
+  return { key, facts, picture: openChunks(key, 'clinivault/capture/chunk/v1\0', header, sealed.subarray(header.length)) };
+}
+
+/** binding is what a stored object and its wrapped key are bound to: section 4. */
+export const binding = (b) => Buffer.concat([text(b.tenant), text(b.patient), text(b.photo), text(b.rendition), u32(b.version)]);
+
+export function openObject(sealed, key, bound) {
+  if (sealed.length < 24) throw new Refused('truncated', 'object');
+  if (!sealed.subarray(0, 8).equals(ascii('CVOBJ1\n\0'))) throw new Refused('format', 'object');
+  return openChunks(key, 'clinivault/object/v1\0', Buffer.concat([sealed.subarray(0, 24), bound]), sealed.subarray(24));
+}
+
+export const keyID = (pub) => sha256(pub).toString('hex').slice(0, 16);
+
+/** verifyReceipt checks a receipt with a published key: section 6. */
+export function verifyReceipt(raw, pub) {
+  const r = strictJSON(raw, ['capture_id', 'photo_id', 'digest', 'size', 'received_at', 'key_id', 'signature']);
+  if (!/^[0-9a-f]{32}$/.test(r.capture_id) || !isID(r.photo_id) || !/^[0-9a-f]{64}$/.test(r.digest) || !(r.size > 0) || !timeForm.test(r.received_at)) {
+    throw new Refused('format', 'receipt');
+  }
+  if (r.key_id !== keyID(pub)) throw new Refused('signature', 'of another key');
+  const signed = Buffer.concat([ascii('clinivault/receipt/v1\0'), text(r.capture_id), text(r.photo_id), Buffer.from(r.digest, 'hex'),
+    u64(r.size), u64(new Date(r.received_at).getTime()), text(r.key_id)]);
+  verifyEd25519(pub, signed, base64(r.signature));
+  return signed;
+}
+
+/** parseKeyFile reads a root key file into a map of its versions: section 9. */
+export function parseKeyFile(file) {
+  const lines = file.split('\n');
+  if (lines.shift() !== 'clinivault-root-key-v1' || lines.pop() !== '' || lines.length === 0) throw new Refused('format', 'key file');
+  const keys = new Map();
+  for (const line of lines) {
+    const m = /^([0-9]+) ([A-Za-z0-9+/=]+)$/.exec(line);
+    const key = m && base64(m[2]);
+    if (!m || key.length !== 32 || keys.has(Number(m[1])) || Number(m[1]) < 1) throw new Refused('format', 'key file');
+    keys.set(Number(m[1]), key);
+  }
+  return keys;
+}
+
+/** patientKey unwraps the key of a patient with the root key of its version. */
+export const patientKey = (roots, tenant, row) => unwrap(roots.get(row.root_version), list('clinivault/patient-key/v1', tenant, row.id), base64(row.wrapped_key));
+
+/** epochPrivate opens a private key of the vault: u16 length ‖ wrapped key ‖ sealed private key. */
+export function epochPrivate(roots, tenant, row) {
+  const stored = base64(row.wrapped_private);
+  const cut = 2 + stored.readUInt16BE(0);
+  const aad = list('clinivault/epoch-key/v1', tenant, row.kind, String(row.epoch));
+  return openSmall(unwrap(roots.get(row.root_version), aad, stored.subarray(2, cut)), aad, stored.subarray(cut));
+}
+
+/** rendition opens a stored rendition from its row, its sealed bytes and the patient's key. */
+export function rendition(tenant, patient, key, row, sealed) {
+  if (sha256(sealed).toString('hex') !== row.sealed_hash || sealed.length !== row.size) throw new Refused('sealed', 'not the stored bytes');
+  const bound = binding({ tenant, patient, photo: row.photo, rendition: `${row.kind}/${row.id}`, version: row.version });
+  return openObject(sealed, unwrap(key, bound, base64(row.wrapped_key)), bound);
+}
