@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -57,7 +58,9 @@ func (v *Vault) FinishErasure(ctx context.Context, a Actor, job *Job) error {
 			return err
 		}
 	}
-	v.scrub(ctx)
+	if e.state == ErasureDestroyed && !slices.ContainsFunc(open, func(s sought) bool { return s.blob != "" && s.state == "waiting" }) {
+		v.scrub(ctx)
+	}
 	return v.do(ctx, a, actFinishErasure, e.on(), func(t *tx) error { return t.finishErasure(ctx, job, e.id, open) })
 }
 
@@ -172,13 +175,21 @@ func (t *tx) noteItem(ctx context.Context, id ErasureID, s sought) (was string, 
 	if err != nil {
 		return "", fmt.Errorf("reading what is to be erased: %w", absent(err))
 	}
-	_, err = t.ExecContext(ctx, `UPDATE erasure_items SET state = $1, reached_at = nullif($2, 0), how = $3, why = $4,
-		locked_until = nullif($5, 0) WHERE erasure = $6 AND kind = $7 AND item = $8`,
-		s.state, s.reachedAt, s.how, s.why, s.lockedUntil, id, s.kind, s.item)
+	_, err = t.ExecContext(ctx, `UPDATE erasure_items SET state = $1, reached_at = $2, how = $3, why = $4, locked_until = $5
+		WHERE erasure = $6 AND kind = $7 AND item = $8`,
+		s.state, unlessZero(s.reachedAt), s.how, s.why, unlessZero(s.lockedUntil), id, s.kind, s.item)
 	if err != nil {
 		return "", fmt.Errorf("writing what was erased: %w", err)
 	}
 	return was, nil
+}
+
+// unlessZero is a time for a column that may be null.
+func unlessZero(at int64) any {
+	if at == 0 {
+		return nil
+	}
+	return at
 }
 
 // comeAgain ends the job, or puts it off while an object is out of reach. A copy in a chart wakes the job itself.

@@ -38,11 +38,31 @@ func (w *world) sent() (vault.PhotoID, vault.AttachmentID) {
 // retract does one retraction as a chart that takes back what it holds.
 func (w *world) retract(how string) *vault.Retraction {
 	w.t.Helper()
-	job := w.job(vault.JobRetract)
+	job := w.retraction()
 	r := must(w.V.Retraction(w.t.Context(), w.worker, job))(w.t)
 	ok(w.t, w.V.SaveRetraction(w.t.Context(), w.worker, job, json.RawMessage(`{"step":"asked"}`)))
 	ok(w.t, w.V.Retracted(w.t.Context(), w.worker, job, json.RawMessage(`{"step":"read back"}`), how))
 	return r
+}
+
+// retraction claims the next job of that kind; erasures and holds that are due go first.
+func (w *world) retraction() *vault.Job {
+	w.t.Helper()
+	for {
+		job := must(w.V.ClaimJob(w.t.Context(), w.worker, time.Minute))(w.t)
+		switch {
+		case job == nil:
+			w.t.Fatal("no retraction is due")
+		case job.Kind == vault.JobRetract:
+			return job
+		case job.Kind == vault.JobErase:
+			ok(w.t, w.V.FinishErasure(w.t.Context(), w.worker, job))
+		case job.Kind == vault.JobHold:
+			ok(w.t, w.V.CarryHold(w.t.Context(), w.worker, job))
+		default:
+			w.t.Fatalf("job of kind %s is due", job.Kind)
+		}
+	}
 }
 
 // attachment is an attachment as it is now, past the rights, which may have ended.

@@ -65,6 +65,8 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd verify-redaction PICTURE CERTIFICATE [--key PUBLIC] [--log-key VERIFIER]
                 [--original FILE [--salt SALT]]
                                      check a redaction, offline
+  vaultd verify-erasure CERTIFICATE [--key PUBLIC] [--log-key VERIFIER]
+                                     check the certificate of an erasure, offline
   vaultd inspect IN [--values] [--json]
                                      tell what a file carries beside the picture
   vaultd detect FILE ... [--json] [--draw DIR]
@@ -125,6 +127,7 @@ var commands = map[string]func(ctx context.Context, args []string, out io.Writer
 	"strip":            stripCommand,
 	"redact":           redactCommand,
 	"verify-redaction": verifyRedactionCommand,
+	"verify-erasure":   verifyErasureCommand,
 	"inspect":          inspectCommand,
 	"detect":           detectCommand,
 	"labels":           labelsCommand,
