@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/jpeg"
 	"io"
+	"math"
 	"os"
 	"time"
 
@@ -67,9 +68,13 @@ func (d *doctor) checks(ctx context.Context) []check {
 		{"data folder", "make it writable by this user alone: chmod 700", d.data},
 		{"root key", "restore the key file from its copy; without it no photo can be opened", d.rootKey},
 		{"second opinion", "name the weights and their SHA-256 as they are, or leave second_opinion out: the server does not start with others", d.opinion},
+		{"database file", "stop the server and restore the last backup", func() (string, error) { return d.databaseFile(ctx) }},
 		{"database and keys", "see the message; `vaultd migrate` brings an older database up", func() (string, error) { return d.open(ctx) }},
 		{"parts", "start the database and the store, and check their addresses and secrets", d.asked(func() (string, error) {
 			return "database, store and key service answer", d.p.vault.Ping(ctx)
+		})},
+		{"store", "mount or name the store of this vault, or restore the last backup", d.asked(func() (string, error) {
+			return "holds what the database names, as far as a sample tells", d.p.vault.StoreFits(ctx, vault.Operator())
 		})},
 		{"audit log", "keep the database as it is and call the privacy officer: the log was changed outside the vault",
 			d.asked(func() (string, error) { return d.log(ctx) })},
@@ -118,6 +123,18 @@ func (d *doctor) open(ctx context.Context) (string, error) {
 	var err error
 	d.p, err = openParts(ctx, d.c, newLog(d.c.LogFormat, io.Discard), true)
 	return "opened, schema and root key fit", err
+}
+
+// databaseFile has SQLite check every page, however large the file is.
+func (d *doctor) databaseFile(ctx context.Context) (string, error) {
+	if d.c.Database != nil {
+		return "PostgreSQL keeps it", nil
+	}
+	_, path, err := d.c.dsn()
+	if err != nil {
+		return "", err
+	}
+	return "its pages are sound", vault.CheckDatabase(ctx, path, math.MaxInt64)
 }
 
 func (d *doctor) data() (string, error) {

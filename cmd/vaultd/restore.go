@@ -104,6 +104,9 @@ func (r *restoring) run(ctx context.Context, in io.Reader, ids vault.Identities)
 	fmt.Fprintf(r.out, "restored backup %s of %s; all sessions are ended\n", info.ID, info.MadeAt)
 	fmt.Fprintf(r.out, "what was done after %s is not in it: disable again who left since, and repeat erasures, withdrawals "+
 		"of consent and recalls (an export or a witness of the log that is newer names them)\n", info.MadeAt)
+	if len(r.c.Witness) > 0 {
+		fmt.Fprintln(r.out, "a witness that knows a later state of the log refuses the first start; accept that with `vaultd witness accept-rollback`")
+	}
 	return nil
 }
 
@@ -224,9 +227,12 @@ func (r *restoring) placeRootKey() error {
 	return publish(r.c.RootKeyFile, text, true, nil)
 }
 
-// judge opens the restored vault, checks all of it and tells it.
+// judge opens the restored vault, checks all of it and tells it. Witnesses are
+// left out: they know more than the backup, and the first start will say so.
 func (r *restoring) judge(ctx context.Context, info vault.BackupInfo) error {
-	p, err := openMarked(ctx, r.c, newLog(r.c.LogFormat, os.Stderr), false)
+	c := *r.c
+	c.Witness = nil
+	p, err := openMarked(ctx, &c, newLog(c.LogFormat, os.Stderr), false)
 	if err != nil {
 		return closing(p, fmt.Errorf("opening the restored vault: %w", err))
 	}
