@@ -16,6 +16,9 @@ type CheckOptions struct {
 	// overwritten objects back, and removes orphans, older versions and the
 	// rest of uploads that are older than an hour.
 	Repair bool
+	// Tidy is Repair of leftovers alone: uploads in parts and versions that no
+	// row speaks of. What was done to photos is left for a person to see.
+	Tidy bool
 	// Progress, when not nil, is called now and then.
 	Progress func(CheckProgress)
 }
@@ -131,7 +134,7 @@ func (c *storeChecker) tell(done, of int64) {
 // found notes a finding and, when asked to, repairs it first; mend is nil where nothing can be done.
 func (c *storeChecker) found(ctx context.Context, f finding, remedy string, mend func(context.Context) (bool, error)) error {
 	one := StoreFinding{Found: f.found, Meaning: f.found.Sentence(), Photo: f.photo, Rendition: f.rendition, Object: f.label(), Remedy: remedy}
-	if c.opt.Repair && mend != nil {
+	if (c.opt.Repair || c.opt.Tidy && f.photo == "" && (f.found == FoundUpload || f.found == FoundVersion)) && mend != nil {
 		mended, err := mend(ctx)
 		if err != nil {
 			return err
@@ -215,6 +218,27 @@ func (c *storeChecker) finish(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// checkEvery is how often the worker checks the store of its own accord.
+const checkEvery = 24 * time.Hour
+
+// TidyStore checks names and sizes once a day, whichever node comes first, and removes leftovers; call it as often as
+// you like. A vault's first day has no check.
+func (v *Vault) TidyStore(ctx context.Context, a Actor) error {
+	var last int64
+	err := v.quietly(ctx, a, actStoreCheck, object{Kind: "store"}, func(t *tx) error {
+		return t.QueryRowContext(ctx, `SELECT coalesce((SELECT max(at) FROM store_checks),
+			(SELECT min(created_at) FROM epoch_keys), $1)`, t.now).Scan(&last)
+	})
+	if err != nil {
+		return fmt.Errorf("reading the last check: %w", err)
+	}
+	if v.now()-last < checkEvery.Milliseconds() {
+		return nil
+	}
+	_, err = v.CheckStore(ctx, a, CheckOptions{Tidy: true})
+	return err
 }
 
 // LastStoreCheck sums up the last check of the store; At is zero when there was none.

@@ -227,6 +227,39 @@ func TestRepairKeepsWhatItMay(t *testing.T) {
 	})
 }
 
+// TestTidyStore runs once a day, removes leftovers, and leaves what was done to photos for a person to see.
+func TestTidyStore(t *testing.T) {
+	x := minioVandal(t)
+	w := newWorldOver(t, x.blobs)
+	id := w.inReview()
+	ok(t, w.V.Sweep(t.Context(), w.worker))
+	x.write(t, w.name(id, vault.KindThumb), []byte("overwritten"))
+	left := blob("object", -30, 'q')
+	x.write(t, left, []byte("left"))
+	x.erase(t, left)
+	x.write(t, "probe/"+strings.Repeat("p", 26), []byte("probe"))
+	checks := func() int { return w.count(`SELECT count(*) FROM store_checks`) }
+	for _, c := range []struct {
+		later time.Duration
+		want  int
+	}{{0, 0}, {23 * time.Hour, 0}, {2 * time.Hour, 1}, {time.Hour, 1}, {24 * time.Hour, 2}} {
+		w.Clock.Add(c.later)
+		ok(t, w.V.TidyStore(t.Context(), w.worker))
+		if got := checks(); got != c.want {
+			t.Errorf("%s later: got %d checks, want %d", c.later, got, c.want)
+		}
+	}
+	w.admin = w.SignIn(t, "admin")
+	if open := w.open(); len(open) != 1 || open[0].Photo != id || open[0].Found != vault.FoundForeign {
+		t.Errorf("open incidents: got %+v, want the overwritten thumb alone", open)
+	}
+	n := 0
+	ok(t, x.blobs.(vault.Historian).Versions(t.Context(), left, func(vault.Version) error { n++; return nil }))
+	if n != 0 {
+		t.Errorf("versions of what nobody needs: got %d, want none", n)
+	}
+}
+
 // TestCheckWithFaults: a store that fails at any step makes the check fail, settles nothing and deletes nothing needed.
 func TestCheckWithFaults(t *testing.T) {
 	w := newWorld(t)

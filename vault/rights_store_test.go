@@ -20,6 +20,7 @@ var storeOperations = []operation{
 		_, err := s.v.LastStoreCheck(ctx, a)
 		return err
 	}},
+	{"TidyStore", "jo", "", func(ctx context.Context, s scene, a vault.Actor) error { return s.v.TidyStore(ctx, a) }},
 	{"SettleIncident", "ao", "", func(ctx context.Context, s scene, a vault.Actor) error {
 		return past(s.v.SettleIncident(ctx, a, "none", "a reason"))
 	}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -18,6 +19,7 @@ const (
 	renewEvery      = 20 * time.Second
 	pollEvery       = 300 * time.Millisecond
 	sweepEvery      = 5 * time.Minute
+	tidyEvery       = time.Hour // it checks once a day
 	checkpointEvery = 30 * time.Second // events after which nothing happens
 )
 
@@ -54,6 +56,7 @@ func (w *worker) run(ctx context.Context) {
 		w.every(ctx, vault.RetentionEvery, "destroying what retention rules end", w.parts.vault.RunRetention)
 	})
 	all.Go(func() { w.every(ctx, tellEvery, "telling the log's witnesses", w.parts.vault.SendToWitnesses) })
+	all.Go(func() { w.every(ctx, tidyEvery, "checking the store", w.parts.vault.TidyStore) })
 	all.Go(func() { w.every(ctx, checkpointEvery, "signing a checkpoint", w.parts.vault.Checkpoint) })
 	all.Wait()
 }
@@ -94,6 +97,7 @@ func (w *worker) loop(ctx context.Context) {
 // do runs one job while its lease is renewed. A job whose worker is told to
 // stop is left to finish; one whose act fails is handed back with its cause.
 func (w *worker) do(ctx context.Context, job *vault.Job) {
+	stopping := ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
 	defer cancel()
 	go w.renew(ctx, job)
@@ -101,11 +105,25 @@ func (w *worker) do(ctx context.Context, job *vault.Job) {
 	if err := w.act(ctx, job); err != nil {
 		outcome = "failed"
 		w.log.Warn("job failed", "kind", job.Kind, "job", string(job.ID), "attempt", job.Attempts, "error", err)
-		if err := w.parts.vault.FailJob(ctx, w.actor, job, err, false); err != nil {
-			w.log.Warn("handing a job back failed; its lease will run out", "job", string(job.ID), "error", err)
-		}
+		w.handBack(ctx, stopping, job, err)
 	}
 	w.took.WithLabelValues(job.Kind, outcome).Observe(time.Since(start).Seconds())
+}
+
+// handBack gives a failed job back. Where the database is what failed it may be
+// back in a moment, so this is tried until the lease has run out, or the worker
+// is told to stop.
+func (w *worker) handBack(ctx, stopping context.Context, job *vault.Job, cause error) {
+	for deadline := time.Now().Add(leaseFor); ; rest(stopping, 2*time.Second) {
+		err := w.parts.vault.FailJob(ctx, w.actor, job, cause, false)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, vault.ErrUnavailable) || stopping.Err() != nil || time.Now().After(deadline) {
+			w.log.Warn("handing a job back failed; its lease will run out", "job", string(job.ID), "error", err)
+			return
+		}
+	}
 }
 
 func (w *worker) act(ctx context.Context, job *vault.Job) error {
