@@ -72,7 +72,7 @@ func demoAccounts(ctx context.Context, v *vault.Vault, file string) ([]vault.Dem
 	if text, err = json.MarshalIndent(accounts, "", "  "); err != nil {
 		return nil, err
 	}
-	return accounts, os.WriteFile(file, text, 0o600)
+	return accounts, publish(file, text, true, nil) // whole or not there: half a file would keep the demo from starting
 }
 
 func welcome(out io.Writer, base, file string, accounts []vault.DemoAccount, chart bool) error {

@@ -280,29 +280,40 @@ type envelope struct {
 	bytes  []byte
 }
 
-// seal seals a picture as a client does.
-func (p *person) seal(patient vault.PatientID, picture []byte) envelope {
+// intakeKey is what the person seals captures to.
+func (p *person) intakeKey() seal.IntakePublic {
 	p.s.t.Helper()
 	var intake struct {
 		Epoch uint32 `json:"epoch"`
 		Key   []byte `json:"key"`
 	}
 	p.must("GET", "/api/v1/intake", nil, &intake)
-	id := make([]byte, 16)
-	if _, err := rand.Read(id); err != nil {
+	return seal.IntakePublic{Epoch: intake.Epoch, Key: intake.Key}
+}
+
+// seal seals a picture as a client does.
+func (p *person) seal(patient vault.PatientID, picture []byte) envelope {
+	p.s.t.Helper()
+	e, err := p.sealTo(p.intakeKey(), patient, picture)
+	if err != nil {
 		p.s.t.Fatal(err)
 	}
+	return e
+}
+
+// sealTo is seal with a key that was fetched before; it needs no service.
+func (p *person) sealTo(intake seal.IntakePublic, patient vault.PatientID, picture []byte) (envelope, error) {
+	id := make([]byte, 16)
+	rand.Read(id) // never fails (crypto/rand)
 	facts := seal.CaptureFacts{
 		CaptureID: hex.EncodeToString(id), Patient: string(patient), BodySite: vault.BodySites[0].Code, Author: p.id,
 		Device: "test", MediaType: "image/jpeg", TakenAt: time.Now().UTC().Truncate(time.Millisecond),
 		Consent: seal.Consent{Record: true},
 	}
 	var sealed bytes.Buffer
-	if err := seal.SealCapture(&sealed, bytes.NewReader(picture), seal.IntakePublic{Epoch: intake.Epoch, Key: intake.Key}, facts); err != nil {
-		p.s.t.Fatal(err)
-	}
+	err := seal.SealCapture(&sealed, bytes.NewReader(picture), intake, facts)
 	sum := sha256.Sum256(sealed.Bytes())
-	return envelope{facts.CaptureID, base64.StdEncoding.EncodeToString(sum[:]), sealed.Bytes()}
+	return envelope{facts.CaptureID, base64.StdEncoding.EncodeToString(sum[:]), sealed.Bytes()}, err
 }
 
 // send uploads an envelope once. A network fault is an error.
