@@ -198,3 +198,7 @@ func (w *world) during(fn func()) {
 		return vaulttest.Apply
 	})
 }
+
+func contains(text, word string) bool {
+	return strings.Contains(strings.ToLower(text), strings.ToLower(word))
+}
