@@ -66,22 +66,22 @@ func Migrate(ctx context.Context, driver, dsn string) (from, to int64, err error
 }
 
 // Empty reports whether the database holds no vault yet: no schema, or no keys.
-// Only then may a new root key be made, or a lost one would be replaced in silence.
+// Only then may a new root key be made, or a lost one would be replaced in silence. Nothing is written to look.
 func Empty(ctx context.Context, driver, dsn string) (empty bool, err error) {
 	db, err := openDB(driver, dsn)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	p, err := migrations(driver, db)
-	if err != nil {
-		return false, err
+	tables := `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'epoch_keys'`
+	if driver == driverPostgres {
+		tables = `SELECT count(*) FROM information_schema.tables WHERE table_name = 'epoch_keys' AND table_schema = ANY (current_schemas(false))`
 	}
-	version, _, err := p.GetVersions(ctx)
-	if err != nil {
-		return false, dbError(fmt.Errorf("reading schema version: %w", err))
+	known := 0
+	if err := db.QueryRowContext(ctx, tables).Scan(&known); err != nil {
+		return false, dbError(fmt.Errorf("looking for a vault: %w", err))
 	}
-	if version == 0 {
+	if known == 0 {
 		return true, nil
 	}
 	keys := 0
