@@ -1,7 +1,7 @@
 #!/bin/sh
-# Clinivault on the real parts, all on loopback: MinIO behind TLS, PostgreSQL,
-# Orthanc as the archive and a FHIR R4 server in memory as the chart. Keeps its
-# data in $DATA; Ctrl-C stops what it started, by process id.
+# Clinivault on the real parts, all on loopback: MinIO behind TLS and behind the
+# guard, PostgreSQL, Orthanc as the archive and a FHIR R4 server in memory as the
+# chart. Keeps its data in $DATA; Ctrl-C stops what it started, by process id.
 set -eu
 cd "$(dirname "$0")/.."
 ADDR=${ADDR:-127.0.0.1:8440}
@@ -51,13 +51,21 @@ await() {
   say "$name is ready"
 }
 
+# certificate CRT KEY: a self-signed one for loopback, made once.
+certificate() {
+  [ -e "$1" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 825 -subj "/CN=clinivault stack" \
+    -addext "subjectAltName=IP:127.0.0.1,DNS:localhost" -keyout "$2" -out "$1" 2>/dev/null
+}
+
+# ready PORT CRT PATH: answers over TLS with 200.
+ready() {
+  node -e 'require("https").get({host:"127.0.0.1",port:+process.argv[1],path:process.argv[3],ca:require("fs").readFileSync(process.argv[2])},r=>process.exit(r.statusCode===200?0:1)).on("error",()=>process.exit(1))' "$@"
+}
+
 minio() {
   mkdir -p "$DATA/minio/certs" "$DATA/minio/objects"
   crt=$DATA/minio/certs/public.crt
-  if [ ! -e "$crt" ]; then
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 825 -subj "/CN=clinivault stack" \
-      -addext "subjectAltName=IP:127.0.0.1,DNS:localhost" -keyout "$DATA/minio/certs/private.key" -out "$crt" 2>/dev/null
-  fi
+  certificate "$crt" "$DATA/minio/certs/private.key"
   secret "$DATA/minio.access"
   secret "$DATA/minio.secret"
   minio_port=$(free_port)
@@ -66,7 +74,25 @@ minio() {
     .cache/bin/minio server --quiet --address "127.0.0.1:$minio_port" --certs-dir "$DATA/minio/certs" \
     "$DATA/minio/objects" >"$DATA/minio.log" 2>&1 &
   pids="$pids $!"
-  await minio $! node -e 'require("https").get({host:"127.0.0.1",port:+process.argv[1],path:"/minio/health/ready",ca:require("fs").readFileSync(process.argv[2])},r=>process.exit(r.statusCode===200?0:1)).on("error",()=>process.exit(1))' "$minio_port" "$crt"
+  await minio $! ready "$minio_port" "$crt" /minio/health/ready
+}
+
+# Only the guard talks to MinIO; the vault talks to the guard.
+guard() {
+  mkdir -p "$DATA/guard"
+  certificate "$DATA/guard/public.crt" "$DATA/guard/private.key"
+  guard_port=$(free_port)
+  cat >"$DATA/guard.json" <<JSON
+{
+  "listen": "127.0.0.1:$guard_port",
+  "tls": {"cert_file": "$DATA/guard/public.crt", "key_file": "$DATA/guard/private.key"},
+  "store": "127.0.0.1:$minio_port", "store_ca_file": "$crt", "bucket": "clinivault",
+  "access_key_file": "$DATA/minio.access", "secret_key_file": "$DATA/minio.secret"
+}
+JSON
+  .build/vaultd guard --config "$DATA/guard.json" >"$DATA/guard.log" 2>&1 &
+  pids="$pids $!"
+  await guard $! ready "$guard_port" "$DATA/guard/public.crt" /minio/health/ready
 }
 
 postgres() {
@@ -134,6 +160,7 @@ answers() {
 }
 
 minio
+guard
 postgres
 orthanc
 fhir
@@ -142,8 +169,8 @@ cat >"$DATA/vaultd.json" <<JSON
   "listen": "$ADDR",
   "data": "$DATA/vault",
   "database": {"postgres_dsn_file": "$DATA/postgres.dsn"},
-  "minio": {"endpoint": "127.0.0.1:$minio_port", "bucket": "clinivault", "access_key_file": "$DATA/minio.access",
-            "secret_key_file": "$DATA/minio.secret", "ca_file": "$DATA/minio/certs/public.crt"},
+  "minio": {"endpoint": "127.0.0.1:$guard_port", "bucket": "clinivault", "access_key_file": "$DATA/minio.access",
+            "secret_key_file": "$DATA/minio.secret", "ca_file": "$DATA/guard/public.crt"},
   "chart": {
     "fhir": {"base_url": "http://127.0.0.1:$fhir_port/fhir/R4", "patient_system": "urn:oid:2.999.1", "create_patient": true},
     "dicom": {"base_url": "http://127.0.0.1:$orthanc_port/dicom-web", "institution_name": "Demo hospital"}
