@@ -4,6 +4,8 @@ import "github.com/clinivault/clinivault/vault"
 
 var incidentRoutes = []route{
 	{method: "GET", path: "/api/v1/incidents", summary: "Stored objects that are not as they should be, open ones first", roles: only(admin), out: incidentsAnswer{}, do: (*call).incidents},
+	{method: "GET", path: "/api/v1/keys/status", summary: "Versions and epochs of the keys, and rotations; no key", roles: only(admin), out: vault.KeyStatus{}, do: (*call).keyStatus},
+	{method: "GET", path: "/api/v1/witnesses", summary: "How far each external witness of the log is", roles: only(admin), out: witnessesAnswer{}, do: (*call).witnesses},
 	{method: "POST", path: "/api/v1/incidents/{id}/settle", summary: "Close an incident, with a reason", roles: only(admin), in: reasonRequest{}, status: 204, do: (*call).settleIncident},
 }
 
@@ -33,4 +35,24 @@ func (c *call) settleIncident() error {
 		return err
 	}
 	return c.done()
+}
+
+func (c *call) keyStatus() error {
+	keys, err := c.s.vault.KeysStatus(c.r.Context(), c.actor)
+	if err != nil {
+		return err
+	}
+	return c.ok(keys)
+}
+
+type witnessesAnswer struct {
+	Witnesses []vault.WitnessState `json:"witnesses"`
+}
+
+func (c *call) witnesses() error {
+	list, err := c.s.vault.Witnesses(c.r.Context(), c.actor)
+	if err != nil {
+		return err
+	}
+	return c.ok(witnessesAnswer{some(list)})
 }

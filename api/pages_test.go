@@ -149,7 +149,7 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		{"audit, later page", "/audit?before=5", privacy, []string{"Raw entry 4"}, []string{"Raw entry 5"}},
 		{"people", "/people", admin, []string{"only-reviewer", "Privacy officer", "/api/v1/people/only-reviewer/disable", "/api/v1/people/only-reviewer/password", `/api/v1/people/only-admin/password" data-name="Demo only-admin" data-self`}, []string{"/api/v1/people/only-admin/disable", "Synthetic Patient"}},
 		{"detection", "/detection", admin, []string{"1 approved photo since April 2025", "March 2026", "1 drawn", "Other", "How to read this"}, []string{"Synthetic Patient", "Nothing to count", "TEST-"}},
-		{"health", "/health", admin, []string{"Database", "Photos in review", "None is open", "None. Work that fails"}, []string{"Synthetic Patient"}},
+		{"health", "/health", admin, []string{"Database", "Photos in review", "None is open", "never checked", "version 1 wraps", "None is configured", "In use", "None. Work that fails"}, []string{"Synthetic Patient"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := w.page(t, w.as(t, c.role), c.path).sound(t, http.StatusOK)
