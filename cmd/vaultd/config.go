@@ -40,6 +40,11 @@ type Config struct {
 	// RootKeyFile holds the root key, mode 0600; default Data/root.key, made on
 	// the first start. Whoever loses it loses every photo: keep a copy apart.
 	RootKeyFile string `json:"root_key_file"`
+	// KMS is where the root key is when it is in no file of this machine.
+	KMS *KMSConfig `json:"kms"`
+	// IntakeGraceDays is how long devices that were offline may send what they
+	// sealed before `vaultd keys rotate intake`; default 30.
+	IntakeGraceDays int `json:"intake_grace_days"`
 	// Tenant is bound into every sealed object and cannot change later; default "main".
 	Tenant string `json:"tenant"`
 	// Chart are the receivers of approved photos.
@@ -147,7 +152,7 @@ func parseConfig(text []byte, dir string) (*Config, error) {
 
 // resolve makes the file names absolute.
 func (c *Config) resolve(dir string) {
-	paths := []*string{&c.Data, &c.RootKeyFile}
+	paths := append(c.KMS.paths(), &c.Data, &c.RootKeyFile)
 	if c.TLS != nil {
 		paths = append(paths, &c.TLS.CertFile, &c.TLS.KeyFile)
 	}
@@ -204,8 +209,11 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	if c.ClaimMinutes < 0 || c.SessionIdleMinutes < 0 || c.SessionMaxHours < 0 || c.BackupsKeptDays < 0 {
+	if c.ClaimMinutes < 0 || c.IntakeGraceDays < 0 || c.SessionIdleMinutes < 0 || c.SessionMaxHours < 0 || c.BackupsKeptDays < 0 {
 		return errors.New("times in the configuration must not be negative")
+	}
+	if err := c.KMS.check(); err != nil {
+		return err
 	}
 	switch c.LogFormat {
 	case "", "text", "json":

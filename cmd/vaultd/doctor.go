@@ -66,7 +66,8 @@ const notYet = "not there yet; the first start makes it"
 func (d *doctor) checks(ctx context.Context) []check {
 	return []check{
 		{"data folder", "make it writable by this user alone: chmod 700", d.data},
-		{"root key", "restore the key file from its copy; without it no photo can be opened", d.rootKey},
+		{"root key", "restore the key file from its copy, or start and unseal the key service; without it no photo can be opened",
+			func() (string, error) { return d.rootKey(ctx) }},
 		{"second opinion", "name the weights and their SHA-256 as they are, or leave second_opinion out: the server does not start with others", d.opinion},
 		{"database file", "stop the server and restore the last backup", func() (string, error) { return d.databaseFile(ctx) }},
 		{"database and keys", "see the message; `vaultd migrate` brings an older database up", func() (string, error) { return d.open(ctx) }},
@@ -155,12 +156,11 @@ func (d *doctor) data() (string, error) {
 	return "private and writable", errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-func (d *doctor) rootKey() (string, error) {
-	if d.fresh() {
+func (d *doctor) rootKey(ctx context.Context) (string, error) {
+	if d.fresh() && d.c.KMS == nil {
 		return notYet, nil
 	}
-	_, err := vault.OpenKeyFile(d.c.RootKeyFile, false)
-	return "present, mode 0600", err
+	return d.c.checkKMS(ctx)
 }
 
 func (d *doctor) log(ctx context.Context) (string, error) {

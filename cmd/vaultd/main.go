@@ -54,6 +54,13 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd witness serve --dir DIR --key FILE --log-key VERIFIER ... [--listen A]
                 [--cert FILE --cert-key FILE]
                                      watch a log for somebody else, and sign what holds
+  vaultd keys status --config FILE [--json]
+                                     where the vault's keys stand
+  vaultd keys rotate root|intake|receipt|certificate|log|patients --config FILE
+                [--forget] [--shared-key-file]
+  vaultd keys rotate patient --patient ID --config FILE
+                                     new keys, while the service runs; again to go on
+  vaultd keys forget --config FILE   give up unused versions of the root key
   vaultd labels --config FILE [--months N] [--json]
                                      what reviewers made of proposals: the site's miss rate
   vaultd learn TARGET --config FILE --data DIR --out FILE [--months N] [--photos N]
@@ -130,6 +137,7 @@ var commands = map[string]func(ctx context.Context, args []string, out io.Writer
 	"verify-erasure":   verifyErasureCommand,
 	"inspect":          inspectCommand,
 	"detect":           detectCommand,
+	"keys":             keysCommand,
 	"labels":           labelsCommand,
 	"learn":            learnCommand,
 	"demo":             demoCommand,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,6 +19,7 @@ type parts struct {
 	vault   *vault.Vault
 	deliver *chart.Deliverer
 	pool    *imaging.Pool
+	kms     vault.KMS
 }
 
 // newLog writes operational messages for people who run the service.
@@ -101,43 +103,43 @@ func openMarked(ctx context.Context, c *Config, log *slog.Logger, beside bool) (
 	if err != nil {
 		return nil, fmt.Errorf("looking at the database: %w", err)
 	}
-	kms, err := vault.OpenKeyFile(c.RootKeyFile, empty)
-	if err != nil {
+	p := &parts{}
+	if p.kms, err = c.openKMS(ctx, empty); err != nil {
 		return nil, err
 	}
 	blobs, err := c.openBlobs(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("opening the object store: %w", err)
+		return p, fmt.Errorf("opening the object store: %w", err)
 	}
 	if empty {
 		if err := vault.NewStore(ctx, blobs); err != nil {
-			return nil, err
+			return p, err
 		}
 	}
-	p := &parts{}
 	if p.pool, err = c.newPool(); err != nil {
-		return nil, err
+		return p, err
 	}
 	if p.deliver, err = chart.New(chart.Config{FHIR: c.Chart.FHIR, DICOM: c.Chart.DICOM, Log: log}); err != nil {
-		return nil, fmt.Errorf("configuring the chart: %w", err)
+		return p, fmt.Errorf("configuring the chart: %w", err)
 	}
 	if empty || (c.Database == nil && !beside) {
 		if _, _, err := vault.Migrate(ctx, driver, dsn); err != nil {
-			return nil, fmt.Errorf("migrating the database: %w", err)
+			return p, fmt.Errorf("migrating the database: %w", err)
 		}
 	}
 	p.vault, err = vault.Open(ctx, vault.Config{
-		Driver: driver, DSN: dsn, Blobs: blobs, KMS: kms, Imaging: p.pool, Tenant: c.Tenant,
+		Driver: driver, DSN: dsn, Blobs: blobs, KMS: p.kms, Imaging: p.pool, Tenant: c.Tenant,
 		ChartTargets: p.deliver.Targets(), ClaimFor: c.claimFor(), SessionIdle: c.sessionIdle(), SessionMax: c.sessionMax(),
-		BackupsKept: c.backupsKept(), Beside: beside, Log: log,
+		BackupsKept: c.backupsKept(), Beside: beside, Log: log, IntakeGrace: c.intakeGrace(),
 		Witnesses: c.Witness, AcceptRollback: c.acceptRollback,
 	})
 	return p, err
 }
 
 func (p *parts) close() error {
-	if p.vault == nil {
-		return nil
+	var err error
+	if p.vault != nil {
+		err = p.vault.Close()
 	}
-	return p.vault.Close()
+	return errors.Join(err, closeKMS(p.kms))
 }

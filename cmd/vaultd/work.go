@@ -19,8 +19,9 @@ const (
 	renewEvery      = 20 * time.Second
 	pollEvery       = 300 * time.Millisecond
 	sweepEvery      = 5 * time.Minute
-	tidyEvery       = time.Hour // it checks once a day
+	tidyEvery       = time.Hour        // it checks once a day
 	checkpointEvery = 30 * time.Second // events after which nothing happens
+	keysEvery       = time.Hour
 )
 
 // worker takes jobs from the vault's table, on as many goroutines as there are
@@ -58,6 +59,7 @@ func (w *worker) run(ctx context.Context) {
 	all.Go(func() { w.every(ctx, tellEvery, "telling the log's witnesses", w.parts.vault.SendToWitnesses) })
 	all.Go(func() { w.every(ctx, tidyEvery, "checking the store", w.parts.vault.TidyStore) })
 	all.Go(func() { w.every(ctx, checkpointEvery, "signing a checkpoint", w.parts.vault.Checkpoint) })
+	all.Go(func() { w.every(ctx, keysEvery, "destroying retired keys", w.parts.vault.DestroyRetiredKeys) })
 	all.Wait()
 }
 
