@@ -179,12 +179,12 @@ var amzHeaders = []string{"x-amz-content-sha256", "x-amz-date", "x-amz-decoded-c
 	"x-amz-sdk-checksum-algorithm", "x-amz-meta-put",
 	"x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-bucket-object-lock-enabled", "x-amz-bypass-governance-retention"}
 
-// headers refuses whatever copies, replicates, extracts or selects, and all that is MinIO's own.
+// headers refuses whatever copies, replicates, extracts or changes the protocol, and all that is MinIO's own.
 func (p policy) headers(h http.Header) error {
 	for name := range h {
 		lower := strings.ToLower(name)
 		switch {
-		case strings.HasPrefix(lower, "x-minio-"), lower == "x-http-method-override",
+		case strings.HasPrefix(lower, "x-minio-"), lower == "x-http-method-override", lower == "upgrade",
 			strings.HasPrefix(lower, "x-amz-") && !strings.HasPrefix(lower, "x-amz-checksum-") && !slices.Contains(amzHeaders, lower):
 			return refuseHeader
 		case lower == "x-amz-bypass-governance-retention" && p.forbidBypass:

@@ -170,6 +170,7 @@ func s3Checks() []s3Check {
 		{name: "copy", method: "PUT", path: goodName, header: put(map[string]string{"X-Amz-Copy-Source": "/other/object"}), want: refuseHeader},
 		{name: "tags and class", method: "PUT", path: goodName, body: "x", header: put(map[string]string{"X-Amz-Tagging": "a=b"}), want: refuseHeader},
 		{name: "forced delete", method: "DELETE", path: goodName, header: map[string]string{"X-Minio-Force-Delete": "true"}, want: refuseHeader},
+		{name: "another protocol", method: "GET", path: goodName, header: map[string]string{"Upgrade": "websocket"}, want: refuseHeader},
 		{name: "delete the bucket", method: "DELETE", path: "/", want: refuseCall},
 		{name: "delete many", method: "POST", path: "?delete=", body: "<Delete/>", want: refuseCall},
 		{name: "select", method: "POST", path: goodName + "?select=&select-type=2", body: "<x/>", want: refuseCall},
