@@ -209,7 +209,7 @@ var rights = map[act][]grant{
 
 	actApprovedPhotos: {{RoleRecords, anything}},
 	actAttach:         {{RoleRecords, approved}},
-	actAttachments:    {{RoleRecords, approved}, {RoleClinician, careTeam}},
+	actAttachments:    {{RoleRecords, approved}, {RoleClinician, unlessRecalled(careTeam)}},
 	actRetryAttach:    {{RoleRecords, approved}},
 	actDelivery:       {{toJob, anything}},
 	actProgress:       {{toJob, anything}},

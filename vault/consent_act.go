@@ -8,11 +8,9 @@ import (
 	"strings"
 )
 
-// Why a photo is withheld.
-const (
-	withheldConsent = "consent" // taken out of review or release when the patient withdrew the record
-	withheldRecall  = "recall"  // it shows somebody else
-)
+// withheldRecall marks a photo that shows somebody else; "consent" marks one that was taken out of review or release when
+// the patient withdrew the record.
+const withheldRecall = "recall"
 
 const (
 	reasonWithdrawn = "The patient has withdrawn consent to this photo in the record."

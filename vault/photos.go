@@ -40,6 +40,7 @@ type Photo struct {
 	Detectors      []string     `json:"detectors"`
 	Attachments    []Attachment `json:"attachments"`
 	ClaimedUntil   Time         `json:"claimed_until"`
+	Withheld       string       `json:"withheld"` // consent: shown to nobody since the patient withdrew the record
 }
 
 // String keeps photos out of logs.
@@ -103,7 +104,7 @@ func (v *Vault) album(t *tx, a Actor) *album {
 
 const photoColumns = `SELECT f.id, f.capture_id, f.patient, p.name, p.record_number, coalesce(f.encounter, ''),
 	coalesce(e.label, ''), f.author, u.name, f.body_site, f.laterality, f.state, f.reason, f.taken_at, f.received_at,
-	f.width, f.height, f.version, f.detectors, f.sealed_facts, coalesce(f.claimed_by, ''), f.claimed_until
+	f.width, f.height, f.version, f.detectors, f.sealed_facts, coalesce(f.claimed_by, ''), f.claimed_until, f.withheld
 	FROM photos f JOIN patients p ON p.id = f.patient JOIN people u ON u.id = f.author
 	LEFT JOIN encounters e ON e.id = f.encounter `
 
@@ -118,7 +119,7 @@ type storedPhoto struct {
 func scanPhoto(rows *sql.Rows) (p storedPhoto, err error) {
 	return p, rows.Scan(&p.ID, &p.CaptureID, &p.Patient, &p.PatientName, &p.RecordNumber, &p.Encounter,
 		&p.EncounterLabel, &p.Author, &p.AuthorName, &p.BodySite, &p.Laterality, &p.State, &p.Reason, &p.TakenAt, &p.ReceivedAt,
-		&p.Width, &p.Height, &p.Version, &p.detectors, &p.sealed, &p.claimedBy, &p.ClaimedUntil)
+		&p.Width, &p.Height, &p.Version, &p.detectors, &p.sealed, &p.claimedBy, &p.ClaimedUntil, &p.Withheld)
 }
 
 // read runs a query that starts with photoColumns and completes each photo as far as the role may see it.
@@ -168,7 +169,7 @@ func (al *album) complete(ctx context.Context, row storedPhoto) (Photo, error) {
 	if row.claimedBy != al.who || int64(p.ClaimedUntil) <= al.t.now {
 		p.ClaimedUntil = 0
 	}
-	if al.as == RoleClinician {
+	if al.as == RoleClinician && p.Consent.Record {
 		return p, al.addFacts(ctx, &p, row.sealed)
 	}
 	return p.as(al.as), nil
@@ -263,7 +264,7 @@ func (v *Vault) PatientPhotos(ctx context.Context, a Actor, id PatientID) ([]Pho
 	var out []Photo
 	err := v.do(ctx, a, actPatientPhotos, onPatient(id), func(t *tx) (err error) {
 		out, err = v.album(t, a).read(ctx, photoColumns+`WHERE f.patient = $1 AND f.state <> 'erased'
-			ORDER BY f.taken_at DESC, f.id`, id)
+			AND f.withheld <> 'recall' ORDER BY f.taken_at DESC, f.id`, id)
 		return err
 	})
 	if err != nil {
@@ -284,11 +285,12 @@ func (v *Vault) MyCaptures(ctx context.Context, a Actor, limit int) ([]Photo, er
 			return err
 		}
 		for i := range out {
-			switch err := tied(ctx, t, a.person, out[i].Patient, t.now); {
-			case errors.Is(err, ErrNotFound):
-				out[i] = out[i].stranger()
-			case err != nil:
+			err := tied(ctx, t, a.person, out[i].Patient, t.now)
+			if err != nil && !errors.Is(err, ErrNotFound) {
 				return err
+			}
+			if err != nil || out[i].Withheld == withheldRecall {
+				out[i] = out[i].stranger()
 			}
 		}
 		return nil

@@ -189,12 +189,20 @@ func (v *Vault) Retracted(ctx context.Context, a Actor, job *Job, progress json.
 		if err != nil {
 			return err
 		}
+		if err := t.forgetProgress(ctx, r.Attachment); err != nil {
+			return err
+		}
 		t.detail("how", how)
 		if err := t.wakeErasures(ctx, r.Attachment); err != nil {
 			return err
 		}
 		return t.finishJob(ctx, job)
 	})
+}
+
+// forgetProgress drops what is known of a receiver that took an erased photo back: its numbers may lead to the patient.
+func (t *tx) forgetProgress(ctx context.Context, id AttachmentID) error {
+	return t.changes(ctx, "forgetting progress", change{`UPDATE attachments SET progress = '{}' WHERE id = $1 AND retract_cause = 'erased'`, []any{id}})
 }
 
 // RetractionFailed notes why a copy was not taken back. A permanent failure, or the last of eight tries, leaves the
