@@ -164,7 +164,7 @@ func (b *backupRun) make(ctx context.Context, w io.Writer) error {
 func (b *backupRun) begin(ctx context.Context) (unlock func(), err error) {
 	unlock = func() {}
 	if b.v.cfg.Driver == driverSQLite {
-		lock, err := lockBeside(b.v.cfg.DSN + ".backup")
+		lock, err := lockBeside(b.v.cfg.DSN + backupLock)
 		if err != nil {
 			return nil, say(ErrConflict, "Another backup of this vault is being made; wait for its end.")
 		}
@@ -173,6 +173,7 @@ func (b *backupRun) begin(ctx context.Context) (unlock func(), err error) {
 			return nil, errors.Join(err, lock.Close())
 		}
 	}
+	alone := b.v.cfg.Driver == driverSQLite
 	id := PauseID(newID())
 	err = b.v.do(ctx, b.a, actPause, object{Kind: "pause", ID: string(id)}, func(t *tx) (err error) {
 		b.report.Info.MadeAt = Time(t.now)
@@ -180,6 +181,12 @@ func (b *backupRun) begin(ctx context.Context) (unlock func(), err error) {
 			return err
 		}
 		t.detail("cause", pauseBackup)
+		if alone { // whose pause stands was killed
+			_, err := t.ExecContext(ctx, `UPDATE deletion_pauses SET ended_at = $1 WHERE cause = 'backup' AND ended_at IS NULL`, t.now)
+			if err != nil {
+				return fmt.Errorf("ending pauses: %w", err)
+			}
+		}
 		return t.pause(ctx, id, pauseBackup, Time(t.now+backupPause.Milliseconds()))
 	})
 	if err != nil {

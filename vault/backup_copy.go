@@ -57,6 +57,18 @@ func sound(ctx context.Context, db querier) error {
 	return nil
 }
 
+// backupLock ends the name of the lock that a backup of a SQLite database holds.
+const backupLock = ".backup"
+
+// clearKilledBackup removes the copy of the database that a killed backup left; a backup under way keeps its own.
+func clearKilledBackup(dsn string) error {
+	lock, err := lockBeside(dsn + backupLock)
+	if err != nil {
+		return nil // a backup is being made
+	}
+	return errors.Join(clearScratch(dsn), lock.Close())
+}
+
 // clearScratch removes the copies of backups that were killed; the caller holds the lock of backups.
 func clearScratch(dsn string) error {
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(dsn), scratchPrefix+"*"))

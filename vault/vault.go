@@ -185,6 +185,9 @@ func (v *Vault) open(ctx context.Context) error {
 			if v.lock, err = lockBeside(v.cfg.DSN); err != nil {
 				return err
 			}
+			if err := clearKilledBackup(v.cfg.DSN); err != nil {
+				return err
+			}
 		}
 	}
 	if v.db, err = openDB(v.cfg.Driver, v.cfg.DSN); err != nil {
