@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -44,9 +45,12 @@ type rig struct {
 	picture, original            []byte // as sent; as the vault first gave it back
 	fhir                         string // the chart's address; empty: none
 	afterKill                    func() // does what the passing of time would do
+	db                           *sql.DB
 
-	entries  int // in the chart before the first photo
-	photos   []vault.PhotoID
+	entries  int               // in the chart before the first photo
+	errors   int               // of them marked as errors
+	erased   int               // photos, that were in the chart
+	photos   []vault.PhotoID   // in the chart
 	receipts map[string]string // capture → photo, as acknowledged
 	seen     []string          // the steps of the last round
 	killed   bool              // in the last round
@@ -83,7 +87,7 @@ func (r *rig) start() {
 	r.s.start()
 	r.clinician, r.reviewer, r.records = r.s.signIn("clinician"), r.s.signIn("reviewer"), r.s.signIn("records")
 	r.patient = r.clinician.patients()[0]
-	r.entries = r.chartEntries()
+	r.entries, r.errors = r.chartEntries("current"), r.chartEntries("entered-in-error")
 	r.t.Cleanup(func() { r.t.Logf("%s: %s", r.t.Name(), r.tally) })
 }
 
@@ -267,11 +271,11 @@ func (r *rig) attach(id vault.PhotoID) bool {
 	return true
 }
 
-// chartEntries counts the documents that the chart holds.
-func (r *rig) chartEntries() int {
+// chartEntries counts the documents of a status that the chart holds.
+func (r *rig) chartEntries(status string) int {
 	r.t.Helper()
 	var found struct{ Total int }
-	getJSON(r.t, r.fhir+"/DocumentReference?_summary=count&_total=accurate", &found)
+	getJSON(r.t, r.fhir+"/DocumentReference?_summary=count&_total=accurate&status="+status, &found)
 	return found.Total
 }
 
@@ -293,7 +297,10 @@ func (r *rig) settle() {
 			r.t.Errorf("capture %s became %d photos", capture, len(got))
 		}
 	}
-	if got, want := r.chartEntries()-r.entries, len(r.photos); got != want {
+	if got := r.chartEntries("entered-in-error") - r.errors; got != r.erased {
+		r.t.Errorf("the chart calls %d entries errors, want the %d of erased photos", got, r.erased)
+	}
+	if got, want := r.chartEntries("current")-r.entries, len(r.photos); got != want {
 		r.duplicated += max(0, got-want)
 		r.t.Errorf("the chart has %d entries for %d photos", got, want)
 	}
@@ -333,7 +340,7 @@ func (r *rig) checkStore() {
 	if _, ok := commands["fsck"]; !ok {
 		return
 	}
-	if out, err := runBinary(r.t, "fsck", "--config", r.s.config); err != nil {
+	if out, err := runBinary(r.t, "fsck", "--deep", "--config", r.s.config); err != nil {
 		r.t.Errorf("fsck: %v\n%s", err, out)
 	}
 }

@@ -209,7 +209,7 @@ func (s *Steps) watch(listener int, dir string) {
 }
 
 var (
-	randomName = regexp.MustCompile(`(?i)^[a-z2-7]{26}$`)
+	randomName = regexp.MustCompile(`(?i)^([a-z2-7]{26}|\.[a-z]+-[0-9]+)$`)
 	hourName   = regexp.MustCompile(`^[0-9]{10}$`)
 )
 
