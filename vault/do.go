@@ -73,6 +73,19 @@ func (t *tx) detail(k, value string) {
 // purpose notes in the act's event what the actor gave as the reason's kind.
 func (t *tx) purpose(p string) { t.entry.Purpose = p }
 
+// whose fills in the pseudonym of the patient of a photo that fn chose.
+func (t *tx) whose(ctx context.Context) error {
+	if t.entry.Photo == "" || t.entry.Patient != "" {
+		return nil
+	}
+	err := t.QueryRowContext(ctx, `SELECT a.pseudonym FROM photos p JOIN patients a ON a.id = p.patient WHERE p.id = $1`,
+		t.entry.Photo).Scan(&t.entry.Patient)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("reading pseudonym: %w", err)
+	}
+	return nil
+}
+
 // patient sets whose pseudonym the act's event carries.
 func (t *tx) patient(ctx context.Context, id PatientID) error {
 	var pseudonym string
@@ -140,6 +153,9 @@ func (v *Vault) act(ctx context.Context, a Actor, what act, on object, fn func(t
 		t.entry.Outcome = outcomeOK
 		if m != logged {
 			return nil
+		}
+		if err := t.whose(ctx); err != nil {
+			return err
 		}
 		return t.event(ctx, t.entry)
 	})
