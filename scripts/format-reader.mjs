@@ -97,7 +97,7 @@ const tasks = {
   },
   receipt: (t) => digest(sealed.verifyReceipt(t.receipt, base64(t.key))),
   certificate: (t, file) => {
-    const c = log.verifyCertificate(file(t.file).toString('utf8'), base64(t.key), t.log_verifier, t.kind ?? redaction);
+    const c = log.verifyCertificate(file(t.file).toString('utf8'), base64(t.key), t.log_verifier, t.kind ?? redaction, t.handovers);
     if (t.redacted && !log.commits(c.certificate.redacted.sha256, c.certificate.redacted.salt, file(t.redacted))) throw new Refused('sealed', 'another picture');
     if (t.original && !log.commits(c.certificate.original.sha256, t.salt, file(t.original))) throw new Refused('sealed', 'another original');
     return c.certificate.photo ?? '';

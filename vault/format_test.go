@@ -189,6 +189,37 @@ func TestFormatOfALiveVault(t *testing.T) {
 	checkOpened(t, w, answers, rendered, sent)
 }
 
+// TestFormatOfAnErasure: the reader checks the certificate of an erasure with its proof (section 11), after the log's key
+// was changed, too, and refuses it altered.
+func TestFormatOfAnErasure(t *testing.T) {
+	w := newWorld(t)
+	id := w.erased("", w.approved())
+	w.finish()
+	before := must(w.V.PublicKeys(t.Context()))(t)
+	must(w.V.RotateKeys(t.Context(), vault.Operator(), vault.Rotation{Kind: vault.RotateLog}))(t)
+	w.approved()
+	after := must(w.V.PublicKeys(t.Context()))(t)
+	certificate := must(w.V.ErasureCertificate(t.Context(), w.privacy, id))(t)
+	var export bytes.Buffer
+	ok(t, w.V.ExportLog(t.Context(), w.privacy, &export))
+	dir := t.TempDir()
+	ok(t, os.WriteFile(filepath.Join(dir, "certificate"), certificate, 0o600))
+	ok(t, os.WriteFile(filepath.Join(dir, "altered"), bytes.Replace(certificate, []byte(`"complete":true`), []byte(`"complete":false`), 1), 0o600))
+	ok(t, os.WriteFile(filepath.Join(dir, "export"), export.Bytes(), 0o600))
+	with := func(file, verifier string) task {
+		return task{"task": "certificate", "file": file, "key": before.Certificates[0].Key, "log_verifier": verifier,
+			"handovers": after.LogHandovers, "kind": task{"domain": "clinivault/erasure/v1\x00", "act": "erasure.finish"}}
+	}
+	answers := read(t, dir, with("certificate", before.LogVerifier), with("certificate", after.LogVerifier),
+		task{"task": "export", "file": "export", "verifier": before.LogVerifier}, task{"task": "export", "file": "export", "verifier": after.LogVerifier},
+		with("altered", before.LogVerifier), with("certificate", strings.Replace(before.LogVerifier, "main", "other", 1)))
+	for i, a := range answers {
+		if refused := i > 3; (a.Refused != "") != refused {
+			t.Errorf("case %d: refused %q, want refused %v", i, a.Refused, refused)
+		}
+	}
+}
+
 // listed is the list of section 9.
 func listed(texts ...string) []byte {
 	var b []byte

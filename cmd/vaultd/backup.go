@@ -53,6 +53,9 @@ func backupCommand(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if *withKey {
+		if c.KMS != nil {
+			return errors.New("backup: the root key is in the key service and cannot be taken out: leave --with-root-key away, and back up the key service itself")
+		}
 		o.RootKeyFile = c.RootKeyFile
 	}
 	return operate(ctx, *config, out, func(v *vault.Vault) error { return makeBackup(ctx, v, o, *file, out) })

@@ -237,3 +237,41 @@ func TestHalfRestored(t *testing.T) {
 	succeed(t, "restored backup", "restore", file, "--identity", identity, "--config", r.config)
 	succeed(t, "at schema", "migrate", "--config", r.config)
 }
+
+// TestRestoreAgainstAWitness: a witness that knows more than the backup refuses the first start, until the operator says
+// that the older state is meant; the reason is in the log.
+func TestRestoreAgainstAWitness(t *testing.T) {
+	kept := filepath.Join(t.TempDir(), "checkpoints")
+	witness := map[string]any{"witness": []map[string]any{{"kind": "file", "path": kept}}}
+	s := newService(t, witness)
+	s.start()
+	told := func(more int) {
+		t.Helper()
+		eventually(t, "the witness to be told", 30*time.Second, func() bool {
+			text, err := os.ReadFile(kept)
+			return err == nil && len(text) > more
+		})
+	}
+	told(0)
+	identity, to := keyPair(t)
+	file := filepath.Join(t.TempDir(), "vault.age")
+	succeed(t, "backed up", "backup", "--config", s.config, "--out", file, "--to", to)
+	s.stop()
+	before := len(readFile(t, kept))
+	s.start()
+	told(before)
+	s.stop()
+	r := newService(t, witness)
+	out := succeed(t, "restored backup", "restore", file, "--identity", identity, "--config", r.config,
+		"--root-key", filepath.Join(s.data, "root.key"))
+	if !strings.Contains(out, "vaultd witness accept-rollback") {
+		t.Errorf("the restore does not say what the witness will do:\n%s", out)
+	}
+	refusesToServe(t, r.config, "vaultd witness accept-rollback")
+	succeed(t, "noted", "witness", "accept-rollback", "--config", r.config, "--reason", "restored after the disk failed")
+	if err := os.Rename(filepath.Join(s.data, "demo-accounts.json"), filepath.Join(r.data, "demo-accounts.json")); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	verifyLog(t, r)
+}

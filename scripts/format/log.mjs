@@ -82,8 +82,8 @@ export function rootFrom(hash, index, size, path) {
 }
 
 /** verifyCertificate checks a signed document with its proof: sections 8 and 11. domain, act and the member of the event's
- * detail that holds the digest say which. */
-export function verifyCertificate(raw, pub, logVerifier, kind) {
+ * detail that holds the digest say which. handovers are those of the whole log, for a verifier newer than the proof. */
+export function verifyCertificate(raw, pub, logVerifier, kind, handovers = []) {
   const c = strictJSON(raw, JSON.parse(raw).proof === undefined ? ['certificate', 'key', 'key_id', 'signature'] : ['certificate', 'key', 'key_id', 'signature', 'proof']);
   const text = Buffer.from(canonical(c.certificate), 'utf8');
   if (!base64(c.key).equals(pub) || c.key_id !== keyID(pub)) throw new Refused('signature', 'of another key');
@@ -91,7 +91,7 @@ export function verifyCertificate(raw, pub, logVerifier, kind) {
   if ((c.proof === undefined) !== (c.certificate.log_origin === '')) throw new Refused('format', 'proof');
   if (c.proof === undefined) return c;
   const p = c.proof;
-  const says = openCheckpoint(p.checkpoint, keyChain(logVerifier, p.handovers));
+  const says = openCheckpoint(p.checkpoint, keyChain(logVerifier, handovers.length ? handovers : p.handovers));
   if (p.verifier !== says.by.verifier || says.by.name !== c.certificate.log_origin || says.size !== p.size) throw new Refused('signature', 'checkpoint');
   if (!rootFrom(leaf(p.entry), p.seq - 1, p.size, (p.hashes ?? []).map(base64)).equals(says.root)) throw new Refused('sealed', 'not in the log');
   const e = JSON.parse(p.entry);
