@@ -44,6 +44,9 @@ func (c *storeChecker) leftovers(ctx context.Context) error {
 }
 
 func (c *storeChecker) leftover(ctx context.Context, name string) error {
+	if there, err := c.v.there(ctx, name); err != nil || !there {
+		return err // deleted since it was listed
+	}
 	switch {
 	case c.v.orphanable(name):
 		return c.found(ctx, finding{object: name, found: FoundOrphan}, "a sweep removes it within two hours", func(ctx context.Context) (bool, error) {
@@ -54,6 +57,21 @@ func (c *storeChecker) leftover(ctx context.Context, name string) error {
 	}
 	return c.found(ctx, finding{object: name, found: FoundUnknown},
 		"find out who wrote it, then remove it with the store's own tools: the vault deletes only what it made", nil)
+}
+
+// there tells whether the store has an object now; of a name that cannot be asked for it is believed.
+func (v *Vault) there(ctx context.Context, name string) (bool, error) {
+	if CheckBlobName(name) != nil {
+		return true, nil
+	}
+	body, err := v.cfg.Blobs.Get(ctx, name)
+	if errors.Is(err, ErrAbsent) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, body.Close()
 }
 
 // underWay tells whether a name is one that the vault may be writing now.

@@ -2,9 +2,11 @@ package vault_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -357,4 +359,58 @@ func TestCheckOnBothDatabases(t *testing.T) {
 		}
 		w.verified()
 	})
+}
+
+// TestCheckBesideWork: while photos come, are processed and swept, a check finds nothing wrong and deletes nothing.
+func TestCheckBesideWork(t *testing.T) {
+	w := newWorld(t)
+	stop, checks := make(chan struct{}), 0
+	var checking sync.WaitGroup
+	checking.Go(func() {
+		for {
+			r, err := w.V.CheckStore(context.Background(), vault.Operator(), vault.CheckOptions{Deep: checks%2 == 0})
+			if err != nil || r.Findings != 0 {
+				t.Errorf("check %d: got %+v and %v, want nothing found", checks, r.List, err)
+				return
+			}
+			checks++
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	})
+	for range 3 {
+		author := w.SignIn(t, "author")
+		for range 2 {
+			w.Send(t, author, w.Capture(t, author, w.patient, w.picture))
+		}
+		w.Work(t)
+		w.Clock.Add(3 * time.Hour) // everything is old enough to be an orphan
+		ok(t, w.V.Sweep(t.Context(), w.worker))
+	}
+	close(stop)
+	checking.Wait()
+	if checks < 2 {
+		t.Errorf("only %d checks ran beside the work", checks)
+	}
+}
+
+// TestLockedForgery: what somebody wrote over an object and locked there cannot be removed, and the check says so.
+func TestLockedForgery(t *testing.T) {
+	cfg := vaulttest.MinIO(t)
+	x := s3Vandal(t, cfg)
+	w := newWorldOver(t, x.blobs)
+	id := w.inReview()
+	name := w.name(id, vault.KindThumb)
+	x.write(t, name, []byte("overwritten"))
+	ok(t, x.blobs.(vault.Holder).Hold(t.Context(), name, true))
+	if r, found := w.check(vault.CheckOptions{Repair: true}); len(found) != 1 || r.Repaired != 0 {
+		t.Errorf("repair of a held forgery: got %q, want it reported and not repaired", found)
+	}
+	ok(t, x.blobs.(vault.Holder).Hold(t.Context(), name, false))
+	if r, found := w.check(vault.CheckOptions{Repair: true}); len(found) != 1 || r.Repaired != 1 {
+		t.Errorf("repair after the hold: got %q, want it repaired", found)
+	}
 }

@@ -163,6 +163,9 @@ func (v *Vault) bringBack(ctx context.Context, w wanted) (bool, error) {
 			if errors.Is(err, ErrKept) && i > good {
 				continue // below the good one it does no harm
 			}
+			if errors.Is(err, ErrKept) {
+				return false, nil // somebody locked what they wrote over it
+			}
 			return false, err
 		}
 	}

@@ -223,7 +223,7 @@ func integrityPart(ctx context.Context, t *tx) (Part, error) {
 		return Part{}, err
 	}
 	var words []string
-	grave, total := int64(0), int64(0)
+	grave, quiet, total := int64(0), int64(0), int64(0)
 	for _, f := range slices.Sorted(maps.Keys(counts)) {
 		if n := counts[f]; n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", n, f))
@@ -231,10 +231,13 @@ func integrityPart(ctx context.Context, t *tx) (Part, error) {
 			if f.grave() {
 				grave += n
 			}
+			if f == FoundOrphan || f == FoundUpload { // a crash leaves such
+				quiet += n
+			}
 		}
 	}
 	if total == 0 {
 		return Part{"integrity", true, "no open incident"}, nil
 	}
-	return Part{"integrity", false, fmt.Sprintf("%d open incidents, %d of them on photos: %s", total, grave, strings.Join(words, ", "))}, nil
+	return Part{"integrity", quiet == total, fmt.Sprintf("%d open incidents, %d of them on photos: %s", total, grave, strings.Join(words, ", "))}, nil
 }
