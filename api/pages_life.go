@@ -177,8 +177,12 @@ func (s *Server) recallsPage(v visit) (sheet, error) {
 		}
 	}
 	copies, err := s.vault.Retractions(v.ctx, v.actor)
+	in := func(state string) bool {
+		return slices.ContainsFunc(copies, func(a vault.Attachment) bool { return a.State == state })
+	}
 	return sheet{name: "recalls", title: "Recalls", here: "/recalls", body: struct {
-		Waiting, Past []recallView
-		Copies        []vault.Attachment
-	}{waiting, past, copies}}, err
+		Waiting, Past     []recallView
+		Copies            []vault.Attachment
+		Moving, Unreached bool
+	}{waiting, past, copies, in(vault.AttachmentRetracting), in(vault.AttachmentUnreached)}}, err
 }

@@ -124,7 +124,7 @@ func TestRetentionPage(t *testing.T) {
 	c.approved(t)
 	var rule ruleAnswer
 	c.post(t, c.privacy, "/api/v1/retention/rules", ruleRequest{Kind: "approved", Years: 1, ChildUntil: 18, ChildYears: 10, Reason: "hospital act"}).into(t, http.StatusCreated, &rule)
-	c.says(t, c.privacy, "/retention", []string{"None: nothing is due", "You proposed it", "Take back", "Kept for 1 year after the photo was taken; of a patient under 18 then, at least until 10 years after their birthday number 18."}, []string{"/sign\""})
+	c.says(t, c.privacy, "/retention", []string{"None: nothing is due", "You proposed it", "Take back", "Kept for 1 year after the photo was taken; of a patient under 18 then, at least until 10 years after their 18th birthday."}, []string{"/sign\""})
 	c.says(t, c.records, "/retention", []string{"/retention/rules/" + string(rule.ID) + "/sign\""}, []string{"Take back"})
 	c.post(t, c.records, "/api/v1/retention/rules/"+string(rule.ID)+"/sign", nil).into(t, http.StatusNoContent, nil)
 	c.Clock.Add(400 * 24 * 3600e9)
@@ -144,4 +144,12 @@ func TestConsentPages(t *testing.T) {
 	c.says(t, c.privacy, page+"/consent", []string{"Document: F-9", "Version 2", "With the capture", "Consent withdrawn: publication"}, []string{"Synthetic", "TEST-0", `href="` + page + `"`})
 	c.says(t, c.privacy, "/audit", []string{`href="` + page + `/consent"`}, nil)
 	c.says(t, c.privacy, "/audit?patient="+string(c.patient), []string{"/erasures?patient=" + string(c.patient), "/holds?patient="}, nil)
+}
+
+func TestOrdinals(t *testing.T) {
+	for n, want := range map[int]string{1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 11: "11th", 12: "12th", 13: "13th", 18: "18th", 20: "20th", 21: "21st", 22: "22nd", 30: "30th"} {
+		if got := ordinal(n); got != want {
+			t.Errorf("ordinal(%d) = %s, want %s", n, got, want)
+		}
+	}
 }

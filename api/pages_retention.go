@@ -29,9 +29,18 @@ func (r ruleView) Text() string {
 	}
 	out := "Kept for " + years(r.Years) + " after the photo was taken"
 	if r.ChildUntil > 0 {
-		out += fmt.Sprintf("; of a patient under %d then, at least until %s after their birthday number %d", r.ChildUntil, years(r.ChildYears), r.ChildUntil)
+		out += fmt.Sprintf("; of a patient under %d then, at least until %s after their %s birthday", r.ChildUntil, years(r.ChildYears), ordinal(r.ChildUntil))
 	}
 	return out + "."
+}
+
+// ordinal writes 18th, 21st and so on.
+func ordinal(n int) string {
+	ends := []string{"th", "st", "nd", "rd"}
+	if last := n % 10; last < len(ends) && n/10%10 != 1 {
+		return fmt.Sprint(n) + ends[last]
+	}
+	return fmt.Sprint(n) + "th"
 }
 
 func years(n int) string {
