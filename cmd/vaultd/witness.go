@@ -140,7 +140,7 @@ func witnessServe(ctx context.Context, args []string, out io.Writer) error {
 	}
 	name, text, _ := strings.Cut(secret, " ")
 	seed, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || *dir == "" {
+	if err != nil || len(seed) == 0 || *dir == "" {
 		return fmt.Errorf("witness serve: --dir names a folder and --key a file that `vaultd witness key` made; %w", errUsage)
 	}
 	server, err := vault.OpenWitnessServer(vault.WitnessServerConfig{Dir: *dir, Name: name, Seed: seed, Logs: logs})
