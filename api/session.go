@@ -74,7 +74,7 @@ func (c *call) signIn() error {
 	if bearer {
 		device = "program"
 	}
-	token, session, err := c.s.vault.SignIn(c.r.Context(), in.Login, string(in.Password), device, remote)
+	token, session, err := c.s.vault.SignIn(c.r.Context(), in.Login, string(in.Password), device, remote, infoOf(c.r).id)
 	if errors.Is(err, vault.ErrUnauthenticated) {
 		return errCredentials
 	}

@@ -40,10 +40,11 @@ type account struct {
 }
 
 // SignIn checks a password and opens a session; the token opens it again (Authenticate) and is not kept, only its
-// SHA-256. device is what the client says it is, up to 120 characters; remote is where it comes from. Ten wrong
+// SHA-256. device is what the client says it is, up to 120 characters; remote and request
+// are where it comes from, for the log. Ten wrong
 // passwords in a row lock the account for 15 minutes; a login that nobody has is answered the same way, so that they
 // cannot be told apart. Errors: ErrUnauthenticated for a wrong login or password and for disabled people, ErrLocked.
-func (v *Vault) SignIn(ctx context.Context, login, password, device, remote string) (token string, s Session, err error) {
+func (v *Vault) SignIn(ctx context.Context, login, password, device, remote, request string) (token string, s Session, err error) {
 	who, err := v.account(ctx, login)
 	if err != nil {
 		return "", Session{}, err
@@ -52,7 +53,7 @@ func (v *Vault) SignIn(ctx context.Context, login, password, device, remote stri
 	if who.id == "" {
 		hash = dummyHash()
 	}
-	door := Actor{kind: byStranger, person: who.id, remote: remote}
+	door := Actor{kind: byStranger, person: who.id, remote: remote, request: request}
 	if !passwordFits(hash, password) || who.id == "" || who.disabled {
 		return "", Session{}, v.signInFailed(ctx, door, who, login)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func (w *world) signIn(login, password string) (string, error) {
-	token, _, err := w.V.SignIn(w.t.Context(), login, password, "test device", "127.0.0.1:2")
+	token, _, err := w.V.SignIn(w.t.Context(), login, password, "test device", "127.0.0.1:2", "R")
 	return token, err
 }
 
@@ -34,7 +34,7 @@ func TestSignIn(t *testing.T) {
 		{"disabled", "outsider", vaulttest.Password, vault.ErrUnauthenticated},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			token, s, err := w.V.SignIn(t.Context(), c.login, c.password, "test device", "")
+			token, s, err := w.V.SignIn(t.Context(), c.login, c.password, "test device", "", "")
 			wants(t, "sign-in", err, c.want)
 			if (token == "") != (c.want != nil) || (s.ID == "") != (c.want != nil) {
 				t.Errorf("token given %v, session %q", token != "", s.ID)
@@ -128,7 +128,7 @@ func TestSessionLimits(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := vaulttest.New(t)
 			a := b.Person(t, "somebody", vault.RoleClinician)
-			token, _, err := b.V.SignIn(t.Context(), "somebody", vaulttest.Password, "", "")
+			token, _, err := b.V.SignIn(t.Context(), "somebody", vaulttest.Password, "", "", "")
 			ok(t, err)
 			for i, step := range c.steps {
 				b.Clock.Add(step)

@@ -31,7 +31,7 @@ func (b *Bench) Person(t testing.TB, login string, roles ...vault.Role) vault.Ac
 // SignIn signs in somebody whom Person added, in a new session.
 func (b *Bench) SignIn(t testing.TB, login string) vault.Actor {
 	t.Helper()
-	token, _, err := b.V.SignIn(t.Context(), login, Password, "test device", "127.0.0.1:1")
+	token, _, err := b.V.SignIn(t.Context(), login, Password, "test device", "127.0.0.1:1", "SIGNIN")
 	if err != nil {
 		t.Fatalf("signing in %s: %v", login, err)
 	}
