@@ -47,3 +47,23 @@ func UnderPatientKey() (names []string) {
 	}
 	return names
 }
+
+// WrappedPatient is a patient with a key of their own.
+type WrappedPatient struct {
+	ID      PatientID
+	Wrapped []byte
+	Root    int64
+}
+
+// NewPatientKeys makes keys for n patients who are not in the database.
+func NewPatientKeys(ctx context.Context, v *Vault, n int) ([]WrappedPatient, error) {
+	out := make([]WrappedPatient, n)
+	for i := range out {
+		out[i].ID = PatientID(newID())
+		var err error
+		if out[i].Wrapped, out[i].Root, err = v.newPatientKey(ctx, out[i].ID); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

@@ -28,6 +28,10 @@ func keysCommand(ctx context.Context, args []string, out io.Writer) error {
 		return keysRotate(ctx, args[1:], out)
 	case "forget":
 		return keysForget(ctx, args[1:], out)
+	case "split":
+		return keysSplit(args[1:], out)
+	case "join":
+		return keysJoin(args[1:], out)
 	case "-h", "--help":
 		return flag.ErrHelp
 	}

@@ -61,6 +61,9 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd keys rotate patient --patient ID --config FILE
                                      new keys, while the service runs; again to go on
   vaultd keys forget --config FILE   give up unused versions of the root key
+  vaultd keys split --shares N --threshold M --out DIR --config FILE
+  vaultd keys join SHARE ... --out FILE
+                                     the root key file in N shares, any M bring it back
   vaultd labels --config FILE [--months N] [--json]
                                      what reviewers made of proposals: the site's miss rate
   vaultd learn TARGET --config FILE --data DIR --out FILE [--months N] [--photos N]
