@@ -102,20 +102,28 @@ func (c *storeChecker) object(ctx context.Context, w wanted) error {
 	return c.spoilt(ctx, w, f)
 }
 
-// spoilt reports an object that is not what was stored, and brings it back where the store still has it.
+// spoilt reports an object that is not what was stored. It is brought back where the store still has it, and made anew
+// where it comes from the original.
 func (c *storeChecker) spoilt(ctx context.Context, w wanted, f Found) error {
 	return c.found(ctx, w.finding(f), w.remedy(f), func(ctx context.Context) (bool, error) {
-		back, err := c.v.bringBack(ctx, w)
-		if err != nil || !back {
-			return false, err
+		if f != FoundRow && f != FoundSeal { // the object itself is the one that was stored
+			back, err := c.v.bringBack(ctx, w)
+			if err != nil {
+				return false, err
+			}
+			if back {
+				return true, c.v.freeQuarantined(ctx, c.a, w)
+			}
 		}
-		return true, c.v.freeQuarantined(ctx, c.a, w)
+		return c.v.remake(ctx, c.a, w)
 	})
 }
 
 // remedy says what a person can do.
 func (w wanted) remedy(f Found) string {
 	switch {
+	case w.remade():
+		return "run with --repair: it is made anew from the original, when that is good"
 	case f == FoundRow:
 		return "restore the database from a backup: a row was changed outside the vault"
 	case f == FoundHidden:

@@ -266,7 +266,7 @@ func TestTidyStore(t *testing.T) {
 func TestCheckWithFaults(t *testing.T) {
 	w := newWorld(t)
 	id := w.inReview()
-	w.Blobs.Tamper(w.name(id, vault.KindThumb), []byte("spoilt"))
+	w.Blobs.Tamper(w.name(id, vault.KindOriginal), []byte("spoilt"))
 	w.check(vault.CheckOptions{Deep: true})
 	w.Blobs.FaultAt(0, vaulttest.Refuse)
 	w.check(vault.CheckOptions{Deep: true, Repair: true})
@@ -347,11 +347,11 @@ func TestSettleIncident(t *testing.T) {
 func TestCheckOnBothDatabases(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		id := w.inReview()
-		w.Blobs.Tamper(w.name(id, vault.KindThumb), nil)
+		w.Blobs.Tamper(w.name(id, vault.KindOriginal), nil)
 		w.Blobs.Tamper(blob("object", -30, 'q'), []byte("orphan"))
 		_, found := w.check(vault.CheckOptions{Deep: true, Repair: true})
 		slices.Sort(found)
-		if want := []string{"absent " + string(id) + " thumb", "orphan repaired"}; !slices.Equal(found, want) {
+		if want := []string{"absent " + string(id) + " original", "orphan repaired"}; !slices.Equal(found, want) {
 			t.Errorf("check: got %q, want %q", found, want)
 		}
 		if counts := must(w.V.IncidentCounts(t.Context()))(t); counts[vault.FoundAbsent] != 1 || counts[vault.FoundOrphan] != 0 {
@@ -397,13 +397,53 @@ func TestCheckBesideWork(t *testing.T) {
 	}
 }
 
+// TestRemake: what comes from the original alone is made anew from it on a store without versions, unless the original
+// is spoilt too.
+func TestRemake(t *testing.T) {
+	w := newWorld(t)
+	id := w.inReview()
+	w.claim(w.reviewer, id)
+	kinds := []string{vault.KindThumb, vault.KindDisplay, vault.KindCoveredThumb, vault.KindCoveredDisplay}
+	want := map[string]vault.Picture{}
+	for _, k := range kinds {
+		want[k] = must(w.V.ReadRendition(t.Context(), w.reviewer, id, k))(t)
+		w.Blobs.Tamper(w.name(id, k), []byte("spoilt"))
+	}
+	w.change(`UPDATE renditions SET wrapped_key = $1 WHERE photo = $2 AND kind = 'display'`, []byte("spoilt too"), string(id))
+	original := w.Blobs.Bytes(w.name(id, vault.KindOriginal))
+	w.Blobs.Tamper(w.name(id, vault.KindOriginal), []byte("spoilt"))
+	if r, found := w.check(vault.CheckOptions{Deep: true, Repair: true}); r.Repaired != 0 || r.Findings != 5 {
+		t.Errorf("repair without a good original: got %q, want five findings and none repaired", found)
+	}
+	w.Blobs.Tamper(w.name(id, vault.KindOriginal), original)
+	if r, found := w.check(vault.CheckOptions{Deep: true, Repair: true}); r.Repaired != 4 || r.Findings != 4 {
+		t.Errorf("repair with a good original: got %q, want four, all repaired", found)
+	}
+	for _, k := range kinds {
+		got, err := w.V.ReadRendition(t.Context(), w.reviewer, id, k)
+		if err != nil || got.Width != want[k].Width || got.Height != want[k].Height || !isJPEG(got.Bytes) {
+			t.Errorf("%s after the repair: got %d by %d and %v, want %d by %d", k, got.Width, got.Height, err, want[k].Width, want[k].Height)
+		}
+	}
+	ok(t, w.V.Sweep(t.Context(), w.worker))
+	w.Clock.Add(time.Second)
+	if _, found := w.check(vault.CheckOptions{Deep: true}); len(found) != 0 {
+		t.Errorf("check after the repair: got %q, want nothing", found)
+	}
+	if open := w.open(); len(open) != 0 {
+		t.Errorf("open incidents after the repair: got %+v, want none", open)
+	}
+	must(w.V.Approve(t.Context(), w.reviewer, id, drawn(must(w.V.PhotoByID(t.Context(), w.reviewer, id))(t).Version)))(t)
+	w.verified()
+}
+
 // TestLockedForgery: what somebody wrote over an object and locked there cannot be removed, and the check says so.
 func TestLockedForgery(t *testing.T) {
 	cfg := vaulttest.MinIO(t)
 	x := s3Vandal(t, cfg)
 	w := newWorldOver(t, x.blobs)
 	id := w.inReview()
-	name := w.name(id, vault.KindThumb)
+	name := w.name(id, vault.KindOriginal)
 	x.write(t, name, []byte("overwritten"))
 	ok(t, x.blobs.(vault.Holder).Hold(t.Context(), name, true))
 	if r, found := w.check(vault.CheckOptions{Repair: true}); len(found) != 1 || r.Repaired != 0 {
