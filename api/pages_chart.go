@@ -107,8 +107,24 @@ func (s *Server) recordsPage(v visit) (sheet, error) {
 		filter.Patient = vault.PatientID(id)
 	}
 	photos, err := s.vault.ApprovedPhotos(v.ctx, v.actor, filter)
+	if err != nil {
+		return sheet{}, err
+	}
+	unreached := 0
+	if filter.Patient == "" {
+		copies, err := s.vault.Retractions(v.ctx, v.actor)
+		if err != nil {
+			return sheet{}, err
+		}
+		for _, a := range copies {
+			if a.State == vault.AttachmentUnreached {
+				unreached++
+			}
+		}
+	}
 	return sheet{name: "records", title: "Records", here: "/records", body: struct {
-		One      vault.PatientID
-		Patients []*chartPatient
-	}{filter.Patient, byPatient(photos)}}, err
+		One       vault.PatientID
+		Patients  []*chartPatient
+		Unreached int // copies in charts that could not be taken back
+	}{filter.Patient, byPatient(photos), unreached}}, nil
 }

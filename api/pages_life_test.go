@@ -110,6 +110,11 @@ func TestUnreachedCopiesArePutToPeople(t *testing.T) {
 	}
 	at := "/api/v1/retractions/" + job.Subject + "/retry"
 	c.says(t, c.records, "/recalls", []string{"Not reached", `data-post="` + at + `"`, "may still be seen in the chart"}, nil)
+	c.says(t, c.records, "/records", []string{"1 copy in a chart should have been taken back"}, nil)
+	page := "/photos/" + string(c.photo)
+	c.says(t, c.doctor, page, []string{"Consent withdrawn", "if the patient allows it again", "shown to nobody"}, []string{"A reviewer rejected it", "/renditions/", "Uncover with a reason"})
+	c.says(t, c.doctor, "/patients/"+string(c.patient), []string{"Consent withdrawn"}, []string{"/renditions/"})
+	c.says(t, c.author, "/captures", []string{"Consent withdrawn"}, []string{"Take it again"})
 	var copies attachmentsAnswer
 	c.get(t, c.privacy, "/api/v1/retractions").into(t, http.StatusOK, &copies)
 	if len(copies.Attachments) != 1 || copies.Attachments[0].State != vault.AttachmentUnreached {

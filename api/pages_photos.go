@@ -26,6 +26,7 @@ func photoViews(photos []vault.Photo) []photoView {
 func (p photoView) picture(size string) string {
 	kind := ""
 	switch {
+	case p.Withheld != "":
 	case p.State == vault.StateApproved:
 		kind = "redacted_" + size
 	case p.Patient == "" || p.forRecords:
@@ -36,6 +37,19 @@ func (p photoView) picture(size string) string {
 		return ""
 	}
 	return "/api/v1/photos/" + string(p.ID) + "/renditions/" + kind
+}
+
+// withheldWords say why a photo is shown to nobody although its state would allow it.
+var withheldWords = map[string]string{
+	"consent": "the patient withdrew consent.", "recall": "it was recalled.",
+}
+
+// Standing is the photo's state as people name it.
+func (p photoView) Standing() string {
+	if p.Withheld != "" {
+		return "withheld_" + p.Withheld
+	}
+	return p.State
 }
 
 // Thumb is the address of the small picture, Large of the one for the screen.
@@ -55,6 +69,8 @@ func (p photoView) ThumbText() string {
 // NoThumb says why there is no picture.
 func (p photoView) NoThumb() string {
 	switch {
+	case p.Withheld != "":
+		return "The picture is shown to nobody: " + withheldWords[p.Withheld]
 	case p.State == vault.StateAccepted:
 		return "The picture is being prepared."
 	case p.State == vault.StateQuarantined:
@@ -99,6 +115,12 @@ type remark struct{ Text, Tone string }
 
 // What says what to do about a photo that will not go on by itself; nil when nothing is to be done.
 func (p photoView) What() *remark {
+	switch {
+	case p.Withheld == "consent":
+		return &remark{"The patient withdrew consent to the record. Nobody sees the photo; if the patient allows it again, it is reviewed anew.", "bad"}
+	case p.Withheld != "":
+		return &remark{"It was recalled: it shows another patient.", "bad"}
+	}
 	switch p.State {
 	case vault.StateQuarantined:
 		return &remark{sentenceEnd(p.Reason, "The file could not be read as a picture. Take the photo again.") + " Nothing of it entered the record.", "bad"}
@@ -114,7 +136,7 @@ func (p photoView) What() *remark {
 
 // Again says that the photo came to nothing and can be taken once more.
 func (p photoView) Again() bool {
-	return p.Patient != "" && (p.State == vault.StateQuarantined || p.State == vault.StateRejected)
+	return p.Patient != "" && p.Withheld == "" && (p.State == vault.StateQuarantined || p.State == vault.StateRejected)
 }
 
 // sentenceEnd gives s a full stop, or otherwise when s is empty.
@@ -180,7 +202,7 @@ func (s *Server) photoPage(v visit) (sheet, error) {
 		return sheet{}, err
 	}
 	view := photoView{Photo: photo, forRecords: !v.actor.Has(vault.RoleClinician)}
-	seen := photo.State == vault.StateInReview || photo.State == vault.StateApproved || photo.State == vault.StateRejected
+	seen := photo.Withheld == "" && (photo.State == vault.StateInReview || photo.State == vault.StateApproved || photo.State == vault.StateRejected)
 	body := photoBody{Photo: view, MayReveal: seen && v.actor.Has(vault.RoleClinician)}
 	if v.actor.Has(vault.RoleClinician) {
 		body.Consent = &consentBody{ID: id, Purposes: purposeViews(photo.Consent), Ways: ways()}

@@ -75,6 +75,11 @@ func (t *fhirTarget) ping(ctx context.Context) error {
 }
 
 func (t *dicomTarget) ping(ctx context.Context) error {
+	if t.orthanc != nil {
+		if err := t.orthanc.reach(ctx, "/system", "application/json"); err != nil {
+			return err
+		}
+	}
 	return t.reach(ctx, "/studies?limit=1&StudyInstanceUID="+dicomUID("", "ping", ""), dicomJSON)
 }
 

@@ -55,6 +55,18 @@ func TestDICOMRetractionByDeletion(t *testing.T) {
 	}
 }
 
+// Ping asks the interface that deletes as well.
+func TestPingAsksWhoDeletes(t *testing.T) {
+	a, own := retracting(t, deleteOrthanc)
+	if err := a.target.ping(t.Context()); err != nil || own.count("GET", "/system") != 1 {
+		t.Errorf("got %v after %d questions, want one answered", err, own.count("GET", "/system"))
+	}
+	own.faults = []*fault{{method: "GET", path: "/system", what: refuse, status: http.StatusUnauthorized, times: 1}}
+	if err := a.target.ping(t.Context()); err == nil {
+		t.Error("an interface that refuses us passed")
+	}
+}
+
 func TestDICOMDeletionFaults(t *testing.T) {
 	for name, c := range map[string]struct {
 		method, path string
