@@ -61,7 +61,7 @@ func (t *tx) withdrawRecord(ctx context.Context, id PhotoID) error {
 	if err != nil {
 		return fmt.Errorf("withholding photo: %w", err)
 	}
-	asked, err := t.retractAttachments(ctx, id, causeWithdrawn)
+	asked, err := t.retractAttachments(ctx, onePhoto(id), causeWithdrawn)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 )
 
@@ -11,19 +10,13 @@ import (
 // picture of a photo on its own. One thing does not: a capture that waits to be processed is sealed to the intake key,
 // which others need, so its object has to be reached.
 func (t *tx) erase(ctx context.Context, e erasureRow, by PersonID) error {
-	photos := []PhotoID{e.photo}
+	photos := onePhoto(e.photo)
 	if e.photo == "" {
-		var err error
-		photos, err = list(ctx, t, func(rows *sql.Rows) (id PhotoID, err error) { return id, rows.Scan(&id) },
-			`SELECT id FROM photos WHERE patient = $1 AND state <> 'erased' ORDER BY id`, e.patient)
-		if err != nil {
-			return fmt.Errorf("reading photos: %w", err)
-		}
+		photos = photosOf(e.patient)
 	}
-	for _, id := range photos {
-		if err := t.erasePhoto(ctx, e.id, id); err != nil {
-			return err
-		}
+	n, err := t.erasePhotos(ctx, e.id, photos)
+	if err != nil {
+		return err
 	}
 	if e.photo == "" {
 		if err := t.erasePatient(ctx, e.patient); err != nil {
@@ -40,7 +33,7 @@ func (t *tx) erase(ctx context.Context, e erasureRow, by PersonID) error {
 		return err
 	}
 	t.detail("erasure", string(e.id))
-	t.detail("photos", fmt.Sprint(len(photos)))
+	t.detail("photos", fmt.Sprint(n))
 	return t.enqueue(ctx, JobErase, string(e.id), t.now)
 }
 
@@ -59,67 +52,64 @@ func (t *tx) changes(ctx context.Context, what string, all ...change) error {
 	return nil
 }
 
-// erasePhoto destroys one photo: keys, sealed facts, words, regions, certificates, claims, jobs. The row stays, so that its
-// number is known, and says nothing of the patient. The receipt stays too: a device that never got it may ask again, and
-// then drops its sealed copy.
-func (t *tx) erasePhoto(ctx context.Context, e ErasureID, id PhotoID) error {
-	if err := t.stopJob(ctx, JobProcess, string(id)); err != nil {
-		return err
+// erasePhotos destroys photos: keys, sealed facts, words, regions, certificates, claims, jobs; it says how many. The rows
+// stay, so that their numbers are known, and say nothing of the patient. The receipts stay too: a device that never got one
+// may ask again, and then drops its sealed copy. Each step is one statement for all, since everybody else waits meanwhile.
+func (t *tx) erasePhotos(ctx context.Context, e ErasureID, photos photoSet) (n int64, err error) {
+	if _, err := t.retractAttachments(ctx, photos, causeErased); err != nil {
+		return 0, err
 	}
-	if _, err := t.retractAttachments(ctx, id, causeErased); err != nil {
-		return err
+	if err := t.listItems(ctx, e, photos); err != nil {
+		return 0, err
 	}
-	if err := t.listItems(ctx, e, id); err != nil {
-		return err
-	}
-	if err := t.endReleases(ctx, id, "", causeErased); err != nil {
-		return err
-	}
-	return t.changes(ctx, "erasing photo",
-		change{`UPDATE renditions SET wrapped_key = NULL, destroyed_at = coalesce(destroyed_at, $2) WHERE photo = $1`, []any{id, t.now}},
-		change{`UPDATE photos SET state = 'erased', withheld = '', reason = '', encounter = NULL, device = '', body_site = '',
-			laterality = '', taken_at = 0, envelope_blob = NULL, sealed_facts = $2, width = 0, height = 0, detectors = '[]',
-			version = version + 1, claimed_by = NULL, claimed_until = 0 WHERE id = $1`, []any{id, []byte{}}},
-		change{`DELETE FROM regions WHERE photo = $1`, []any{id}},
-		change{`DELETE FROM words WHERE photo = $1`, []any{id}},
-		change{`UPDATE reviews SET reason = '', certificate = '', sealed_salt = NULL WHERE photo = $1`, []any{id}},
-		change{`UPDATE reveals SET sealed_reason = $2 WHERE photo = $1`, []any{id, []byte{}}},
-		change{`UPDATE consents SET evidence = '' WHERE photo = $1`, []any{id}},
-		change{`UPDATE attachments SET progress = '{}' WHERE photo = $1 AND state = 'retracted'`, []any{id}},
-		change{`UPDATE erasures SET state = 'cancelled', reason = '', ended_at = $2 WHERE photo = $1 AND state = 'asked' AND id <> $3`,
-			[]any{id, t.now, e}},
-		change{`UPDATE recalls SET state = 'cancelled', ended_at = $2 WHERE photo = $1 AND state = 'asked'`, []any{id, t.now}},
+	of, arg := ` IN (`+photos.query+`)`, photos.arg
+	err = t.changes(ctx, "erasing photos",
+		change{`UPDATE jobs SET state = 'done', done_at = $2, lease = '', leased_until = 0 WHERE kind = 'process' AND state <> 'done'
+			AND subject` + of, []any{arg, t.now}},
+		change{`UPDATE releases SET ended_at = $2, ended_why = 'erased' WHERE ended_at IS NULL AND photo` + of, []any{arg, t.now}},
+		change{`UPDATE renditions SET wrapped_key = NULL, destroyed_at = coalesce(destroyed_at, $2) WHERE photo` + of, []any{arg, t.now}},
+		change{`DELETE FROM regions WHERE photo` + of, []any{arg}},
+		change{`DELETE FROM words WHERE photo` + of, []any{arg}},
+		change{`UPDATE reviews SET reason = '', certificate = '', sealed_salt = NULL WHERE photo` + of, []any{arg}},
+		change{`UPDATE reveals SET sealed_reason = $2 WHERE photo` + of, []any{arg, []byte{}}},
+		change{`UPDATE consents SET evidence = '' WHERE photo` + of, []any{arg}},
+		change{`UPDATE attachments SET progress = '{}' WHERE state = 'retracted' AND photo` + of, []any{arg}},
+		change{`UPDATE erasures SET state = 'cancelled', reason = '', ended_at = $2 WHERE state = 'asked' AND id <> $3 AND photo` + of,
+			[]any{arg, t.now, e}},
+		change{`UPDATE recalls SET state = 'cancelled', ended_at = $2 WHERE state = 'asked' AND photo` + of, []any{arg, t.now}},
 	)
+	if err != nil {
+		return 0, err
+	}
+	res, err := t.ExecContext(ctx, `UPDATE photos SET state = 'erased', withheld = '', reason = '', encounter = NULL, device = '',
+		body_site = '', laterality = '', taken_at = 0, envelope_blob = NULL, sealed_facts = $2, width = 0, height = 0, detectors = '[]',
+		version = version + 1, claimed_by = NULL, claimed_until = 0 WHERE id`+of, arg, []byte{})
+	if err != nil {
+		return 0, fmt.Errorf("erasing photos: %w", err)
+	}
+	return res.RowsAffected()
 }
 
-// listItems writes down the objects and copies of a photo, and has the objects deleted. The objects of keys that were
+// listItems writes down the objects and copies of photos, and has the objects deleted. The objects of keys that were
 // destroyed before are looked at again.
-func (t *tx) listItems(ctx context.Context, e ErasureID, id PhotoID) error {
-	err := t.changes(ctx, "listing what is to be erased",
+func (t *tx) listItems(ctx context.Context, e ErasureID, photos photoSet) error {
+	of := ` IN (` + photos.query + `)`
+	return t.changes(ctx, "listing what is to be erased",
 		change{`INSERT INTO erasure_items (erasure, kind, item, photo, what, blob, state, key_at)
-			SELECT $1, 'rendition', id, photo, kind, blob, 'waiting', coalesce(destroyed_at, $2) FROM renditions WHERE photo = $3`,
-			[]any{e, t.now, id}},
+			SELECT e.id, 'rendition', r.id, r.photo, r.kind, r.blob, 'waiting', coalesce(r.destroyed_at, $3)
+			FROM renditions r JOIN erasures e ON e.id = $2 WHERE r.photo` + of, []any{photos.arg, e, t.now}},
 		change{`INSERT INTO erasure_items (erasure, kind, item, photo, what, blob, state)
-			SELECT $1, 'capture', id, id, 'capture', envelope_blob, 'waiting' FROM photos WHERE id = $2 AND envelope_blob IS NOT NULL`,
-			[]any{e, id}},
+			SELECT e.id, 'capture', f.id, f.id, 'capture', f.envelope_blob, 'waiting'
+			FROM photos f JOIN erasures e ON e.id = $2 WHERE f.envelope_blob IS NOT NULL AND f.id` + of, []any{photos.arg, e}},
 		change{`INSERT INTO erasure_items (erasure, kind, item, photo, what, state, reached_at, how)
-			SELECT $1, 'copy', id, photo, target, CASE WHEN state = 'retracted' THEN 'reached' ELSE 'waiting' END, retracted_at, retract_how
-			FROM attachments WHERE photo = $2`, []any{e, id}},
+			SELECT e.id, 'copy', x.id, x.photo, x.target, CASE WHEN x.state = 'retracted' THEN 'reached' ELSE 'waiting' END, x.retracted_at,
+			x.retract_how FROM attachments x JOIN erasures e ON e.id = $2 WHERE x.photo` + of, []any{photos.arg, e}},
+		change{`INSERT INTO jobs (id, kind, subject, state, run_at, created_at)
+			SELECT i.item, 'delete_blob', i.blob, 'ready', e.asked_at, e.asked_at FROM erasure_items i JOIN erasures e ON e.id = i.erasure
+			WHERE i.erasure = $1 AND i.blob <> ''
+			ON CONFLICT (kind, subject) DO UPDATE SET state = 'ready', attempts = 0, run_at = excluded.run_at, lease = '', leased_until = 0,
+			last_error = '', done_at = NULL WHERE jobs.state IN ('done', 'dead')`, []any{e}},
 	)
-	if err != nil {
-		return err
-	}
-	blobs, err := list(ctx, t, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) },
-		`SELECT blob FROM erasure_items WHERE erasure = $1 AND photo = $2 AND blob <> '' ORDER BY blob`, e, id)
-	if err != nil {
-		return fmt.Errorf("reading objects: %w", err)
-	}
-	for _, blob := range blobs {
-		if err := t.enqueue(ctx, jobDeleteBlob, blob, t.now); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // erasePatient destroys the patient's key and clears what names them. The row keeps number and pseudonym, so that the log

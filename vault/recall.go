@@ -264,7 +264,7 @@ func (t *tx) withholdRecalled(ctx context.Context, a Actor, r recallRow) error {
 
 // unship takes back what was made of a photo for others: copies in charts, released copies, redacted pictures.
 func (t *tx) unship(ctx context.Context, r recallRow) error {
-	asked, err := t.retractAttachments(ctx, r.photo, causeRecalled)
+	asked, err := t.retractAttachments(ctx, onePhoto(r.photo), causeRecalled)
 	if err != nil {
 		return err
 	}

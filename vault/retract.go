@@ -40,47 +40,44 @@ type Retraction struct {
 	RequestedAt Time
 }
 
-// retractAttachments stops the deliveries of a photo and has every copy that a chart may hold taken back. What was
-// never begun is retracted at once. It says how many copies have to be asked for.
-func (t *tx) retractAttachments(ctx context.Context, photo PhotoID, cause string) (asked int, err error) {
-	type copied struct {
-		id, state   string
-		tried       int64
-		leasedUntil int64
-	}
-	found, err := list(ctx, t, func(rows *sql.Rows) (c copied, err error) {
-		return c, rows.Scan(&c.id, &c.state, &c.tried, &c.leasedUntil)
-	}, `SELECT x.id, x.state, x.tried, coalesce(j.leased_until, 0) FROM attachments x
-		LEFT JOIN jobs j ON j.kind = 'deliver' AND j.subject = x.id AND j.state = 'leased'
-		WHERE x.photo = $1 AND x.state <> 'retracted' ORDER BY x.id`, photo)
+// photoSet is a set of photos as SQL with one argument, $1: a single one, or all of a patient that are not erased.
+type photoSet struct {
+	query string
+	arg   string
+}
+
+func onePhoto(id PhotoID) photoSet {
+	return photoSet{`SELECT id FROM photos WHERE id = $1`, string(id)}
+}
+
+func photosOf(id PatientID) photoSet {
+	return photoSet{`SELECT id FROM photos WHERE patient = $1 AND state <> 'erased'`, string(id)}
+}
+
+// retractAttachments stops the deliveries of photos and has every copy that a chart may hold taken back. What was never
+// begun is retracted at once. It says how many copies have to be asked for. A delivery under way has a pause, in which its
+// worker notices.
+func (t *tx) retractAttachments(ctx context.Context, photos photoSet, cause string) (asked int, err error) {
+	of := `photo IN (` + photos.query + `)`
+	err = t.changes(ctx, "retracting attachments",
+		change{`UPDATE attachments SET state = 'retracted', retract_cause = $2, retract_at = $3, retract_how = 'never-sent', retracted_at = $3,
+			last_error = '' WHERE ` + of + ` AND tried = 0 AND state NOT IN ('attached', 'retracted')`, []any{photos.arg, cause, t.now}},
+		change{`UPDATE attachments SET state = 'retracting', retract_cause = $2, retract_at = $3, last_error = ''
+			WHERE ` + of + ` AND state <> 'retracted'`, []any{photos.arg, cause, t.now}},
+		change{`INSERT INTO jobs (id, kind, subject, state, run_at, created_at) SELECT x.id, 'retract', x.id, 'ready',
+			coalesce((SELECT CASE WHEN j.leased_until > $2 THEN j.leased_until ELSE $2 END FROM jobs j WHERE j.kind = 'deliver'
+			AND j.subject = x.id AND j.state = 'leased'), $3), $3 FROM attachments x WHERE x.` + of + ` AND x.state = 'retracting'
+			ON CONFLICT (kind, subject) DO UPDATE SET state = 'ready', attempts = 0, run_at = excluded.run_at, lease = '', leased_until = 0,
+			last_error = '', done_at = NULL WHERE jobs.state IN ('done', 'dead')`, []any{photos.arg, t.now + retractPause, t.now}},
+		change{`UPDATE jobs SET state = 'done', done_at = $2, lease = '', leased_until = 0 WHERE kind = 'deliver' AND state <> 'done'
+			AND subject IN (SELECT id FROM attachments WHERE ` + of + `)`, []any{photos.arg, t.now}},
+	)
 	if err != nil {
-		return 0, fmt.Errorf("reading attachments: %w", err)
+		return 0, err
 	}
-	for _, c := range found {
-		if err := t.stopJob(ctx, JobDeliver, c.id); err != nil {
-			return 0, err
-		}
-		if c.tried == 0 && c.state != AttachmentAttached {
-			err := exactlyOne(ctx, t, "retracting attachment", `UPDATE attachments SET state = 'retracted', retract_cause = $1,
-				retract_at = $2, retract_how = $3, retracted_at = $2, last_error = '' WHERE id = $4`, cause, t.now, neverSent, c.id)
-			if err != nil {
-				return 0, err
-			}
-			continue
-		}
-		err := exactlyOne(ctx, t, "retracting attachment", `UPDATE attachments SET state = 'retracting', retract_cause = $1,
-			retract_at = $2, last_error = '' WHERE id = $3`, cause, t.now, c.id)
-		if err != nil {
-			return 0, err
-		}
-		at := t.now
-		if c.leasedUntil > 0 {
-			at = max(c.leasedUntil, t.now+retractPause)
-		}
-		if err := t.enqueue(ctx, JobRetract, c.id, at); err != nil {
-			return 0, err
-		}
-		asked++
+	err = t.QueryRowContext(ctx, `SELECT count(*) FROM attachments WHERE `+of+` AND state = 'retracting'`, photos.arg).Scan(&asked)
+	if err != nil {
+		return 0, fmt.Errorf("counting retractions: %w", err)
 	}
 	return asked, nil
 }
