@@ -22,7 +22,7 @@ func TestErasureKilledAtEachStep(t *testing.T) {
 	r.s.launch = func(cmd *exec.Cmd) error { return steps.Start(cmd, r.s.data) }
 	r.afterKill = func() { r.passAMinute() }
 	r.start()
-	r.erasures(20)
+	r.erasures(10)
 }
 
 // TestErasureKilledAtEachMessage does the same on PostgreSQL and MinIO.
@@ -32,7 +32,7 @@ func TestErasureKilledAtEachMessage(t *testing.T) {
 	r.db = db
 	r.afterKill = func() { passLeases(t, db) }
 	r.start()
-	r.erasures(12)
+	r.erasures(7)
 }
 
 // erasures erases one photo after the other, cut at each step or at some.

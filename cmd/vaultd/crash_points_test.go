@@ -28,7 +28,7 @@ func TestKilledAtEachStep(t *testing.T) {
 	r := newRig(t, steps, nil)
 	r.s.launch = func(cmd *exec.Cmd) error { return steps.Start(cmd, r.s.data) }
 	r.start()
-	r.everyStep(30)
+	r.everyStep(22)
 }
 
 // TestKilledAtEachMessage does the same on PostgreSQL and MinIO: before the
@@ -39,7 +39,7 @@ func TestKilledAtEachMessage(t *testing.T) {
 	r, db := newStackRig(t, steps)
 	r.start()
 	r.afterKill = func() { passLeases(t, db) }
-	r.everyStep(30)
+	r.everyStep(20)
 }
 
 // TestKilledAtStart kills the service at each step of a start that finds work
@@ -145,7 +145,7 @@ func TestKilledAnyTime(t *testing.T) {
 			start := time.Now()
 			r.round(0)
 			usual := time.Since(start)
-			for range drillRounds(t, 8) {
+			for range drillRounds(t, 5) {
 				cut := time.AfterFunc(time.Duration(rand.Int64N(int64(usual))), r.cut)
 				r.round(0)
 				cut.Stop()

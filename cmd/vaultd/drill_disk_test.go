@@ -169,7 +169,7 @@ func TestDiskFull(t *testing.T) {
 			l := r.under(3)
 			l.more(5)
 			var recovered time.Duration
-			for range drillRounds(t, 2) {
+			for range drillRounds(t, 1) {
 				free := d.fill()
 				l.refused(5)
 				free()
@@ -225,7 +225,7 @@ func TestPowerCut(t *testing.T) {
 	r := d.on(nil).ready()
 	l := r.under(4)
 	var recovered time.Duration
-	rounds := drillRounds(t, 6)
+	rounds := drillRounds(t, 4)
 	for range rounds {
 		l.more(3)
 		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)

@@ -230,6 +230,11 @@ func (s *Steps) seeCall(n *notification, dir string) bool {
 		}
 	}
 	s.note(w.name, rel)
+	if w.name == "link" || w.name == "rename" {
+		if old, ok := strings.CutPrefix(n.path(w.path/2), dir+"/"); ok { // the second of two paths, or the fourth of four arguments
+			s.carry(old, rel)
+		}
+	}
 	parts := strings.Split(rel, "/")
 	for i, p := range parts {
 		if randomName.MatchString(p) {
@@ -285,6 +290,15 @@ func (s *Steps) note(what, rel string) {
 		s.unsynced[rel+nameOf] = true
 	default:
 		s.unsynced[rel+nameOf] = true
+	}
+}
+
+// carry notes that what is in a file has a second name, synced or not.
+func (s *Steps) carry(old, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unsynced[old] {
+		s.unsynced[name] = true
 	}
 }
 
