@@ -42,6 +42,10 @@ func TestNewRefuses(t *testing.T) {
 		{"UID root too long", dicom(DICOMConfig{BaseURL: "https://pacs.example", Root: "1.2.826.0.1.3680043.9.7433"}), "uid_root"},
 		{"UID root with a leading zero", dicom(DICOMConfig{BaseURL: "https://pacs.example", Root: "1.02"}), "uid_root"},
 		{"user without password", dicom(DICOMConfig{BaseURL: "https://pacs.example", Username: "u"}), "go together"},
+		{"unknown way to delete", dicom(DICOMConfig{BaseURL: "https://pacs.example", Delete: "shred"}), "delete"},
+		{"Orthanc without its address", dicom(DICOMConfig{BaseURL: "https://pacs.example", Delete: "orthanc"}), "orthanc_url"},
+		{"an address that nothing uses", dicom(DICOMConfig{BaseURL: "https://pacs.example", OrthancURL: "https://pacs.example"}), "orthanc_url"},
+		{"Orthanc in plain HTTP elsewhere", dicom(DICOMConfig{BaseURL: "https://pacs.example", Delete: "orthanc", OrthancURL: "http://pacs.example"}), "https"},
 		{"unknown zone", dicom(DICOMConfig{BaseURL: "https://pacs.example", Zone: "Mars/Olympus"}), "zone"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
