@@ -102,6 +102,7 @@ const tasks = {
     if (t.original && !log.commits(c.certificate.original.sha256, t.salt, file(t.original))) throw new Refused('sealed', 'another original');
     return c.certificate.photo ?? '';
   },
+  shares: (t, file) => digest(sealed.joinShares(t.files.map((f) => file(f).toString('utf8')))),
   export: (t, file) => log.verifyExport(file(t.file).toString('utf8'), t.verifier),
   backup: (t, file) => {
     const b = backups.openBackup(file(t.file), t.identity);

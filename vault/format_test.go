@@ -220,6 +220,33 @@ func TestFormatOfAnErasure(t *testing.T) {
 	}
 }
 
+// TestFormatOfShares: any three of five shares bring the key file back in the reader, too; fewer, mixed and altered do not.
+func TestFormatOfShares(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "root.key")
+	must(vault.OpenKeyFile(path, true))(t)
+	for set, shares := range [][]vault.KeyShare{must(vault.SplitKeyFile(path, 5, 3))(t), must(vault.SplitKeyFile(path, 5, 3))(t)} {
+		for i, s := range shares {
+			ok(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d-%d", set, i)), s.Text, 0o600))
+		}
+	}
+	share := must(os.ReadFile(filepath.Join(dir, "0-4")))(t)
+	ok(t, os.WriteFile(filepath.Join(dir, "altered"), bytes.Replace(share, []byte("index 5"), []byte("index 4"), 1), 0o600))
+	of := func(files ...string) task { return task{"task": "shares", "files": files} }
+	answers := read(t, dir, of("0-0", "0-1", "0-2"), of("0-4", "0-1", "0-3"), of("0-3", "0-2", "0-0", "0-1"),
+		of("0-0", "0-1"), of("0-0", "0-1", "1-2"), of("0-0", "0-1", "altered"))
+	sum := sha256.Sum256(must(os.ReadFile(path))(t))
+	for i, a := range answers {
+		want := ""
+		if i < 3 {
+			want = `"` + hex.EncodeToString(sum[:]) + `"`
+		}
+		if string(a.Value) != want || (a.Refused == "") != (i < 3) {
+			t.Errorf("case %d: got %s, refused %q, want %q", i, a.Value, a.Refused, want)
+		}
+	}
+}
+
 // listed is the list of section 9.
 func listed(texts ...string) []byte {
 	var b []byte

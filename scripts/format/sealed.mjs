@@ -1,5 +1,5 @@
 // Sealed captures, stored objects, receipts and the keys of the database: sections 2 to 6 and 9 of vault/FORMAT.md.
-import { Refused, ascii, base64, list, openChunks, openGCM, openHPKE, openSmall, sha256, text, u32, u64, unwrap, verifyEd25519 } from './bytes.mjs';
+import { Refused, ascii, base64, hkdf, list, openChunks, openGCM, openHPKE, openSmall, sha256, text, u32, u64, unwrap, verifyEd25519 } from './bytes.mjs';
 
 /** strictJSON parses one JSON object whose members are exactly names, each once. */
 export function strictJSON(raw, names) {
@@ -116,4 +116,34 @@ export function rendition(tenant, patient, key, row, sealed) {
   if (sha256(sealed).toString('hex') !== row.sealed_hash || sealed.length !== row.size) throw new Refused('sealed', 'not the stored bytes');
   const bound = binding({ tenant, patient, photo: row.photo, rendition: `${row.kind}/${row.id}`, version: row.version });
   return openObject(sealed, unwrap(key, bound, base64(row.wrapped_key)), bound);
+}
+
+const order = 2n ** 252n + 27742317777372353535851937790883648493n; // of ristretto255's scalars, RFC 9496
+const mod = (n) => ((n % order) + order) % order;
+const inverse = (n) => { // Fermat: n^(order-2)
+  let [out, base] = [1n, mod(n)];
+  for (let e = order - 2n; e > 0n; e >>= 1n, base = mod(base * base)) if (e & 1n) out = mod(out * base);
+  return out;
+};
+const fromLittle = (b) => BigInt(`0x${Buffer.from(b).reverse().toString('hex')}`);
+const toLittle = (n) => Buffer.from(n.toString(16).padStart(64, '0'), 'hex').reverse();
+
+function parseShare(text) {
+  const lines = text.trim().split('\n').map((l) => l.trim());
+  const names = ['set', 'shares', 'threshold', 'index', 'share', 'sealed', 'check'];
+  if (lines.length !== 8 || lines[0] !== 'clinivault-root-key-share-v1' || names.some((n, i) => !lines[i + 1].startsWith(`${n} `))) throw new Refused('format', 'share');
+  const s = Object.fromEntries(names.map((n, i) => [n, lines[i + 1].slice(n.length + 1)]));
+  if (sha256(ascii(lines.slice(0, 7).map((l) => `${l}\n`).join(''))).toString('hex').slice(0, 16) !== s.check) throw new Refused('sealed', 'share');
+  return { ...s, x: BigInt(s.index), y: fromLittle(base64(s.share)) };
+}
+
+/** joinShares gives the key file that any threshold of shares brings back: section 9. */
+export function joinShares(texts) {
+  const shares = texts.map(parseShare).slice(0, Number(parseShare(texts[0]).threshold));
+  const { set, shares: n, threshold, sealed } = shares[0];
+  if (shares.length < Number(threshold) || shares.some((s) => s.set !== set || s.sealed !== sealed)) throw new Refused('truncated', 'too few shares of one set');
+  const secret = shares.reduce((sum, a) => mod(sum + shares.filter((b) => b !== a)
+    .reduce((t, b) => mod(t * mod(b.x) * inverse(b.x - a.x)), a.y)), 0n);
+  const key = hkdf(toLittle(secret), ascii(set), ascii('clinivault/root-key-share/v1'), 32);
+  return openSmall(key, list('clinivault/root-key-share/v1', set, n, threshold), base64(sealed));
 }
