@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -27,10 +28,26 @@ type Verification struct {
 	// KeyFromExport: the export was checked with the key that stands in it, so
 	// it is consistent, but who signed it is not established.
 	KeyFromExport bool `json:"key_from_export,omitempty"`
-	// Kept is how many checkpoints of others it was compared with; RolledBack are the sizes of those that the log does
-	// not agree with because, as an event of its says, the operator put the database back to an earlier state.
-	Kept       int     `json:"kept,omitempty"`
-	RolledBack []int64 `json:"rolled_back,omitempty"`
+	// Kept is how many notes of others it was compared with.
+	Kept int `json:"kept,omitempty"`
+	// RolledBack is what was lost when the operator put the database back to an earlier state, as the log itself says.
+	RolledBack []RolledBack `json:"rolled_back,omitempty"`
+}
+
+// RolledBack are events that are gone: others took their places.
+type RolledBack struct {
+	First int64 `json:"first"`
+	Last  int64 `json:"last"`
+	Event int64 `json:"event"` // that says so
+	Kept  int   `json:"kept"`  // notes of others that do not agree because of it
+}
+
+const maxRollbacks = 1000 // that are told apart
+
+// foreign is a kept note that the log's keys did not sign.
+type foreign struct {
+	size    int64
+	problem string
 }
 
 // errBroken ends a walk over a log in which a problem was found.
@@ -39,34 +56,40 @@ var errBroken = errors.New("log is broken")
 // checker recomputes a log from its events and compares it with each
 // checkpoint. It stops at the first problem.
 type checker struct {
-	keys   logChain
-	tree   frontier
-	kept   []statement      // by size, those not yet reached
-	missed []statement      // kept, but not agreeing
-	agreed int64            // size of the largest kept checkpoint that agrees, before the first that does not
-	undone map[int64]string // roots of kept checkpoints, by size, that an event says were rolled back
-	result Verification
+	keys    logChain
+	tree    frontier
+	kept    []statement // by size, those not yet reached
+	missed  []statement // kept, but not agreeing
+	agreed  int64       // size of the largest kept checkpoint that agrees, before the first that does not
+	foreign []foreign   // kept, but not signed by the log's keys
+	result  Verification
 }
 
-// hold takes the checkpoints that others kept. One that the log's keys did not
-// sign makes the whole check fail: it is of another log, or the log is.
+// hold takes the checkpoints that others kept. Whether one that the log's keys
+// did not sign was lost in a rollback, or is of another log, shows at the end.
 func (c *checker) hold(kept []string) error {
 	for _, text := range kept {
 		if h, err := openHandover(text); err == nil {
 			if c.keys.at(h.N).vkey != h.old || h.old == c.keys.newest() {
-				return c.bad(0, "a handover of the log's key that somebody kept, at event %d, is not in this log", h.N)
+				c.foreign = append(c.foreign, foreign{h.N, fmt.Sprintf("a handover of the log's key that somebody kept, at event %d, is not in this log", h.N)})
+				continue
 			}
 			c.kept = append(c.kept, h.statement)
 			continue
 		}
 		s, err := c.keys.open(text)
 		if err != nil {
-			return c.bad(0, "a checkpoint that somebody kept is not of this log: %v", err)
+			size := int64(0)
+			if lines := strings.SplitN(text, "\n", 3); len(lines) == 3 && lines[0] == c.keys.name() {
+				size, _ = strconv.ParseInt(lines[1], 10, 64)
+			}
+			c.foreign = append(c.foreign, foreign{size, fmt.Sprintf("a checkpoint that somebody kept is not of this log: %v", err)})
+			continue
 		}
 		c.kept = append(c.kept, s)
 	}
 	slices.SortFunc(c.kept, func(a, b statement) int { return cmp.Compare(a.N, b.N) })
-	c.result.Kept = len(c.kept)
+	c.result.Kept = len(kept)
 	return nil
 }
 
@@ -88,12 +111,11 @@ func (c *checker) compareKept() error {
 	return nil
 }
 
-// settleKept decides, at the end of the log, about the kept checkpoints that did not agree or are beyond the end. One
-// that an event of the log owns up to, as rolled back by the operator, is told but not held against it.
+// settleKept decides, at the end of the log, about the kept notes that did not agree, are beyond the end, or are signed by
+// another key. Those that an event of the log owns up to, as rolled back by the operator, are counted with it.
 func (c *checker) settleKept() error {
 	for _, k := range append(c.missed, c.kept...) {
-		if c.undone[k.N] == k.Hash.String() {
-			c.result.RolledBack = append(c.result.RolledBack, k.N)
+		if c.explained(k.N) {
 			continue
 		}
 		if k.N > c.tree.size {
@@ -102,7 +124,32 @@ func (c *checker) settleKept() error {
 		first := c.agreed + 1
 		return c.bad(first, "history was rewritten between event %d and event %d: a kept checkpoint of %s does not agree", first, k.N, k.at)
 	}
+	for _, f := range c.foreign {
+		if !c.explained(f.size) {
+			return c.bad(0, "%s", f.problem)
+		}
+	}
 	return nil
+}
+
+// explained tells whether the log says that its event of that size was lost when the database was put back.
+func (c *checker) explained(size int64) bool {
+	for i := range c.result.RolledBack {
+		if r := &c.result.RolledBack[i]; size >= r.First && size <= r.Last {
+			r.Kept++
+			return true
+		}
+	}
+	return false
+}
+
+// undo notes what an event says was rolled back: whoever put the database back owned up to it.
+func (c *checker) undo(seq int64, detail map[string]string) {
+	last, err := strconv.ParseInt(detail["witnessed"], 10, 64)
+	found, errFound := strconv.ParseInt(detail["found"], 10, 64)
+	if err == nil && errFound == nil && len(c.result.RolledBack) < maxRollbacks {
+		c.result.RolledBack = append(c.result.RolledBack, RolledBack{First: min(found, last) + 1, Last: last, Event: seq})
+	}
 }
 
 // bad notes the problem that ends the check.
@@ -144,21 +191,9 @@ func (c *checker) event(r logRow) error {
 	}
 	c.tree.add(hash)
 	if entry.Act == string(actRollback) {
-		c.undo(entry.Detail)
+		c.undo(want, entry.Detail)
 	}
 	return c.compareKept()
-}
-
-// undo notes what an event says was rolled back.
-func (c *checker) undo(detail map[string]string) {
-	size, err := strconv.ParseInt(detail["witnessed"], 10, 64)
-	if err != nil {
-		return
-	}
-	if c.undone == nil {
-		c.undone = map[int64]string{}
-	}
-	c.undone[size] = detail["root"]
 }
 
 // checkpoint compares a note with the events so far, whose number it states.

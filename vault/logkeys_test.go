@@ -171,3 +171,14 @@ func TestFrontierFromStoredHashes(t *testing.T) {
 		hashes = append(hashes, f.add(tlog.RecordHash([]byte{byte(n)}))...)
 	}
 }
+
+func FuzzHandover(f *testing.F) {
+	f.Add("o\nhandover\n1\nAAAA\n2026-01-01T00:00:00.000Z\nk\nk\n\n— o x\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if h, err := openHandover(text); err == nil {
+			t.Errorf("%q passes for a handover of %d events", text, h.N) // nobody guesses two signatures
+		}
+		_, _, _, _ = parseAddCheckpoint(text)
+		_ = keptNote(text)
+	})
+}

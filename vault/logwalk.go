@@ -184,11 +184,12 @@ func (v *Vault) VerifyLog(ctx context.Context, a Actor) (Verification, error) {
 
 // logEnds is where the parts of the log end: all at size in a log that nobody
 // touched, but for the checkpoint, which may lag behind.
-type logEnds struct{ size, newest, checkpoint int64 }
+type logEnds struct{ size, newest, checkpoint, told int64 }
 
 func (v *Vault) ends(ctx context.Context) (e logEnds, err error) {
 	err = v.db.QueryRowContext(ctx, `SELECT size, (SELECT COALESCE(MAX(seq), 0) FROM audit_events),
-		(SELECT COALESCE(MAX(size), 0) FROM checkpoints) FROM audit_head WHERE id = 1`).Scan(&e.size, &e.newest, &e.checkpoint)
+		(SELECT COALESCE(MAX(size), 0) FROM checkpoints), (SELECT COALESCE(MAX(checkpoint), 0) FROM witnesses)
+		FROM audit_head WHERE id = 1`).Scan(&e.size, &e.newest, &e.checkpoint, &e.told)
 	if err != nil {
 		err = dbError(fmt.Errorf("reading log size: %w", err))
 	}
@@ -204,6 +205,9 @@ func (v *Vault) compareTree(ctx context.Context, c *checker, ends logEnds) error
 	}
 	if ends.checkpoint > size {
 		return c.bad(size+1, "the log was cut short: a checkpoint states %d events, there are %d", ends.checkpoint, size)
+	}
+	if ends.told > size {
+		return c.bad(size+1, "the log was cut short: a witness was told of %d events, there are %d", ends.told, size)
 	}
 	root, err := tlog.TreeHash(size, hashReader(ctx, v.db))
 	if errors.Is(err, ErrIntegrity) {

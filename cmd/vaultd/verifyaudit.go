@@ -45,8 +45,9 @@ func verifyAuditCommand(_ context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("the log does NOT verify: %s", v.Problem)
 	}
 	fmt.Fprintf(out, "the log verifies: %d events, %d signed checkpoints, the last of %s, root %s\n", v.Size, v.Checkpoints, v.LastCheckpoint, v.Root)
-	for _, size := range v.RolledBack {
-		fmt.Fprintf(out, "WARNING: a kept checkpoint of %d events does not agree; the log says that the operator put the database back to an earlier state\n", size)
+	for _, r := range v.RolledBack {
+		fmt.Fprintf(out, "WARNING: events %d to %d are not those that a witness knew: event %d says that the operator put the database back to an earlier state (%d kept notes)\n",
+			r.First, r.Last, r.Event, r.Kept)
 	}
 	if v.Kept > 0 {
 		fmt.Fprintf(out, "compared with %d notes that others kept\n", v.Kept)
