@@ -1,0 +1,146 @@
+package vault_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/clinivault/clinivault/vault"
+	"github.com/clinivault/clinivault/vault/seal"
+)
+
+// TestKeyFileIsRotatedBesideTheServer: what one process changes in the file, another sees at its next call; older
+// versions open until they are forgotten, and then nowhere.
+func TestKeyFileIsRotatedBesideTheServer(t *testing.T) {
+	path := writeKeyFile(t, keyMagic+"1 "+keyOnes+"\n", 0o600)
+	server, command := must(vault.OpenKeyFile(path, false))(t), must(vault.OpenKeyFile(path, false))(t)
+	key, aad := seal.NewKey(), []byte("aad")
+	old, _, err := server.Wrap(t.Context(), key, aad)
+	ok(t, err)
+	if newest := must(command.Rotate(t.Context()))(t); newest != 2 {
+		t.Fatalf("Rotate: got version %d, want 2", newest)
+	}
+	wrapped, version, err := server.Wrap(t.Context(), key, aad)
+	if err != nil || version != 2 {
+		t.Fatalf("the server wraps under version %d, %v; want 2", version, err)
+	}
+	for _, k := range []*vault.KeyFile{server, command, must(vault.OpenKeyFile(path, false))(t)} {
+		if got, err := k.Unwrap(t.Context(), wrapped, 2, aad); err != nil || got != key {
+			t.Errorf("Unwrap of version 2: %v, or another key", err)
+		}
+		if got, err := k.Unwrap(t.Context(), old, 1, aad); err != nil || got != key {
+			t.Errorf("Unwrap of version 1: %v, or another key", err)
+		}
+	}
+	ok(t, command.Forget(t.Context(), 9)) // the newest stays, whatever is asked for
+	_, err = server.Unwrap(t.Context(), old, 1, aad)
+	wants(t, "a forgotten version", err, vault.ErrNotFound)
+	if oldest, newest, err := server.Versions(t.Context()); oldest != 2 || newest != 2 || err != nil {
+		t.Errorf("Versions: %d to %d, %v; want 2 to 2", oldest, newest, err)
+	}
+	if text := string(must(os.ReadFile(path))(t)); strings.Contains(text, keyOnes) || strings.Count(text, "\n") != 2 {
+		t.Error("the forgotten version is still in the file")
+	}
+	info, err := os.Stat(path)
+	ok(t, err)
+	if left, _ := filepath.Glob(path + "*"); info.Mode().Perm() != 0o600 || len(left) != 1 {
+		t.Errorf("mode %v, beside it %q; want 0600 and nothing", info.Mode(), left)
+	}
+}
+
+// TestKeyFileThatGoesBad: a file that is gone, damaged or another vault's does not reach a running process, which says
+// so; nothing is wrapped under a foreign key.
+func TestKeyFileThatGoesBad(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		spoil      func(path string) error
+	}{
+		{"gone", "is gone", os.Remove},
+		{"damaged", "damaged in line 2", func(path string) error { return os.WriteFile(path, []byte(keyMagic+"1 x\n"), 0o600) }},
+		{"another vault's", "another vault", func(path string) error {
+			return os.WriteFile(path, []byte(keyMagic+"1 "+keyTwos+"\n"), 0o600)
+		}},
+		{"another's with a newer version", "another vault", func(path string) error {
+			return os.WriteFile(path, []byte(keyMagic+"2 "+keyTwos+"\n"), 0o600)
+		}},
+		{"readable by others", "chmod 600", func(path string) error { return os.Chmod(path, 0o644) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := writeKeyFile(t, keyMagic+"1 "+keyOnes+"\n", 0o600)
+			good := must(os.ReadFile(path))(t)
+			k := must(vault.OpenKeyFile(path, false))(t)
+			ok(t, k.Ping(t.Context()))
+			before, _, err := k.Wrap(t.Context(), seal.NewKey(), nil)
+			ok(t, err)
+			ok(t, c.spoil(path))
+			if err := k.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Ping: got %v, want an error with %q", err, c.want)
+			}
+			_, err = k.Unwrap(t.Context(), before, 1, nil)
+			ok(t, err)
+			during, version, err := k.Wrap(t.Context(), seal.NewKey(), nil)
+			if ok(t, err); version != 1 {
+				t.Errorf("it wraps under version %d, want 1", version)
+			}
+			if _, err := k.Rotate(t.Context()); err == nil {
+				t.Error("Rotate wrote over a file that is not its own")
+			}
+			ok(t, os.RemoveAll(path))
+			ok(t, os.WriteFile(path, good, 0o600))
+			ok(t, k.Ping(t.Context()))
+			_, err = must(vault.OpenKeyFile(path, false))(t).Unwrap(t.Context(), during, 1, nil)
+			wants(t, "what was wrapped meanwhile, with the good file", err, nil)
+		})
+	}
+}
+
+// TestKeyFileRotatedByManyAtOnce: no version is lost and none is made twice.
+func TestKeyFileRotatedByManyAtOnce(t *testing.T) {
+	path := writeKeyFile(t, keyMagic+"1 "+keyOnes+"\n", 0o600)
+	made := make(chan uint32, 100)
+	var all sync.WaitGroup
+	for range 8 {
+		k := must(vault.OpenKeyFile(path, false))(t)
+		all.Go(func() {
+			for range 20 {
+				if v, err := k.Rotate(t.Context()); err == nil {
+					made <- v
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+	go func() { all.Wait(); close(made) }()
+	seen := map[uint32]bool{}
+	for v := range made {
+		if seen[v] {
+			t.Errorf("version %d was made twice", v)
+		}
+		seen[v] = true
+	}
+	_, newest, err := must(vault.OpenKeyFile(path, false))(t).Versions(t.Context())
+	if err != nil || int(newest) != len(seen)+1 || len(seen) == 0 {
+		t.Errorf("the file ends at version %d, %v, after %d rotations", newest, err, len(seen))
+	}
+}
+
+// TestKeyFileHasABound: a file is never made so long that it could not be read.
+func TestKeyFileHasABound(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "root.key")
+	text := []byte(keyMagic)
+	for n := range 1240 {
+		text = append(text, fmt.Sprintf("1%04d %s\n", n, keyOnes)...)
+	}
+	ok(t, os.WriteFile(path, text, 0o600))
+	k := must(vault.OpenKeyFile(path, false))(t)
+	var err error
+	for n := 0; err == nil && n < 100; n++ {
+		_, err = k.Rotate(t.Context())
+	}
+	wants(t, "rotating on and on", err, vault.ErrConflict)
+	must(vault.OpenKeyFile(path, false))(t)
+}
