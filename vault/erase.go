@@ -227,7 +227,7 @@ func (v *Vault) SignErasure(ctx context.Context, a Actor, id ErasureID) error {
 		t.detail("asked_by", string(now.askedBy))
 		return t.erase(ctx, now, a.person)
 	})
-	if err == nil && v.cfg.Driver == driverSQLite {
+	if err == nil {
 		v.scrub(ctx)
 	}
 	return err

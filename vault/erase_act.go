@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // erase destroys what an erasure is about, in the transaction of its second signature, and writes down what has to be
@@ -126,10 +127,14 @@ func (t *tx) erasePatient(ctx context.Context, id PatientID) error {
 	)
 }
 
+const scrubTimeout = 30 * time.Second
+
 // scrub has the database forget what it keeps of changed rows: SQLite's write-ahead log goes into the file, where what is
 // replaced is overwritten (secure_delete), and PostgreSQL frees the old rows. Copies elsewhere, such as archived logs and
-// backups, end when they are no longer kept. It is help, not proof: a failure is logged.
+// backups, end when they are no longer kept. It is help, not proof: a failure is logged, and a caller who has gone is not waited for.
 func (v *Vault) scrub(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scrubTimeout)
+	defer cancel()
 	statements := []string{`PRAGMA wal_checkpoint(TRUNCATE)`}
 	if v.cfg.Driver == driverPostgres {
 		statements = []string{`VACUUM patients`, `VACUUM renditions`, `VACUUM words`, `VACUUM photos`}
