@@ -208,7 +208,7 @@ func TestFormatOfAnErasure(t *testing.T) {
 	ok(t, os.WriteFile(filepath.Join(dir, "export"), export.Bytes(), 0o600))
 	with := func(file, verifier string) task {
 		return task{"task": "certificate", "file": file, "key": before.Certificates[0].Key, "log_verifier": verifier,
-			"handovers": after.LogHandovers, "kind": task{"domain": "clinivault/erasure/v1\x00", "act": "erasure.finish"}}
+			"handovers": after.LogHandovers, "kind": task{"domain": "clinivault/erasure/v1\x00", "act": "erasure.finish", "object": "erasure"}}
 	}
 	answers := read(t, dir, with("certificate", before.LogVerifier), with("certificate", after.LogVerifier),
 		task{"task": "export", "file": "export", "verifier": before.LogVerifier}, task{"task": "export", "file": "export", "verifier": after.LogVerifier},

@@ -96,7 +96,7 @@ export function verifyCertificate(raw, pub, logVerifier, kind, handovers = []) {
   if (!rootFrom(leaf(p.entry), p.seq - 1, p.size, (p.hashes ?? []).map(base64)).equals(says.root)) throw new Refused('sealed', 'not in the log');
   const e = JSON.parse(p.entry);
   if (e.seq !== p.seq || p.seq !== c.certificate.log_position || e.act !== kind.act || e.outcome !== 'ok' ||
-    e.detail?.[kind.detail ?? 'certificate'] !== sha256(text).toString('hex') || (kind.photo && e.photo !== c.certificate.photo)) throw new Refused('sealed', 'event of another certificate');
+    e.detail?.[kind.detail ?? 'certificate'] !== sha256(text).toString('hex') || (kind.photo && e.photo !== c.certificate.photo) || (kind.object && e.object !== c.certificate[kind.object])) throw new Refused('sealed', 'event of another certificate');
   return c;
 }
 
