@@ -173,7 +173,8 @@ cat >"$DATA/vaultd.json" <<JSON
             "secret_key_file": "$DATA/minio.secret", "ca_file": "$DATA/guard/public.crt"},
   "chart": {
     "fhir": {"base_url": "http://127.0.0.1:$fhir_port/fhir/R4", "patient_system": "urn:oid:2.999.1", "create_patient": true},
-    "dicom": {"base_url": "http://127.0.0.1:$orthanc_port/dicom-web", "institution_name": "Demo hospital"}
+    "dicom": {"base_url": "http://127.0.0.1:$orthanc_port/dicom-web", "institution_name": "Demo hospital",
+              "delete": "orthanc", "orthanc_url": "http://127.0.0.1:$orthanc_port"}
   }
 }
 JSON
