@@ -13,8 +13,9 @@ type CheckOptions struct {
 	// sizes are compared, and only what looks touched is opened.
 	Deep bool
 	// Repair mends what can be mended without a person: it brings hidden and
-	// overwritten objects back, and removes orphans, older versions and the
-	// rest of uploads that are older than an hour.
+	// overwritten objects back, makes thumbnails and covered pictures anew, and
+	// removes older versions, the rest of uploads that are older than an hour,
+	// and orphans that an earlier check saw already.
 	Repair bool
 	// Tidy is Repair of leftovers alone: uploads in parts and versions that no
 	// row speaks of. What was done to photos is left for a person to see.
@@ -76,15 +77,14 @@ type spot struct {
 
 // storeChecker is one run of CheckStore.
 type storeChecker struct {
-	v       *Vault
-	a       Actor
-	opt     CheckOptions
-	began   int64 // unix milliseconds; incidents seen later are this run's
-	places  map[string]spot
-	report  StoreReport
-	pending []finding // not written down yet
-	told    time.Time
-	step    string
+	v      *Vault
+	a      Actor
+	opt    CheckOptions
+	began  int64 // unix milliseconds; incidents seen later are this run's
+	places map[string]spot
+	report StoreReport
+	told   time.Time
+	step   string
 }
 
 // CheckStore compares what the database speaks of with what the store holds, both ways: missing, swapped, cut, altered
