@@ -27,7 +27,12 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	inner := vaulttest.New(t)
+	return benchOn(t, vaulttest.New(t))
+}
+
+// benchOn is newBench on a vault that was made before.
+func benchOn(t *testing.T, inner *vaulttest.Bench) *bench {
+	t.Helper()
 	pages, err := web.New(web.Config{})
 	if err != nil {
 		t.Fatal(err)
