@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,7 +18,7 @@ import (
 )
 
 // watch runs a witness over TLS that asks for a client certificate, and configures it.
-func watch(t *testing.T, ca *vaulttest.CA, dir string, seed []byte, keys ...string) (*vault.WitnessServer, *httptest.Server, vault.WitnessConfig) {
+func watch(t *testing.T, ca *vaulttest.CA, dir string, seed vault.WitnessSeed, keys ...string) (*vault.WitnessServer, *httptest.Server, vault.WitnessConfig) {
 	t.Helper()
 	s := must(vault.OpenWitnessServer(vault.WitnessServerConfig{Dir: dir, Name: "witness.example/w", Seed: seed, Logs: keys}))(t)
 	server := httptest.NewUnstartedServer(s)
@@ -207,5 +208,14 @@ func TestHTTPSWitnessAnswersBadly(t *testing.T) {
 	witnessed(t, b, vault.WitnessConfig{Kind: "https", URL: "http://192.0.2.1/"})
 	if err := b.V.SendToWitnesses(t.Context(), job); err == nil || !strings.Contains(err.Error(), "https://") {
 		t.Errorf("plain HTTP away from this machine: got %v, want a refusal", err)
+	}
+}
+
+func TestWitnessSeedIsNotPrinted(t *testing.T) {
+	cfg := vault.WitnessServerConfig{Seed: vault.NewWitnessKey()}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if got := fmt.Sprintf(format, cfg); !strings.Contains(got, "[redacted]") {
+			t.Errorf("%s prints %q", format, got)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -32,12 +33,24 @@ type WitnessServerConfig struct {
 	// Name is that of the witness in its cosignatures: no spaces, no plus sign.
 	Name string
 	// Seed is its Ed25519 private key (RFC 8032), 32 bytes.
-	Seed []byte
+	Seed WitnessSeed
 	// Logs are the verifier keys of the logs that it watches; after a handover, the first or any later key.
 	Logs []string
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }
+
+// WitnessSeed is a witness's private key. It prints as [redacted].
+type WitnessSeed []byte
+
+// String keeps the key out of logs.
+func (WitnessSeed) String() string { return "[redacted]" }
+
+// GoString keeps the key out of logs.
+func (WitnessSeed) GoString() string { return "[redacted]" }
+
+// LogValue keeps the key out of logs.
+func (WitnessSeed) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // WitnessServer watches logs for others (C2SP tlog-witness): it signs a
 // checkpoint only when the log that it saw before is the beginning of this one,
@@ -118,8 +131,8 @@ func (w *watched) read() error {
 }
 
 // NewWitnessKey makes a witness's private key.
-func NewWitnessKey() []byte {
-	seed := make([]byte, ed25519.SeedSize)
+func NewWitnessKey() WitnessSeed {
+	seed := make(WitnessSeed, ed25519.SeedSize)
 	rand.Read(seed) // never fails (crypto/rand)
 	return seed
 }
