@@ -137,7 +137,12 @@ func TestShallowCheck(t *testing.T) {
 
 // TestRepairOnVersions: on a store that keeps versions, what was overwritten or deleted comes back, and is served.
 func TestRepairOnVersions(t *testing.T) {
-	x := minioVandal(t)
+	for name, store := range map[string]func(testing.TB) vault.MinIOConfig{"minio": vaulttest.MinIO, "versitygw": vaulttest.VersityGW} {
+		t.Run(name, func(t *testing.T) { testRepairOnVersions(t, s3Vandal(t, store(t))) })
+	}
+}
+
+func testRepairOnVersions(t *testing.T, x vandal) {
 	w := newWorldOver(t, x.blobs)
 	id := w.inReview()
 	w.claim(w.reviewer, id)
