@@ -382,16 +382,30 @@ func TestRotationUnderLoad(t *testing.T) {
 				}
 			})
 		}
+		var sent atomic.Int64
 		for range 2 {
 			work(func() error {
+				time.Sleep(20 * time.Millisecond)
+				if sent.Add(1) > 30 { // each has to be processed in the end
+					return nil
+				}
 				r, _, err := w.V.Accept(context.WithoutCancel(ctx), w.author, w.Capture(t, w.author, w.patient, w.picture).Request())
 				taken.Store(r.PhotoID, true)
 				return err
 			})
 		}
-		work(func() error { _, err := w.V.ReadRendition(ctx, w.colleague, shown, vault.KindCoveredThumb); return err })
-		work(func() error { _, err := w.V.PatientPhotos(ctx, w.author, w.patient); return err })
 		work(func() error {
+			time.Sleep(time.Millisecond)
+			_, err := w.V.ReadRendition(ctx, w.colleague, shown, vault.KindCoveredThumb)
+			return err
+		})
+		work(func() error {
+			time.Sleep(time.Millisecond)
+			_, err := w.V.PatientPhotos(ctx, w.author, w.patient)
+			return err
+		})
+		work(func() error {
+			time.Sleep(5 * time.Millisecond)
 			job, err := w.V.ClaimJob(ctx, w.worker, time.Minute)
 			if err != nil || job == nil {
 				return err

@@ -74,7 +74,7 @@ func TestKeysRotateBesideTheServer(t *testing.T) {
 	var busy sync.WaitGroup
 	for range 2 {
 		busy.Go(func() {
-			for ctx.Err() == nil {
+			for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) { // each has to be processed in the end
 				e := clinician.seal(patient, picture)
 				status, _, err := clinician.send(context.WithoutCancel(ctx), e)
 				if err != nil || status != http.StatusCreated {
