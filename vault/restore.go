@@ -132,11 +132,11 @@ func (s *restoreSink) database(size int64, content io.Reader) error {
 }
 
 func (s *restoreSink) rootKey(content []byte) error {
+	if _, err := parseKeyFile(content); err != nil {
+		return errBackup
+	}
 	if s.o.RootKeyFile == "" {
 		return nil
-	}
-	if _, err := parseKeyFile(content); err != nil {
-		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(s.o.RootKeyFile), 0o700); err != nil {
 		return fmt.Errorf("restoring the root key file: %w", err)
