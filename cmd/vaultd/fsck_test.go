@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,13 +65,23 @@ func TestFsckBesideTheService(t *testing.T) {
 	if err != nil || len(objects) == 0 {
 		t.Fatalf("no objects: %v", err)
 	}
-	body := readFile(t, objects[0])
-	body[len(body)/2] ^= 1
-	if err := os.WriteFile(objects[0], body, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if status, r := fsck(t, s); status != 0 {
-		t.Errorf("fsck of names and sizes: got status %d and %+v, want 0: the size is as it was", status, r.List)
+	// The largest is the original, which nothing can be made anew from; the smallest is a thumbnail, which can.
+	slices.SortFunc(objects, func(a, b string) int { return len(readFile(t, b)) - len(readFile(t, a)) })
+	for _, path := range []string{objects[len(objects)-1], objects[0]} {
+		body := readFile(t, path)
+		body[len(body)/2] ^= 1
+		if err := os.WriteFile(path, body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if status, r := fsck(t, s); status != 0 {
+			t.Errorf("fsck of names and sizes: got status %d and %+v, want 0: the size is as it was", status, r.List)
+		}
+		if path == objects[0] {
+			break
+		}
+		if status, r := fsck(t, s, "--deep", "--repair"); status != 0 || r.Repaired != 1 {
+			t.Errorf("repair of a thumbnail: got status %d and %+v, want 0 and it made anew", status, r.List)
+		}
 	}
 	status, r := fsck(t, s, "--deep", "--repair")
 	if status != 2 || len(r.List) != 1 || r.List[0].Found != vault.FoundAltered || r.List[0].Photo == "" || r.List[0].Remedy == "" {
