@@ -72,7 +72,7 @@ func mayWrite(path string, force bool) error {
 
 // publish writes a file whole or not at all, readable by its owner alone:
 // beside its place first, then read back and checked, then under its name. An
-// existing file is replaced only with force.
+// existing file is replaced only with force. It is durable on return.
 func publish(path string, content []byte, force bool, check func(readBack []byte) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".vaultd-*.part")
 	if err != nil {
@@ -102,7 +102,7 @@ func publish(path string, content []byte, force bool, check func(readBack []byte
 		}
 	}
 	if force {
-		return os.Rename(part, path)
+		return errors.Join(os.Rename(part, path), syncFolder(path))
 	}
 	if err := os.Link(part, path); err != nil { // unlike rename, never replaces
 		if errors.Is(err, os.ErrExist) {
@@ -110,5 +110,14 @@ func publish(path string, content []byte, force bool, check func(readBack []byte
 		}
 		return fmt.Errorf("writing: %w", err)
 	}
-	return os.Remove(part)
+	return errors.Join(os.Remove(part), syncFolder(path))
+}
+
+// syncFolder makes the name of a file durable.
+func syncFolder(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
