@@ -127,7 +127,8 @@ func unavailable(err error) bool {
 	if errors.As(err, &lite) {
 		switch lite.Code() & 0xff {
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
-			sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM:
+			sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM,
+			sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB: // what a failing disk makes of a good file; a bad one is refused at the next start
 			return true
 		}
 		return false

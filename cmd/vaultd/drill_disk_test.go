@@ -43,7 +43,7 @@ func ext4Disk(t testing.TB) *disk {
 	if err := os.WriteFile(d.image, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(d.image, 64<<20); err != nil {
+	if err := os.Truncate(d.image, 512<<20); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command(mkfs, "-q", d.image).CombinedOutput(); err != nil {
@@ -129,7 +129,7 @@ func (d *disk) fill() (free func()) {
 		d.t.Fatal(err)
 	}
 	defer f.Close()
-	for size := 1 << 20; size > 0; {
+	for size := 4 << 20; size > 0; {
 		if _, err := f.Write(make([]byte, size)); err != nil {
 			size /= 2
 		}
@@ -203,6 +203,7 @@ func TestDiskFails(t *testing.T) {
 	d.fails()
 	l.refused(5)
 	r.s.kill()
+	r.noFaultOfItsOwn()
 	if r.s.begin() {
 		t.Error("the service starts on a disk that takes no writes")
 		r.s.kill()
@@ -226,11 +227,15 @@ func TestPowerCut(t *testing.T) {
 	l := r.under(4)
 	var recovered time.Duration
 	rounds := drillRounds(t, 4)
-	for range rounds {
+	for i := range rounds {
 		l.more(3)
+		if i%4 == 3 { // a job whose worker dies eight times is given up
+			l.processed()
+		}
 		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
 		d.powerCut()
 		r.s.kill()
+		r.noFaultOfItsOwn()
 		d.again()
 		start := time.Now()
 		r.s.start()

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ type load struct {
 	r    *rig
 	stop context.CancelFunc
 	all  sync.WaitGroup
+	gate sync.RWMutex // closed while nothing new is to be sent
 
 	mu       sync.Mutex // guards all below
 	statuses map[int]int
@@ -41,7 +44,9 @@ func (r *rig) under(n int) *load {
 					r.t.Errorf("sealing: %v", err)
 					return
 				}
+				l.gate.RLock()
 				l.sendUntilDone(e)
+				l.gate.RUnlock()
 				time.Sleep(30 * time.Millisecond)
 			}
 		})
@@ -103,6 +108,35 @@ func (l *load) refused(n int) {
 	}
 	from := count()
 	eventually(l.r.t, fmt.Sprintf("%d refusals", n), time.Minute, func() bool { return count() >= from+n })
+}
+
+// processed lets nothing new arrive until no capture that has a receipt waits
+// for its processing.
+func (l *load) processed() {
+	l.r.t.Helper()
+	l.gate.Lock()
+	defer l.gate.Unlock()
+	l.mu.Lock()
+	ids := slices.Collect(maps.Values(l.receipts))
+	l.mu.Unlock()
+	for _, id := range ids {
+		eventually(l.r.t, "photo "+id+" to be processed", 2*time.Minute, func() bool {
+			var photo vault.Photo
+			status, err := l.r.clinician.try("GET", "/api/v1/photos/"+id, nil, &photo)
+			return err == nil && status == http.StatusOK && photo.State != vault.StateAccepted
+		})
+	}
+}
+
+// noFaultOfItsOwn asserts that the service took none of what happened to it for
+// a fault of its own: such a request is answered with 500 and logged as an error.
+func (r *rig) noFaultOfItsOwn() {
+	r.t.Helper()
+	for line := range strings.Lines(r.s.log.String()) {
+		if strings.Contains(line, `msg="request failed"`) {
+			r.t.Errorf("the service logged: %s", line)
+		}
+	}
 }
 
 // settle ends the load and holds the service to every receipt it gave: each

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"database/sql"
+	"math/rand/v2"
+	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,4 +68,54 @@ func TestStoreNodeKilled(t *testing.T) {
 		l.more(5)
 	}
 	l.settle("one of four MinIO nodes killed", recovered)
+}
+
+// TestWorkersKilled: two nodes that only work are killed in turn, at any moment,
+// while captures arrive at a third. What one had in hand another takes up.
+func TestWorkersKilled(t *testing.T) {
+	dsn := vaulttest.Postgres(t)
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	config := stackConfig(t, dsn, vaulttest.MinIO(t))
+	config["worker"] = false
+	r := drillRig(t, config).ready()
+	workers := [2]*exec.Cmd{r.worker(), r.worker()}
+	l := r.under(3)
+	for i := range drillRounds(t, 6) {
+		l.more(2)
+		time.Sleep(time.Duration(rand.IntN(500)) * time.Millisecond)
+		endWorker(workers[i%2])
+		passLeases(t, db) // of both: the living one finds its job given to another, and leaves it
+		workers[i%2] = r.worker()
+	}
+	l.settle("one of two workers killed", 0)
+	for _, w := range workers {
+		endWorker(w)
+	}
+}
+
+// worker starts a node that only works, on the service's configuration.
+func (r *rig) worker() *exec.Cmd {
+	r.t.Helper()
+	path, err := binary()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	cmd := exec.Command(path, "work", "--config", r.s.config)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { endWorker(cmd) })
+	return cmd
+}
+
+func endWorker(cmd *exec.Cmd) {
+	if cmd.ProcessState == nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	}
 }
