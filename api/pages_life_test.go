@@ -59,6 +59,7 @@ func TestErasurePages(t *testing.T) {
 	second = c.signIn(t, "other-privacy")
 	c.says(t, second, at, []string{"Download the certificate", "Erased and certified", "verify-erasure FILE", "Deleted.", "none does"}, []string{"data-again", "Synthetic", "On the way"})
 	c.says(t, second, "/erasures", []string{"Everything of a patient who is erased"}, []string{"Synthetic", "TEST-0"})
+	c.says(t, c.signIn(t, "author"), "/captures", nil, []string{"Synthetic", "TEST-0", "/renditions/", string(c.photo)})
 }
 
 func TestHoldAndRecallPages(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,13 @@ import (
 func (b *browser) open(s *service, path string) {
 	b.t.Helper()
 	b.run("opening "+path, chromedp.Navigate(s.base+path), chromedp.WaitVisible("main h1", chromedp.ByQuery), chromedp.Sleep(300*time.Millisecond))
+}
+
+// press presses a button as the keyboard does: where it stands on the page does
+// not matter, which changes as pictures arrive.
+func press(selector string) chromedp.Action {
+	return chromedp.Tasks{chromedp.WaitReady(selector, chromedp.ByQuery),
+		chromedp.Evaluate(`document.querySelector(`+strconv.Quote(selector)+`).click()`, nil)}
 }
 
 // TestConsentThroughThePages: a clinician writes down consent to teaching on the
@@ -36,11 +44,11 @@ func TestConsentThroughThePages(t *testing.T) {
 	b.signIn(s, "clinician", at)
 	change := func(purpose, document string) {
 		b.run("opening the form", chromedp.Click(`button[data-set-purpose="`+purpose+`"]`, chromedp.ByQuery), chromedp.WaitVisible("#document", chromedp.ByQuery),
-			chromedp.Click("#consent-dialog button[type=submit]", chromedp.ByQuery))
+			press("#consent-dialog button[type=submit]"))
 		b.until("asked how", `/How the patient said so/.test(document.querySelector('#consent-dialog .error-text').textContent)`)
 		b.run("filling in", chromedp.SetValue("#how", "written", chromedp.ByQuery), chromedp.SendKeys("#document", document, chromedp.ByQuery))
 		b.look("consent-1-" + purpose + "-" + document)
-		b.run("sending", chromedp.Click("#consent-dialog button[type=submit]", chromedp.ByQuery))
+		b.run("sending", press("#consent-dialog button[type=submit]"))
 		b.until("written down", `document.querySelector('#consent-dialog') && !document.querySelector('#consent-dialog').open && document.readyState === 'complete'`)
 	}
 	change("teaching", "F-7")
@@ -50,10 +58,10 @@ func TestConsentThroughThePages(t *testing.T) {
 	b.look("consent-2-history")
 	b.signOut()
 	b.signIn(s, "records", at)
-	b.run("releasing", chromedp.Click(`button[data-opens="release-dialog"]`, chromedp.ByQuery), chromedp.WaitVisible("#release-reason", chromedp.ByQuery),
+	b.run("releasing", press(`button[data-opens="release-dialog"]`), chromedp.WaitVisible("#release-reason", chromedp.ByQuery),
 		chromedp.SendKeys("#release-reason", "lecture on scars", chromedp.ByQuery))
 	b.look("photo-5-release")
-	b.run("sending", chromedp.Click("#release-dialog button[type=submit]", chromedp.ByQuery))
+	b.run("sending", press("#release-dialog button[type=submit]"))
 	b.until("released", `/open the copy/.test(document.querySelector('main').innerText)`)
 	b.look("photo-6-released")
 	copyAt := "/api/v1/photos/" + string(photo.ID) + "/releases/teaching"
@@ -87,23 +95,23 @@ func TestRulesThroughThePages(t *testing.T) {
 	b := openBrowser(t, profileFolder(t), photograph(t))
 	b.signIn(s, "privacy", "/holds?patient="+string(patient.ID))
 	b.look("holds-1-place")
-	b.run("placing", chromedp.SendKeys("#why", "claim of 3 March", chromedp.ByQuery), chromedp.Click(`form[data-post="/api/v1/holds"] button[type=submit]`, chromedp.ByQuery))
+	b.run("placing", chromedp.SendKeys("#why", "claim of 3 March", chromedp.ByQuery), press(`form[data-post="/api/v1/holds"] button[type=submit]`))
 	b.until("placed", `/Placed by/.test(document.querySelector('main').innerText)`)
 	b.look("holds-2-placed")
-	b.run("asking", chromedp.Click(`button[data-post$="/ask-lift"]`, chromedp.ByQuery), chromedp.WaitVisible("#reason-input", chromedp.ByQuery),
-		chromedp.SendKeys("#reason-input", "the case is closed", chromedp.ByQuery), chromedp.Click("#reason [data-ok]", chromedp.ByQuery))
+	b.run("asking", press(`button[data-post$="/ask-lift"]`), chromedp.WaitVisible("#reason-input", chromedp.ByQuery),
+		chromedp.SendKeys("#reason-input", "the case is closed", chromedp.ByQuery), press("#reason [data-ok]"))
 	b.until("asked", `/another person lifts it/.test(document.querySelector('main').innerText)`)
 	b.look("holds-3-asked")
 	b.open(s, "/retention")
 	b.look("retention-1-no-rule")
-	b.run("proposing", chromedp.SendKeys("#why", "hospital act, section 1", chromedp.ByQuery), chromedp.Click(`form[data-post="/api/v1/retention/rules"] button[type=submit]`, chromedp.ByQuery))
+	b.run("proposing", chromedp.SendKeys("#why", "hospital act, section 1", chromedp.ByQuery), press(`form[data-post="/api/v1/retention/rules"] button[type=submit]`))
 	b.until("proposed", `/You proposed it/.test(document.querySelector('main').innerText)`)
 	b.look("retention-2-proposed")
 	b.signOut()
 	b.signIn(s, "records", "/retention")
-	b.run("signing", chromedp.Click(`button[data-post$="/sign"]`, chromedp.ByQuery), chromedp.WaitVisible("#confirm [data-ok]", chromedp.ByQuery))
+	b.run("signing", press(`button[data-post$="/sign"]`), chromedp.WaitVisible("#confirm [data-ok]", chromedp.ByQuery))
 	b.look("retention-3-sign")
-	b.run("sure", chromedp.Click("#confirm [data-ok]", chromedp.ByQuery))
+	b.run("sure", press("#confirm [data-ok]"))
 	b.until("signed", `/Kept for 10 years/.test(document.querySelector('tbody')?.innerText ?? '')`)
 	b.look("retention-4-acting")
 	b.signOut()
@@ -113,8 +121,8 @@ func TestRulesThroughThePages(t *testing.T) {
 	}
 	b.signIn(s, "admin", "/health")
 	b.look("health-1-incident")
-	b.run("settling", chromedp.Click(`button[data-post$="/settle"]`, chromedp.ByQuery), chromedp.WaitVisible("#reason-input", chromedp.ByQuery),
-		chromedp.SendKeys("#reason-input", "the disk is replaced", chromedp.ByQuery), chromedp.Click("#reason [data-ok]", chromedp.ByQuery))
+	b.run("settling", press(`button[data-post$="/settle"]`), chromedp.WaitVisible("#reason-input", chromedp.ByQuery),
+		chromedp.SendKeys("#reason-input", "the disk is replaced", chromedp.ByQuery), press("#reason [data-ok]"))
 	b.until("settled", `/None is open/.test(document.querySelector('main').innerText)`)
 	b.look("health-2-settled")
 	b.noFaults()

@@ -171,18 +171,19 @@ func TestErasureThroughThePages(t *testing.T) {
 	b.look("erasures-1-empty")
 	b.run("searching", chromedp.SendKeys("#patient-query", patient.RecordNumber+"\r", chromedp.ByQuery), chromedp.WaitVisible("#patient-results a", chromedp.ByQuery))
 	b.look("erasures-2-found")
-	b.run("choosing", chromedp.Click("#patient-results a", chromedp.ByQuery), chromedp.WaitVisible("#why", chromedp.ByQuery),
-		chromedp.SendKeys("#why", "letter of the patient", chromedp.ByQuery), chromedp.Click(`form[data-post="/api/v1/erasures"] button[type=submit]`, chromedp.ByQuery),
+	b.run("choosing", press("#patient-results a"))
+	b.until("chosen", `document.readyState === 'complete' && document.querySelector('#why')`)
+	b.run("asking", chromedp.SendKeys("#why", "letter of the patient", chromedp.ByQuery), press(`form[data-post="/api/v1/erasures"] button[type=submit]`),
 		chromedp.WaitVisible("#confirm-typed", chromedp.ByQuery), chromedp.SendKeys("#confirm-typed", "something else", chromedp.ByQuery),
-		chromedp.Click("#confirm [data-ok]", chromedp.ByQuery))
+		press("#confirm [data-ok]"))
 	b.until("not taken", `document.querySelector('#confirm-error').textContent !== ''`)
 	b.look("erasures-3-typed-wrong")
-	b.run("typing", chromedp.SetValue("#confirm-typed", patient.RecordNumber, chromedp.ByQuery), chromedp.Click("#confirm [data-ok]", chromedp.ByQuery))
+	b.run("typing", chromedp.SetValue("#confirm-typed", patient.RecordNumber, chromedp.ByQuery), press("#confirm [data-ok]"))
 	b.until("asked", `/another person signs/.test(document.querySelector('main').innerText)`)
 	b.look("erasures-4-asked")
 	b.signOut()
 	b.signIn(h.service, "second", "/erasures")
-	b.run("signing", chromedp.Click(`button[data-post$="/sign"]`, chromedp.ByQuery), chromedp.WaitVisible("#confirm-typed", chromedp.ByQuery))
+	b.run("signing", press(`button[data-post$="/sign"]`), chromedp.WaitVisible("#confirm-typed", chromedp.ByQuery))
 	b.look("erasures-5-sign")
 	b.run("typing", chromedp.SendKeys("#confirm-typed", patient.RecordNumber+"\r", chromedp.ByQuery))
 	b.until("signed", `location.pathname.startsWith('/erasures/')`)
@@ -245,20 +246,20 @@ func TestWrongPatientThroughThePages(t *testing.T) {
 	b := openBrowser(t, profileFolder(t), photograph(t))
 	b.signIn(h.service, "clinician", "/photos/"+string(photo.ID))
 	b.look("photo-1-approved")
-	b.run("reporting", chromedp.Click(`button[data-opens="recall-dialog"]`, chromedp.ByQuery), chromedp.WaitVisible("#right-query", chromedp.ByQuery),
+	b.run("reporting", press(`button[data-opens="recall-dialog"]`), chromedp.WaitVisible("#right-query", chromedp.ByQuery),
 		chromedp.SendKeys("#right-query", right.RecordNumber, chromedp.ByQuery), chromedp.WaitVisible("#right-results button", chromedp.ByQuery))
 	b.look("photo-2-whose")
-	b.run("choosing", chromedp.Click("#right-results button", chromedp.ByQuery), chromedp.WaitVisible("#right-chosen", chromedp.ByQuery),
+	b.run("choosing", press("#right-results button"), chromedp.WaitVisible("#right-chosen", chromedp.ByQuery),
 		chromedp.SendKeys("#recall-reason", "wristband of the neighbour", chromedp.ByQuery))
 	b.look("photo-3-report")
-	b.run("sending", chromedp.Click("#recall-dialog button[type=submit]", chromedp.ByQuery))
+	b.run("sending", press("#recall-dialog button[type=submit]"))
 	b.until("reported", `!document.querySelector('#recall-dialog').open`)
 	b.signOut()
 	b.signIn(h.service, "records", "/recalls")
 	b.look("recalls-1-waiting")
-	b.run("signing", chromedp.Click(`button[data-post$="/sign"]`, chromedp.ByQuery), chromedp.WaitVisible("#confirm [data-ok]", chromedp.ByQuery))
+	b.run("signing", press(`button[data-post$="/sign"]`), chromedp.WaitVisible("#confirm [data-ok]", chromedp.ByQuery))
 	b.look("recalls-2-sign")
-	b.run("sure", chromedp.Click("#confirm [data-ok]", chromedp.ByQuery))
+	b.run("sure", press("#confirm [data-ok]"))
 	b.until("signed", `/Moved to its patient/.test(document.querySelector('main').innerText)`)
 	b.look("recalls-3-moved")
 	b.signOut()
