@@ -157,6 +157,7 @@ func (r *rig) insist(what string, stage func() (done bool)) {
 // step at, or not at all with 0, and tells how many steps there were.
 func (r *rig) round(at int) int {
 	r.t.Helper()
+	r.answers()
 	e := r.clinician.seal(r.patient.ID, r.picture)
 	r.seen, r.killed = nil, false
 	r.steps.Arm(at, r.cut)
@@ -164,6 +165,15 @@ func (r *rig) round(at int) int {
 	r.note()
 	r.rounds++
 	return len(r.seen)
+}
+
+// answers waits until the service answers: it may have been cut a moment ago.
+func (r *rig) answers() {
+	r.t.Helper()
+	r.insist("an answer", func() bool {
+		status, err := r.clinician.try("GET", "/api/v1/intake", nil, nil)
+		return err == nil && status == http.StatusOK
+	})
 }
 
 // passage is a photo's way: accept, process, claim, approve, attach.
@@ -284,7 +294,7 @@ func (r *rig) chartEntries(status string) int {
 // entry for each; the log verifies; rows and objects agree.
 func (r *rig) settle() {
 	r.t.Helper()
-	r.revive()
+	r.answers()
 	captures := r.clinician.captures()
 	for capture, photo := range r.receipts {
 		got := captures[capture]
