@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -131,7 +132,7 @@ func (r *rig) finishNext() {
 // TestKilledAnyTime cuts the service at random moments of a photo's way, as a
 // power cut would, on both kinds of store.
 func TestKilledAnyTime(t *testing.T) {
-	for name, make := range map[string]func(*testing.T) *rig{
+	for name, build := range map[string]func(*testing.T) *rig{
 		"folder and SQLite": func(t *testing.T) *rig { return newRig(t, &vaulttest.Steps{}, nil) },
 		"MinIO and PostgreSQL": func(t *testing.T) *rig {
 			r, db := newStackRig(t, &vaulttest.Steps{})
@@ -140,15 +141,21 @@ func TestKilledAnyTime(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := make(t)
+			r := build(t)
 			r.start()
 			start := time.Now()
 			r.round(0)
 			usual := time.Since(start)
 			for range drillRounds(t, 5) {
-				cut := time.AfterFunc(time.Duration(rand.Int64N(int64(usual))), r.cut)
+				pid, done := r.s.cmd.Process.Pid, make(chan struct{})
+				cut := time.AfterFunc(time.Duration(rand.Int64N(int64(usual))), func() {
+					defer close(done)
+					_ = syscall.Kill(-pid, syscall.SIGKILL)
+				})
 				r.round(0)
-				cut.Stop()
+				if !cut.Stop() {
+					<-done
+				}
 			}
 			r.settle()
 		})
