@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,23 +102,30 @@ func (v *Vault) lastKept(path string) (s statement, err error) {
 	if err != nil {
 		return statement{}, err
 	}
-	lines := strings.Split(string(tail), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		note := strings.Split(keptNote(lines[i]+"\n"), "\n")
-		if len(note) < 5 {
-			continue
-		}
-		if note[0] != v.cfg.LogOrigin {
+	for _, text := range slices.Backward(strings.Split(string(tail), "\n")) {
+		origin, s, ok := keptStatement(text)
+		if origin != "" && origin != v.cfg.LogOrigin {
 			return statement{}, fmt.Errorf("the witness's file %s belongs to another log: give this vault a file of its own: %w", path, ErrIntegrity)
 		}
-		if note[1] == handoverMark {
-			note = note[1:]
-		}
-		if s, err := parseStatement(note[1], note[2], note[3]); err == nil {
+		if ok {
 			return s, nil
 		}
 	}
 	return statement{}, nil
+}
+
+// keptStatement is what a line of a witness's file states, and about which log, whoever signed it.
+func keptStatement(text string) (origin string, s statement, ok bool) {
+	note := strings.Split(keptNote(text+"\n"), "\n")
+	if len(note) < 5 {
+		return "", statement{}, false
+	}
+	origin = note[0]
+	if note[1] == handoverMark {
+		note = note[1:]
+	}
+	s, err := parseStatement(note[1], note[2], note[3])
+	return origin, s, err == nil
 }
 
 // tailOf reads the end of a witness's file, which need not exist yet.
@@ -173,23 +181,55 @@ func (v *Vault) checkWitness(ctx context.Context, c WitnessConfig) error {
 		return fmt.Errorf("%s: bring the newer database back, or, when the older one is meant, say so once with "+
 			"`vaultd witness accept-rollback --config FILE --reason TEXT`: %w", problem, ErrIntegrity)
 	}
-	return v.acceptRollback(ctx, c, kept, size)
+	agreed, err := v.lastAgreed(ctx, c.Path, size)
+	if err != nil {
+		return err
+	}
+	return v.acceptRollback(ctx, c, kept, agreed)
+}
+
+// lastAgreed is the size of the newest checkpoint in a witness's file that this log still agrees with: what follows it was
+// lost, also where the log has grown again since. Without one it is the size before the oldest that was read.
+func (v *Vault) lastAgreed(ctx context.Context, path string, size int64) (int64, error) {
+	tail, err := tailOf(path)
+	if err != nil {
+		return 0, err
+	}
+	oldest := size + 1
+	for _, text := range slices.Backward(strings.Split(string(tail), "\n")) {
+		_, s, ok := keptStatement(text)
+		if !ok {
+			continue
+		}
+		if oldest = min(oldest, s.N); s.N > size {
+			continue
+		}
+		root, err := tlog.TreeHash(s.N, hashReader(ctx, v.db))
+		if err != nil && !errors.Is(err, ErrIntegrity) {
+			return 0, dbError(err)
+		}
+		if err == nil && root == s.Hash {
+			return s.N, nil
+		}
+	}
+	return min(oldest-1, size), nil
 }
 
 // acceptRollback puts the operator's word on the record: in the log, which the
-// witness then sees, that events are missing; the reason beside it.
-func (v *Vault) acceptRollback(ctx context.Context, c WitnessConfig, kept statement, size int64) error {
+// witness then sees, that the events after the last agreed one are missing; the
+// reason beside it.
+func (v *Vault) acceptRollback(ctx context.Context, c WitnessConfig, kept statement, agreed int64) error {
 	id := newID()
 	return v.do(ctx, Operator(), actRollback, object{Kind: "log", ID: id}, func(t *tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO rollbacks (id, witness, size, root, found, reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			id, c.name(), kept.N, kept.Hash.String(), size, clip(v.cfg.AcceptRollback, maxLastWords), t.now)
+			id, c.name(), kept.N, kept.Hash.String(), agreed, clip(v.cfg.AcceptRollback, maxLastWords), t.now)
 		if err != nil {
 			return fmt.Errorf("writing rollback: %w", err)
 		}
 		t.detail("witness", c.name())
 		t.detail("witnessed", strconv.FormatInt(kept.N, 10))
 		t.detail("root", kept.Hash.String())
-		t.detail("found", strconv.FormatInt(size, 10))
+		t.detail("found", strconv.FormatInt(agreed, 10))
 		return nil
 	})
 }

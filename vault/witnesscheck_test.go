@@ -75,6 +75,29 @@ func TestOlderDatabaseIsNotOpened(t *testing.T) {
 	opened(t, older) // and without a word from then on
 }
 
+// TestOlderDatabaseThatGrew: an older database that was used without its witness before the operator spoke is explained
+// from the last checkpoint on that it agrees with.
+func TestOlderDatabaseThatGrew(t *testing.T) {
+	older, _ := putBack(t)
+	unwatched := older
+	unwatched.Witnesses = nil
+	v := must(vault.Open(t.Context(), unwatched))(t)
+	for range 1000 {
+		must(v.People(t.Context(), vault.Operator()))(t) // other events than those that were lost
+	}
+	ok(t, v.Close())
+	_, err := vault.Open(t.Context(), older)
+	if !errors.Is(err, vault.ErrIntegrity) || !strings.Contains(err.Error(), "another history") {
+		t.Fatalf("Open of the grown database: got %v, want a refusal", err)
+	}
+	accepting := older
+	accepting.AcceptRollback = "restored after the disk failed"
+	v = opened(t, accepting)
+	if got := must(v.VerifyLog(t.Context(), vault.Operator()))(t); !got.OK || len(got.RolledBack) != 1 || got.RolledBack[0].Kept < 2 {
+		t.Errorf("VerifyLog after the operator's word: %+v, want it OK with what was rolled back", got)
+	}
+}
+
 // TestAnotherHistoryIsNotOpened: events that a witness knows a checkpoint of were replaced.
 func TestAnotherHistoryIsNotOpened(t *testing.T) {
 	older, _ := putBack(t)

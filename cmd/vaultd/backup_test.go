@@ -273,4 +273,5 @@ func TestRestoreAgainstAWitness(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.start()
+	verifyLog(t, r)
 }
