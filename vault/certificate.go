@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/clinivault/clinivault/imaging"
 	"github.com/clinivault/clinivault/vault/seal"
@@ -168,9 +169,27 @@ func strictJSON(b []byte, into any) error {
 // is taken from the certificate itself, which then shows that it was not altered, but not who made it.
 type Trust struct {
 	Key         ed25519.PublicKey // of certificates
+	Keys        []PublicKey       // of certificates, of all epochs: one of them, or Key, must have signed
 	LogVerifier string            // of the log's checkpoints, in the form of golang.org/x/mod/sumdb/note
 	// LogHandovers are those of the whole log, oldest first: needed where LogVerifier is newer than the certificate's proof.
 	LogHandovers []string
+}
+
+// Trusting is the trust in the keys that a vault publishes, fetched from the vault itself.
+func Trusting(k PublicKeys) Trust {
+	return Trust{Keys: k.Certificates, LogVerifier: k.LogVerifier, LogHandovers: k.LogHandovers}
+}
+
+// knows checks that a certificate's key is trusted; its own word is all there is where none is given.
+func (t Trust) knows(key ed25519.PublicKey) (own bool, err error) {
+	if t.Key == nil && len(t.Keys) == 0 {
+		return true, nil
+	}
+	same := func(k PublicKey) bool { return bytes.Equal(k.Key, key) }
+	if !bytes.Equal(t.Key, key) && !slices.ContainsFunc(t.Keys, same) {
+		return false, fmt.Errorf("it is signed with another key: %w", ErrIntegrity)
+	}
+	return false, nil
 }
 
 // Verified is a certificate that was checked.
@@ -199,14 +218,12 @@ func VerifyCertificate(text []byte, trust Trust) (Verified, error) {
 	if err != nil || strictJSON(text, &s) != nil || len(s.Key) != ed25519.PublicKeySize || s.KeyID != seal.KeyID(s.Key) {
 		return Verified{}, fmt.Errorf("not a certificate: %w", ErrInvalid)
 	}
-	v := Verified{KeyID: s.KeyID, OwnKey: trust.Key == nil}
-	if v.OwnKey {
-		trust.Key = s.Key
+	own, err := trust.knows(s.Key)
+	if err != nil {
+		return Verified{}, err
 	}
-	if !bytes.Equal(trust.Key, s.Key) {
-		return Verified{}, fmt.Errorf("it is signed with another key: %w", ErrIntegrity)
-	}
-	if !ed25519.Verify(trust.Key, append([]byte(certificateDomain), s.Certificate...), s.Signature) {
+	v := Verified{KeyID: s.KeyID, OwnKey: own}
+	if !ed25519.Verify(s.Key, append([]byte(certificateDomain), s.Certificate...), s.Signature) {
 		return Verified{}, fmt.Errorf("the signature does not hold: %w", ErrIntegrity)
 	}
 	if err := strictJSON(s.Certificate, &v.Certificate); err != nil || v.Format != certificateFormat {

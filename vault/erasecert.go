@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"fmt"
@@ -244,17 +243,15 @@ func VerifyErasure(text []byte, trust Trust) (VerifiedErasure, error) {
 	if err != nil || strictJSON(text, &s) != nil || len(s.Key) != ed25519.PublicKeySize || s.KeyID != seal.KeyID(s.Key) || s.Proof == nil {
 		return VerifiedErasure{}, fmt.Errorf("not a certificate: %w", ErrInvalid)
 	}
-	v := VerifiedErasure{KeyID: s.KeyID, OwnKey: trust.Key == nil, OwnLogKey: trust.LogVerifier == ""}
-	if v.OwnKey {
-		trust.Key = s.Key
+	own, err := trust.knows(s.Key)
+	if err != nil {
+		return VerifiedErasure{}, err
 	}
+	v := VerifiedErasure{KeyID: s.KeyID, OwnKey: own, OwnLogKey: trust.LogVerifier == ""}
 	if v.OwnLogKey {
 		trust.LogVerifier = s.Proof.Verifier
 	}
-	if !bytes.Equal(trust.Key, s.Key) {
-		return VerifiedErasure{}, fmt.Errorf("it is signed with another key: %w", ErrIntegrity)
-	}
-	if !ed25519.Verify(trust.Key, append([]byte(erasureDomain), s.Certificate...), s.Signature) {
+	if !ed25519.Verify(s.Key, append([]byte(erasureDomain), s.Certificate...), s.Signature) {
 		return VerifiedErasure{}, fmt.Errorf("the signature does not hold: %w", ErrIntegrity)
 	}
 	if err := strictJSON(s.Certificate, &v.ErasureCertificate); err != nil || v.Format != erasureFormat {

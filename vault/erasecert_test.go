@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -116,12 +117,18 @@ func TestErasureOutlivesItsKey(t *testing.T) {
 	}
 	text := must(w.V.ErasureCertificate(t.Context(), w.privacy, id))(t)
 	keys := must(w.V.PublicKeys(t.Context()))(t)
-	held := false
-	for _, k := range keys.Certificates {
-		_, err := vault.VerifyErasure(text, vault.Trust{Key: k.Key, LogVerifier: keys.LogVerifier, LogHandovers: keys.LogHandovers})
-		held = held || err == nil
+	if len(keys.Certificates) != 2 || len(keys.LogHandovers) != 1 {
+		t.Fatalf("%d keys of certificates and %d handovers are published, want 2 and 1", len(keys.Certificates), len(keys.LogHandovers))
 	}
-	if !held {
-		t.Error("no published key checks the certificate")
+	must(vault.VerifyErasure(text, vault.Trusting(keys)))(t)
+	newest := keys
+	newest.Certificates = keys.Certificates[:1]
+	if _, err := vault.VerifyErasure(text, vault.Trusting(newest)); !errors.Is(err, vault.ErrIntegrity) {
+		t.Errorf("with the newest key alone: got %v, want ErrIntegrity", err)
+	}
+	unled := keys
+	unled.LogHandovers = nil
+	if _, err := vault.VerifyErasure(text, vault.Trusting(unled)); !errors.Is(err, vault.ErrIntegrity) {
+		t.Errorf("without the handover: got %v, want ErrIntegrity", err)
 	}
 }

@@ -72,10 +72,10 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd redact IN OUT --region KIND:X0,Y0,X1,Y1 ... [--margin] [--force]
                 [--certificate FILE --key FILE]
                                      cover regions (upright pixels) and prove it
-  vaultd verify-redaction PICTURE CERTIFICATE [--key PUBLIC] [--log-key VERIFIER]
+  vaultd verify-redaction PICTURE CERTIFICATE [--key PUBLIC] [--log-key VERIFIER] [--keys FILE]
                 [--original FILE [--salt SALT]]
                                      check a redaction, offline
-  vaultd verify-erasure CERTIFICATE [--key PUBLIC] [--log-key VERIFIER]
+  vaultd verify-erasure CERTIFICATE [--key PUBLIC] [--log-key VERIFIER] [--keys FILE]
                                      check the certificate of an erasure, offline
   vaultd inspect IN [--values] [--json]
                                      tell what a file carries beside the picture

@@ -187,6 +187,14 @@ func TestVerifyReleased(t *testing.T) {
 	if strings.Contains(out, "note") || !strings.Contains(out, "event") || !strings.Contains(out, "clinivault/main") {
 		t.Errorf("with everything:\n%s", out)
 	}
+	published := b.put("keys.json", []byte(`{"log_verifier": "`+v.LogVerifier+`", "certificates": [{"key_id": "", "public_key": "`+v.Key+`"}]}`))
+	if out, _ = b.wants(0, "verify-redaction", picture, "cert.json", "--keys", published); strings.Contains(out, "pass --key") {
+		t.Errorf("with the published keys:\n%s", out)
+	}
+	b.wants(1, "verify-redaction", picture, "cert.json", "--keys", published, "--key", v.Key)
+	b.wants(1, "verify-redaction", picture, "cert.json", "--keys", "cert.json")
+	other := b.put("other.json", bytes.Replace(readFile(t, filepath.Join(b.dir, "keys.json")), []byte(v.Key), []byte(base64.StdEncoding.EncodeToString(make([]byte, 32))), 1))
+	b.wants(2, "verify-redaction", picture, "cert.json", "--keys", other)
 	out, _ = b.wants(0, "verify-redaction", picture, "cert.json")
 	if !strings.Contains(out, "pass --key") || !strings.Contains(out, "--log-key") {
 		t.Errorf("with its own keys:\n%s", out)

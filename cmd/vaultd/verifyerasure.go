@@ -17,6 +17,7 @@ func verifyErasureCommand(_ context.Context, args []string, out io.Writer) error
 	flags := flag.NewFlagSet("verify-erasure", flag.ContinueOnError)
 	key := flags.String("key", "", "the public key of certificates, from a source other than the certificate")
 	logKey := flags.String("log-key", "", "the log's verifier key, from a source other than the certificate")
+	keys := flags.String("keys", "", "a file with all public keys, as the service gives them at /api/v1/keys, in place of both")
 	names, err := parseAnywhere(flags, args)
 	if err != nil {
 		return err
@@ -24,11 +25,9 @@ func verifyErasureCommand(_ context.Context, args []string, out io.Writer) error
 	if len(names) != 1 {
 		return fmt.Errorf("verify-erasure: name one certificate; %w", errUsage)
 	}
-	trust := vault.Trust{LogVerifier: *logKey}
-	if *key != "" {
-		if trust.Key, err = publicKey(*key); err != nil {
-			return fmt.Errorf("verify-erasure: --key: %w", err)
-		}
+	trust, err := trustOf(*key, *logKey, *keys)
+	if err != nil {
+		return fmt.Errorf("verify-erasure: %w", err)
 	}
 	text, err := readBounded(names[0], maxErasureFile)
 	if err != nil {
@@ -70,7 +69,7 @@ func tellErasure(out io.Writer, c vault.VerifiedErasure) error {
 		fmt.Fprintf(out, "note          %s\n", n)
 	}
 	if c.OwnKey {
-		fmt.Fprintln(out, "note          the key was taken from the certificate itself: compare it with the published one, or pass --key")
+		fmt.Fprintln(out, "note          the key was taken from the certificate itself: compare it with the published one, or pass --key or --keys")
 	}
 	if c.OwnLogKey {
 		fmt.Fprintln(out, "note          so was the log's: pass --log-key")

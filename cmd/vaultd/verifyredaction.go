@@ -27,6 +27,7 @@ func verifyRedactionCommand(ctx context.Context, args []string, out io.Writer) e
 	flags := flag.NewFlagSet("verify-redaction", flag.ContinueOnError)
 	key := flags.String("key", "", "the public key of certificates, from a source other than the certificate")
 	logKey := flags.String("log-key", "", "the log's verifier key, from a source other than the certificate")
+	keys := flags.String("keys", "", "a file with all public keys, as the service gives them at /api/v1/keys, in place of both")
 	original := flags.String("original", "", "the picture before redaction: proves that nothing else changed")
 	salt := flags.String("salt", "", "the salt of the original: proves that this was the original")
 	names, err := parseAnywhere(flags, args)
@@ -36,11 +37,9 @@ func verifyRedactionCommand(ctx context.Context, args []string, out io.Writer) e
 	if len(names) != 2 || (*salt != "" && *original == "") {
 		return fmt.Errorf("verify-redaction: name the picture and its certificate, and --salt only with --original; %w", errUsage)
 	}
-	trust := vault.Trust{LogVerifier: *logKey}
-	if *key != "" {
-		if trust.Key, err = publicKey(*key); err != nil {
-			return fmt.Errorf("verify-redaction: --key: %w", err)
-		}
+	trust, err := trustOf(*key, *logKey, *keys)
+	if err != nil {
+		return fmt.Errorf("verify-redaction: %w", err)
 	}
 	c := &redactionCheck{out: out}
 	if c.pool, err = newPool(); err != nil {
@@ -153,7 +152,7 @@ func (c *redactionCheck) remarks() {
 		fmt.Fprintf(c.out, "note          the detectors still see something in %d places\n", len(c.cert.Residual))
 	}
 	if c.cert.OwnKey {
-		fmt.Fprintln(c.out, "note          the key was taken from the certificate itself: compare it with the published one, or pass --key")
+		fmt.Fprintln(c.out, "note          the key was taken from the certificate itself: compare it with the published one, or pass --key or --keys")
 	}
 	if c.cert.OwnLogKey {
 		fmt.Fprintln(c.out, "note          so was the log's: pass --log-key")
