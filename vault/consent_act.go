@@ -8,9 +8,11 @@ import (
 	"strings"
 )
 
-// withheldRecall marks a photo that shows somebody else; "consent" marks one that was taken out of review or release when
-// the patient withdrew the record.
-const withheldRecall = "recall"
+// Why a photo is withheld from everybody.
+const (
+	withheldRecall  = "recall"  // it shows somebody else
+	withheldConsent = "consent" // the patient withdrew the record, which took it out of review or release
+)
 
 const (
 	reasonWithdrawn = "The patient has withdrawn consent to this photo in the record."
@@ -81,7 +83,7 @@ func (t *tx) resume(ctx context.Context, id PhotoID, purpose string) error {
 		return fmt.Errorf("reopening photo: %w", err)
 	}
 	var waiting int64
-	err = t.QueryRowContext(ctx, `SELECT count(*) FROM photos WHERE id = $1 AND state = 'accepted'`, id).Scan(&waiting)
+	err = t.QueryRowContext(ctx, `SELECT count(*) FROM photos WHERE id = $1 AND state = 'accepted' AND withheld = ''`, id).Scan(&waiting)
 	if err != nil {
 		return fmt.Errorf("reading photo: %w", err)
 	}

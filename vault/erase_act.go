@@ -20,6 +20,9 @@ func (t *tx) erase(ctx context.Context, e erasureRow, by PersonID) error {
 		return err
 	}
 	if e.photo == "" {
+		if err := t.listLeftovers(ctx, e); err != nil {
+			return err
+		}
 		if err := t.erasePatient(ctx, e.patient); err != nil {
 			return err
 		}
@@ -110,6 +113,24 @@ func (t *tx) listItems(ctx context.Context, e ErasureID, photos photoSet) error 
 			WHERE i.erasure = $1 AND i.blob <> ''
 			ON CONFLICT (kind, subject) DO UPDATE SET state = 'ready', attempts = 0, run_at = excluded.run_at, lease = '', leased_until = 0,
 			last_error = '', done_at = NULL WHERE jobs.state IN ('done', 'dead')`, []any{e}},
+	)
+}
+
+// listLeftovers adds to a patient's erasure what earlier acts have not reached: objects and copies of photos that were erased
+// before, and copies in this patient's chart of photos that were moved to another patient since. What their receivers told of
+// the patient is forgotten with them.
+func (t *tx) listLeftovers(ctx context.Context, e erasureRow) error {
+	const moved = `photo IN (SELECT r.photo FROM recalls r WHERE r.from_patient = $1 AND r.state = 'moved')`
+	return t.changes(ctx, "listing what is left",
+		change{`INSERT INTO erasure_items (erasure, kind, item, photo, what, blob, state, key_at)
+			SELECT $2, i.kind, i.item, i.photo, i.what, i.blob, 'waiting', i.key_at FROM erasure_items i JOIN erasures o ON o.id = i.erasure
+			WHERE o.patient = $1 AND o.id <> $2 AND i.state <> 'reached' ON CONFLICT DO NOTHING`, []any{e.patient, e.id}},
+		change{`INSERT INTO erasure_items (erasure, kind, item, photo, what, state)
+			SELECT $2, 'copy', x.id, x.photo, x.target, 'waiting' FROM attachments x
+			WHERE x.state IN ('retracting', 'unreached') AND x.retract_cause = 'recalled' AND x.` + moved + ` ON CONFLICT DO NOTHING`,
+			[]any{e.patient, e.id}},
+		change{`UPDATE attachments SET retract_cause = 'erased' WHERE retract_cause = 'recalled' AND ` + moved, []any{e.patient}},
+		change{`UPDATE attachments SET progress = '{}' WHERE state = 'retracted' AND retract_cause = 'erased' AND ` + moved, []any{e.patient}},
 	)
 }
 

@@ -24,11 +24,23 @@ type sealedCapture struct {
 	blob    string
 	digest  string
 	size    int64
+	waits   bool // nobody may see it now
+}
+
+// waitsInside tells whether a photo stays as it is for now: it was recalled as another patient's, or the patient does not
+// allow it in the record. A move to the right patient, or a new consent, asks for it to be processed.
+func (t *tx) waitsInside(ctx context.Context, id PhotoID) (bool, error) {
+	var withheld string
+	if err := t.QueryRowContext(ctx, `SELECT withheld FROM photos WHERE id = $1`, id).Scan(&withheld); err != nil {
+		return false, fmt.Errorf("reading photo: %w", absent(err))
+	}
+	c, err := consentOf(ctx, t, id)
+	return withheld != "" || !c.Record, err
 }
 
 // ProcessCapture does the job of kind "process": it opens the envelope, has the picture read in a limited child and
-// hands it to Ingest, or quarantines the photo with a reason its author can see. A photo that is past it already only
-// has its job finished. An error means: nothing has changed, try again later (FailJob).
+// hands it to Ingest, or quarantines the photo with a reason its author can see. A photo that is past it already, or
+// withheld from everybody, only has its job finished. An error means: nothing has changed, try again later (FailJob).
 func (v *Vault) ProcessCapture(ctx context.Context, a Actor, job *Job) error {
 	if job == nil || job.Kind != JobProcess {
 		return fmt.Errorf("not a processing job: %w", ErrInvalid)
@@ -40,12 +52,15 @@ func (v *Vault) ProcessCapture(ctx context.Context, a Actor, job *Job) error {
 		if err != nil {
 			return fmt.Errorf("reading photo: %w", absent(err))
 		}
-		if c.state != StateAccepted {
+		if c.waits, err = t.waitsInside(ctx, c.photo); err != nil {
+			return err
+		}
+		if c.state != StateAccepted || c.waits {
 			return t.finishJob(ctx, job)
 		}
 		return t.holdsJob(ctx, job)
 	})
-	if err != nil || c.state != StateAccepted {
+	if err != nil || c.state != StateAccepted || c.waits {
 		return err
 	}
 	if v.cfg.Imaging == nil {

@@ -74,14 +74,7 @@ func (m *mover) move(ctx context.Context, t *tx, a Actor, r recallRow) error {
 	if err := t.destroyMade(ctx, r.photo, keptKinds...); err != nil {
 		return err
 	}
-	err := exactlyOne(ctx, t, "moving photo", `UPDATE photos SET patient = $1, encounter = NULL, version = version + 1, reason = $2,
-		state = CASE WHEN state IN ('approved', 'rejected') AND withheld <> 'consent' AND $3 > 0 THEN 'in_review' ELSE state END,
-		withheld = CASE WHEN withheld = 'recall' THEN '' ELSE withheld END, claimed_by = NULL, claimed_until = 0
-		WHERE id = $4 AND version = $5 AND state <> 'erased'`, r.to, "Moved from another patient. It is reviewed anew.", len(m.made), r.photo, m.version)
-	if errors.Is(err, ErrConflict) {
-		return say(ErrConflict, "The photo has changed meanwhile. Look at it again, then sign.")
-	}
-	if err != nil {
+	if err := m.refile(ctx, t, r); err != nil {
 		return err
 	}
 	if err := insertRenditions(ctx, t, m.made); err != nil {
@@ -97,6 +90,28 @@ func (m *mover) move(ctx context.Context, t *tx, a Actor, r recallRow) error {
 		return err
 	}
 	return t.tellReceiver(ctx, r)
+}
+
+// refile writes under whom the photo is filed now. It is reviewed anew, unless the record was withdrawn: then it is withheld
+// until the patient allows it again.
+func (m *mover) refile(ctx context.Context, t *tx, r recallRow) error {
+	c, err := consentOf(ctx, t, r.photo)
+	if err != nil {
+		return err
+	}
+	next, withheld, reason := StateInReview, "", "Moved from another patient. It is reviewed anew."
+	if !c.Record {
+		next, withheld, reason = StateRejected, withheldConsent, reasonWithdrawn
+	}
+	err = exactlyOne(ctx, t, "moving photo", `UPDATE photos SET patient = $1, encounter = NULL, version = version + 1, reason = $2,
+		state = CASE WHEN state IN ('in_review', 'approved', 'rejected') AND $3 > 0 THEN $4 ELSE state END,
+		withheld = CASE WHEN state IN ('in_review', 'approved', 'rejected') AND $3 > 0 THEN $5 ELSE '' END,
+		claimed_by = NULL, claimed_until = 0 WHERE id = $6 AND version = $7 AND state <> 'erased'`,
+		r.to, reason, len(m.made), next, withheld, r.photo, m.version)
+	if errors.Is(err, ErrConflict) {
+		return say(ErrConflict, "The photo has changed meanwhile. Look at it again, then sign.")
+	}
+	return err
 }
 
 // enqueueWaiting has a photo processed that a recall had stopped before.
