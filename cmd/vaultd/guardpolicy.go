@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
 	"io"
 	"net/http"
@@ -189,9 +190,23 @@ func (p policy) headers(h http.Header) error {
 			return refuseHeader
 		case lower == "x-amz-bypass-governance-retention" && p.forbidBypass:
 			return refuseBypass
+		case lower == "connection" && !plainConnection(h.Values(name)),
+			lower == "x-amz-object-lock-mode" && !slices.Equal(h.Values(name), []string{"GOVERNANCE"}):
+			return refuseHeader
 		}
 	}
 	return nil
+}
+
+// plainConnection tells whether a Connection header names no other header. What it names is dropped by a proxy (RFC 9110,
+// 7.6.1): judged here, it would not reach the store, and If-None-Match would be asked for and not kept.
+func plainConnection(values []string) bool {
+	for one := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		if word := strings.ToLower(strings.TrimSpace(one)); word != "" && word != "close" && word != "keep-alive" {
+			return false
+		}
+	}
+	return true
 }
 
 // makesNew wants that an object be made and none overwritten.
@@ -210,10 +225,41 @@ func turnsOn(r *http.Request) error {
 	if err != nil {
 		return errors.Join(refuseBody, err)
 	}
-	if len(body) > maxVersioning || !bytes.Contains(body, []byte("<Status>Enabled</Status>")) || bytes.Contains(body, []byte("Suspended")) {
+	if len(body) > maxVersioning || !saysEnabled(body) {
 		return refuseBody
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	return nil
+}
+
+// saysEnabled tells whether a versioning call says Status Enabled and nothing else: no prefix without versions, and
+// nothing that another reader of XML could take in another way, such as a comment.
+func saysEnabled(body []byte) bool {
+	dec, depth, statuses := xml.NewDecoder(bytes.NewReader(body)), 0, 0
+	for {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return statuses == 1
+		}
+		switch x := token.(type) {
+		case xml.StartElement:
+			if want := []string{"VersioningConfiguration", "Status"}; depth >= len(want) || x.Name.Local != want[depth] {
+				return false
+			}
+			depth++
+		case xml.EndElement:
+			depth--
+		case xml.CharData:
+			text := strings.TrimSpace(string(x))
+			if text != "" && (depth != 2 || text != "Enabled") {
+				return false
+			}
+			if depth == 2 {
+				statuses++
+			}
+		default: // also nil: what is no XML
+			return false
+		}
+	}
 }

@@ -194,6 +194,26 @@ func s3Checks() []s3Check {
 	}
 }
 
+// craftyChecks are refused although the vault's key signed them: each says one thing to the guard and another to the store.
+func craftyChecks() []s3Check {
+	return []s3Check{
+		{name: "versions off, said twice", method: "PUT", path: "?versioning=", want: refuseBody,
+			body: strings.Replace(enabled, "<Status>", "<Status>Suspend&#101;d</Status><Status>", 1)},
+		{name: "versions off beside a comment", method: "PUT", path: "?versioning=", want: refuseBody,
+			body: "<VersioningConfiguration><!--<Status>Enabled</Status>--><Status>Suspend&#101;d</Status></VersioningConfiguration>"},
+		{name: "versions off for some", method: "PUT", path: "?versioning=", want: refuseBody,
+			body: strings.Replace(enabled, "</Status>", "</Status><ExcludedPrefixes><Prefix>object/*</Prefix></ExcludedPrefixes>", 1)},
+		{name: "no status", method: "PUT", path: "?versioning=", body: "<VersioningConfiguration></VersioningConfiguration>", want: refuseBody},
+		{name: "overwrite, the condition left behind", method: "PUT", path: goodName + "s", body: "other", want: refuseHeader,
+			sign: afterSigning(func(r *http.Request) {
+				r.Header.Set("If-None-Match", "*")
+				r.Header.Set("Connection", "keep-alive, If-None-Match")
+			})},
+		{name: "a lock that nobody can lift", method: "PUT", path: goodName + "l", body: "x", want: refuseHeader,
+			header: put(map[string]string{"X-Amz-Object-Lock-Mode": "COMPLIANCE", "X-Amz-Object-Lock-Retain-Until-Date": "2090-01-01T00:00:00Z"})},
+	}
+}
+
 // TestGuardChecks runs every check against a real MinIO through the guard. What is refused has the guard's own words
 // and leaves nothing behind.
 func TestGuardChecks(t *testing.T) {
@@ -202,7 +222,7 @@ func TestGuardChecks(t *testing.T) {
 	if n := len(s3Checks()); n < 45 {
 		t.Fatalf("only %d checks", n)
 	}
-	for _, c := range s3Checks() {
+	for _, c := range append(s3Checks(), craftyChecks()...) {
 		t.Run(c.name, func(t *testing.T) {
 			before := names(t, direct)
 			status, body := c.send(t, guarded)
