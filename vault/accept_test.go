@@ -223,8 +223,7 @@ func TestAcceptFaults(t *testing.T) {
 			}
 			w.Blobs.OnOp(nil)
 			w.Send(t, w.author, capture)
-			w.Clock.Add(2*time.Hour + time.Minute)
-			ok(t, w.V.Sweep(t.Context(), w.worker))
+			w.sweepTwice()
 			if rows, blobs := w.count(`SELECT count(*) FROM photos`), w.Blobs.Names(); rows != 1 || len(blobs) != 1 {
 				t.Errorf("fault %d at step %d: %d rows, blobs %v, want one of each", fault, step, rows, blobs)
 			}

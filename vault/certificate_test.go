@@ -358,9 +358,8 @@ func TestProvedReachesTheChart(t *testing.T) {
 	w.change(`UPDATE reviews SET certificate = '{}'`)
 	w.change(`UPDATE attachments SET state = 'pending'`)
 	w.change(`UPDATE jobs SET state = 'ready', run_at = 0 WHERE kind = 'deliver'`)
-	if d := must(w.V.Delivery(t.Context(), w.worker, w.job(vault.JobDeliver)))(t); d.Proved {
-		t.Error("a certificate that cannot be read counts as proved")
-	}
+	_, err := w.V.Delivery(t.Context(), w.worker, w.job(vault.JobDeliver))
+	wants(t, "delivering under a certificate that cannot be read", err, vault.ErrIntegrity)
 }
 
 // besideOf is a narrow strip down the middle of a proposal's left margin, which a face's own box ends before.

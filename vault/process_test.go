@@ -147,8 +147,7 @@ func (w *world) finished(id vault.PhotoID) {
 	if state, _ := w.state(id); state != vault.StateInReview {
 		w.t.Errorf("state %s, want in_review", state)
 	}
-	w.Clock.Add(2*time.Hour + time.Minute)
-	ok(w.t, w.V.Sweep(w.t.Context(), w.worker))
+	w.sweepTwice()
 	if rows, blobs := w.count(`SELECT count(*) FROM renditions`), w.Blobs.Names(); rows != 5 || len(blobs) != 5 {
 		w.t.Errorf("%d renditions, blobs %v, want five of each", rows, blobs)
 	}

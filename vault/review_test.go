@@ -180,8 +180,7 @@ func TestApproveFaults(t *testing.T) {
 				t.Errorf("fault %d at step %d: state %s version %d", fault, step, state, version)
 			}
 			must(w.V.Approve(t.Context(), w.reviewer, id, drawn(p.Version)))(t)
-			w.Clock.Add(2*time.Hour + time.Minute)
-			ok(t, w.V.Sweep(t.Context(), w.worker))
+			w.sweepTwice()
 			if rows, blobs := w.count(`SELECT count(*) FROM renditions`), w.Blobs.Names(); rows != 8 || len(blobs) != 8 {
 				t.Errorf("fault %d at step %d: %d renditions, %d blobs, want eight of each", fault, step, rows, len(blobs))
 			}

@@ -109,6 +109,15 @@ func wants(t testing.TB, what string, err, want error) {
 	}
 }
 
+// sweepTwice lets the sweeper see what has no row, and an hour later take it.
+func (w *world) sweepTwice() {
+	w.t.Helper()
+	w.Clock.Add(2*time.Hour + time.Minute)
+	ok(w.t, w.V.Sweep(w.t.Context(), w.worker))
+	w.Clock.Add(time.Hour)
+	ok(w.t, w.V.Sweep(w.t.Context(), w.worker))
+}
+
 // waiting is a photo of the author's that was accepted and not processed yet.
 func (w *world) waiting() vault.PhotoID {
 	w.t.Helper()
