@@ -30,8 +30,8 @@ const (
 // owner can read. Its first line is "clinivault-root-key-v1"; each further line
 // is a version, a space and 32 bytes in base64. The highest version wraps;
 // all unwrap. A file that is replaced is read anew at the next call, so that a
-// rotation by a command reaches the server beside it; one that is gone or
-// damaged leaves the keys in memory in use, and Ping says so.
+// rotation by a command reaches the server beside it; one that is gone, damaged
+// or older leaves the keys in memory in use, and Ping says so.
 type KeyFile struct {
 	path string
 
@@ -157,6 +157,14 @@ func (k rootKeys) agrees(other rootKeys) bool {
 	return common > 0
 }
 
+// newer tells whether other can take the place of k: rotations add versions and
+// forgetting takes old ones, but no change takes the newest away. Only an old
+// copy lacks it, which may be the last to know what k knows.
+func (k rootKeys) newer(other rootKeys) bool {
+	_, kept := other[k.newest()]
+	return kept
+}
+
 // makeKeyFile writes a fresh key; it is durable on return, and never replaces a
 // file that appeared meanwhile.
 func makeKeyFile(path string) error {
@@ -218,6 +226,9 @@ func (k *KeyFile) current() rootKeys {
 		k.last = err
 	case !k.keys.agrees(keys):
 		k.last = errors.New("the root key file was replaced by that of another vault: restore it before this process ends")
+	case !k.keys.newer(keys):
+		k.last = fmt.Errorf("the root key file was replaced by an older copy without version %d: restore the newer one before this process ends",
+			k.keys.newest())
 	default:
 		k.keys, k.seen, k.last = keys, info, nil
 	}
@@ -276,8 +287,15 @@ func (k *KeyFile) Forget(_ context.Context, oldest uint32) error {
 // rewrite replaces the file by one with other versions. Two processes that do so
 // at once take turns: the lock is on the file itself, and whoever waited looks
 // whether it still is the one with the name.
+//
+// A link is followed: replaced itself, it would leave the old versions where it
+// points, and whoever sets it again would lose the new ones.
 func (k *KeyFile) rewrite(change func(rootKeys)) error {
-	f, err := os.Open(k.path)
+	path, err := filepath.EvalSymlinks(k.path)
+	if err != nil {
+		return fmt.Errorf("opening root key file: %w", err)
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("opening root key file: %w", err)
 	}
@@ -285,7 +303,7 @@ func (k *KeyFile) rewrite(change func(rootKeys)) error {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return fmt.Errorf("another process is changing the root key file: %w", ErrConflict)
 	}
-	keys, now, err := loadRootKeys(k.path)
+	keys, now, err := loadRootKeys(path)
 	if err != nil {
 		return err
 	}
@@ -293,14 +311,14 @@ func (k *KeyFile) rewrite(change func(rootKeys)) error {
 	if err != nil {
 		return fmt.Errorf("opening root key file: %w", err)
 	}
-	if !os.SameFile(held, now) || !k.current().agrees(keys) {
+	if mine := k.current(); !os.SameFile(held, now) || !mine.agrees(keys) || !mine.newer(keys) {
 		return fmt.Errorf("the root key file was replaced meanwhile: %w", ErrConflict)
 	}
 	change(keys)
 	if len(keys.text()) > maxKeyFile {
 		return fmt.Errorf("the root key file holds too many versions, forget the old ones: %w", ErrConflict)
 	}
-	if err := writeKeyFile(k.path, keys, func(temp string) error { return os.Rename(temp, k.path) }); err != nil {
+	if err := writeKeyFile(path, keys, func(temp string) error { return os.Rename(temp, path) }); err != nil {
 		return fmt.Errorf("writing root key file: %w", err)
 	}
 	k.current()

@@ -98,6 +98,46 @@ func TestKeyFileThatGoesBad(t *testing.T) {
 	}
 }
 
+// TestOlderCopyOfAKeyFile: a copy from before a rotation, put over the file, takes no version from a running process, and
+// no other key gets the number of a version that keys are wrapped under.
+func TestOlderCopyOfAKeyFile(t *testing.T) {
+	path := writeKeyFile(t, keyMagic+"1 "+keyOnes+"\n", 0o600)
+	older := must(os.ReadFile(path))(t)
+	server, command := must(vault.OpenKeyFile(path, false))(t), must(vault.OpenKeyFile(path, false))(t)
+	must(command.Rotate(t.Context()))(t)
+	newer := must(os.ReadFile(path))(t)
+	wrapped, version, err := server.Wrap(t.Context(), seal.NewKey(), nil)
+	ok(t, err)
+	ok(t, os.WriteFile(path, older, 0o600))
+	if err := server.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "an older copy without version 2") {
+		t.Errorf("Ping: got %v, want an error that names the older copy", err)
+	}
+	_, err = server.Unwrap(t.Context(), wrapped, version, nil)
+	wants(t, "what the lost version wraps", err, nil)
+	for name, k := range map[string]*vault.KeyFile{"the server": server, "the command": command} {
+		_, err := k.Rotate(t.Context())
+		wants(t, "Rotate of "+name, err, vault.ErrConflict)
+	}
+	ok(t, os.WriteFile(path, newer, 0o600))
+	ok(t, server.Ping(t.Context()))
+	must(server.Rotate(t.Context()))(t)
+}
+
+// TestKeyFileBehindALink: the file changes where it is, and the link stays one.
+func TestKeyFileBehindALink(t *testing.T) {
+	path, link := writeKeyFile(t, keyMagic+"1 "+keyOnes+"\n", 0o600), filepath.Join(t.TempDir(), "root.key")
+	ok(t, os.Symlink(path, link))
+	k := must(vault.OpenKeyFile(link, false))(t)
+	must(k.Rotate(t.Context()))(t)
+	ok(t, k.Forget(t.Context(), 2))
+	if text := string(must(os.ReadFile(path))(t)); strings.Contains(text, keyOnes) || !strings.Contains(text, "\n2 ") {
+		t.Error("the file behind the link was left as it was")
+	}
+	if info := must(os.Lstat(link))(t); info.Mode().Type() != os.ModeSymlink {
+		t.Errorf("the link is now %v", info.Mode())
+	}
+}
+
 // TestKeyFileRotatedByManyAtOnce: no version is lost and none is made twice.
 func TestKeyFileRotatedByManyAtOnce(t *testing.T) {
 	path := writeKeyFile(t, keyMagic+"1 "+keyOnes+"\n", 0o600)
