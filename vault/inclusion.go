@@ -101,7 +101,7 @@ func (p *Proof) checkEvent(origin string, position int64, verifier string, fits 
 	if err != nil {
 		return statement{}, fmt.Errorf("%w: %w", err, ErrIntegrity)
 	}
-	if p.Verifier != keys.at(says.N).vkey {
+	if k := keys.at(says.N); p.Verifier != k.vkey || k.last == says.N && k.root != says.Hash {
 		return statement{}, fmt.Errorf("the proof is of another log: %w", ErrIntegrity)
 	}
 	if keys.name() != origin || says.N != p.Size || p.Seq != position || p.Seq < 1 || p.Seq > p.Size {

@@ -58,6 +58,7 @@ var errBroken = errors.New("log is broken")
 type checker struct {
 	keys    logChain
 	tree    frontier
+	passed  int         // handovers that agree
 	kept    []statement // by size, those not yet reached
 	missed  []statement // kept, but not agreeing
 	agreed  int64       // size of the largest kept checkpoint that agrees, before the first that does not
@@ -90,6 +91,25 @@ func (c *checker) hold(kept []string) error {
 	}
 	slices.SortFunc(c.kept, func(a, b statement) int { return cmp.Compare(a.N, b.N) })
 	c.result.Kept = len(kept)
+	return nil
+}
+
+// compareHandovers compares the handovers of a log of this size: what an old key says afterwards of the events that it once
+// signed does not count, since the next key signed their root too.
+func (c *checker) compareHandovers() error {
+	for ; c.keys[c.passed].last == c.tree.size; c.passed++ {
+		root, err := c.tree.root()
+		if err != nil {
+			return err
+		}
+		first := int64(1)
+		if c.passed > 0 {
+			first = c.keys[c.passed-1].last + 1
+		}
+		if k := c.keys[c.passed]; k.root != root {
+			return c.bad(first, "history was rewritten between event %d and event %d: the handover of the log's key does not agree", first, k.last)
+		}
+	}
 	return nil
 }
 
@@ -190,6 +210,9 @@ func (c *checker) event(r logRow) error {
 		return c.bad(want, "event %d stands where event %d should", entry.Seq, want)
 	}
 	c.tree.add(hash)
+	if err := c.compareHandovers(); err != nil {
+		return err
+	}
 	if entry.Act == string(actRollback) {
 		c.undo(want, entry.Detail)
 	}
@@ -226,6 +249,9 @@ func (c *checker) checkpoint(text string) error {
 func (c *checker) done(size int64) error {
 	if c.tree.size < size {
 		return c.bad(c.tree.size+1, "the log is cut short: it should have %d events and has %d", size, c.tree.size)
+	}
+	if k := c.keys[c.passed]; c.passed < len(c.keys)-1 {
+		return c.bad(c.tree.size+1, "the log is cut short: its key was handed over after event %d, there are %d", k.last, c.tree.size)
 	}
 	return c.settleKept()
 }

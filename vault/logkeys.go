@@ -139,7 +139,8 @@ type logChain []logLink
 type logLink struct {
 	verifier note.Verifier
 	vkey     string
-	last     int64 // the largest log that this key signs
+	last     int64     // the largest log that this key signs
+	root     tlog.Hash // of that log, as its handover states; zero for the key in use
 }
 
 // openChain joins the handovers of a log, oldest first. trusted is the one key
@@ -150,7 +151,7 @@ func openChain(trusted string, handovers []string) (logChain, error) {
 		return nil, fmt.Errorf("log verifier key: %w", ErrInvalid)
 	}
 	if len(handovers) == 0 {
-		return logChain{{verifier, trusted, math.MaxInt64}}, nil
+		return logChain{{verifier: verifier, vkey: trusted, last: math.MaxInt64}}, nil
 	}
 	if len(handovers) > maxHandovers {
 		return nil, fmt.Errorf("more than %d handovers: %w", maxHandovers, ErrInvalid)
@@ -165,14 +166,14 @@ func openChain(trusted string, handovers []string) (logChain, error) {
 		old, errOld := note.NewVerifier(h.old)
 		new, errNew := note.NewVerifier(h.new)
 		if i == 0 {
-			c, found = logChain{{old, h.old, 0}}, h.old == trusted
+			c, found = logChain{{verifier: old, vkey: h.old}}, h.old == trusted
 		}
 		end := &c[len(c)-1]
 		if errOld != nil || errNew != nil || end.vkey != h.old || i > 0 && h.N < c[len(c)-2].last {
 			return nil, fmt.Errorf("handover %d does not follow the one before: %w", i+1, ErrIntegrity)
 		}
-		end.last = h.N
-		c = append(c, logLink{new, h.new, math.MaxInt64})
+		end.last, end.root = h.N, h.Hash
+		c = append(c, logLink{verifier: new, vkey: h.new, last: math.MaxInt64})
 		found = found || h.new == trusted
 	}
 	if !found || verifier.Name() != c[0].verifier.Name() {
