@@ -233,7 +233,7 @@ func (b *backupRun) whole(ctx context.Context) (err error) {
 	if err := b.file(partDB, filepath.Join(dir, partDB)); err != nil {
 		return err
 	}
-	if err := b.putRootKey(); err != nil {
+	if err := b.putRootKey(ctx, copied); err != nil {
 		return err
 	}
 	of, err := countObjects(ctx, copied)
@@ -248,7 +248,7 @@ func (b *backupRun) objectsOnly(ctx context.Context) error {
 	if err := b.out.json(partHead, b.report.Info); err != nil {
 		return err
 	}
-	if err := b.putRootKey(); err != nil {
+	if err := b.putRootKey(ctx, nil); err != nil {
 		return err
 	}
 	var all []namedObject // listed first, read after: a store may not like both at once
@@ -267,18 +267,6 @@ func (b *backupRun) objectsOnly(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (b *backupRun) putRootKey() error {
-	if b.o.RootKeyFile == "" {
-		return nil
-	}
-	text, err := readKeyFile(b.o.RootKeyFile)
-	if err != nil {
-		return err
-	}
-	defer clear(text)
-	return b.out.small(partRootKey, text)
 }
 
 // file writes a part from a file, which is read twice: once for its digest.

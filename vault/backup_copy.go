@@ -102,3 +102,42 @@ func readKeyFile(path string) ([]byte, error) {
 	}
 	return text, nil
 }
+
+// putRootKey writes the root key file where asked for, if it opens the copied database: it may have been rotated, or older
+// versions given up, since the copy was made.
+func (b *backupRun) putRootKey(ctx context.Context, copied *sql.DB) error {
+	if b.o.RootKeyFile == "" {
+		return nil
+	}
+	text, err := readKeyFile(b.o.RootKeyFile)
+	if err != nil {
+		return err
+	}
+	defer clear(text)
+	keys, err := parseKeyFile(text)
+	if err != nil {
+		return err
+	}
+	if copied != nil {
+		if err := keys.cover(ctx, copied); err != nil {
+			return err
+		}
+	}
+	return b.out.small(partRootKey, text)
+}
+
+// cover refuses keys that lack a version which a database needs.
+func (k rootKeys) cover(ctx context.Context, q querier) error {
+	used, err := list(ctx, q, scanOne[int64], `SELECT root_version FROM patients WHERE wrapped_key IS NOT NULL
+		UNION SELECT root_version FROM epoch_keys`)
+	if err != nil {
+		return fmt.Errorf("reading versions of the root key: %w", err)
+	}
+	for _, version := range used {
+		if _, ok := k[uint32(version)]; !ok {
+			return say(ErrConflict, fmt.Sprintf("The root key file has no version %d, which the database needs: "+
+				"was it changed meanwhile? Back up again.", version))
+		}
+	}
+	return nil
+}

@@ -166,6 +166,31 @@ func TestBackupWithRootKey(t *testing.T) {
 	}
 }
 
+// TestBackupWithAnotherRootKey: a key file that does not open the copied database is not put beside it.
+func TestBackupWithAnotherRootKey(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "root.key")
+	kms := must(vault.OpenKeyFile(key, true))(t)
+	b := vaulttest.OpenOn(t, "sqlite", vaulttest.SQLite(t), nil, kms)
+	before := must(os.ReadFile(key))(t)
+	to, ids := identity(t)
+	must(b.V.RotateKeys(t.Context(), vault.Operator(), vault.Rotation{Kind: vault.RotateRoot}))(t)
+	older := filepath.Join(t.TempDir(), "older.key")
+	ok(t, os.WriteFile(older, before, 0o600))
+	_, err := b.V.Backup(t.Context(), vault.Operator(), io.Discard, vault.BackupOptions{To: []string{to}, RootKeyFile: older})
+	wants(t, "a key file from before the rotation", err, vault.ErrConflict)
+	ok(t, b.V.ForgetRoot(t.Context(), vault.Operator()))
+	file, _ := backup(t, b.V, vault.BackupOptions{To: []string{to}, RootKeyFile: key})
+	dir := t.TempDir()
+	place := filepath.Join(dir, "root.key")
+	ok(t, os.WriteFile(place+".new", []byte("clinivault-root"), 0o600)) // as a restore that was killed leaves it
+	_, err = vault.Restore(t.Context(), bytes.NewReader(file), vault.RestoreOptions{Identities: ids, RootKeyFile: place,
+		Database: filepath.Join(dir, "vault.db"), Begin: func(vault.BackupInfo) (vault.Blobs, error) { return &vaulttest.Memory{}, nil }})
+	ok(t, err)
+	if left, _ := filepath.Glob(place + "*"); len(left) != 1 || !bytes.Equal(must(os.ReadFile(place))(t), must(os.ReadFile(key))(t)) {
+		t.Errorf("restored: %q; want the key file alone, as it was", left)
+	}
+}
+
 // TestBackupOptions: what cannot be a backup is refused before anything is written.
 func TestBackupOptions(t *testing.T) {
 	b := vaulttest.New(t)

@@ -131,8 +131,11 @@ func (s *restoreSink) database(size int64, content io.Reader) error {
 	return restoreFile(s.ctx, s.o.Database, size, content)
 }
 
+// rootKey writes the key file whole or not at all: a part of one, left by a restore that was killed, would look to the
+// next like a key that the operator put there.
 func (s *restoreSink) rootKey(content []byte) error {
-	if _, err := parseKeyFile(content); err != nil {
+	keys, err := parseKeyFile(content)
+	if err != nil {
 		return errBackup
 	}
 	if s.o.RootKeyFile == "" {
@@ -141,7 +144,11 @@ func (s *restoreSink) rootKey(content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(s.o.RootKeyFile), 0o700); err != nil {
 		return fmt.Errorf("restoring the root key file: %w", err)
 	}
-	return restoreFile(s.ctx, s.o.RootKeyFile, int64(len(content)), bytes.NewReader(content))
+	err = writeKeyFile(s.o.RootKeyFile, keys, func(temp string) error { return os.Link(temp, s.o.RootKeyFile) })
+	if err != nil {
+		return fmt.Errorf("restoring the root key file: %w", diskError(err))
+	}
+	return nil
 }
 
 // restoreFile writes a file that must not exist, durably.

@@ -6,6 +6,8 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -428,4 +430,25 @@ func TestRotationUnderLoad(t *testing.T) {
 		})
 		w.verified()
 	})
+}
+
+// TestOldRootKeyIsNotRotated: with a copy of the key file from before a rotation that was killed right after it made its
+// version, another rotation would give the number of that version to another key.
+func TestOldRootKeyIsNotRotated(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "root.key")
+	kms := must(vault.OpenKeyFile(path, true))(t)
+	older := must(os.ReadFile(path))(t)
+	b := vaulttest.OpenOn(t, "sqlite", vaulttest.SQLite(t), nil, kms)
+	must(kms.Rotate(t.Context()))(t)
+	b.Patient(t, b.Person(t, "doctor", vault.RoleClinician)) // under version 2
+	ok(t, os.WriteFile(path, older, 0o600))
+	cfg := b.Cfg
+	cfg.KMS, cfg.Beside = must(vault.OpenKeyFile(path, false))(t), true
+	command := must(vault.Open(t.Context(), cfg))(t)
+	_, err := command.RotateKeys(t.Context(), vault.Operator(), vault.Rotation{Kind: vault.RotateRoot})
+	wants(t, "a rotation with the older key file", err, vault.ErrUnavailable)
+	if now := must(os.ReadFile(path))(t); !bytes.Equal(now, older) {
+		t.Error("the older key file got another version 2")
+	}
+	ok(t, command.Close())
 }

@@ -36,6 +36,9 @@ func (v *Vault) rotateRoot(ctx context.Context, a Actor, progress func(RotationP
 	if err != nil {
 		return RotationProgress{}, fmt.Errorf("asking the key service: %w", err)
 	}
+	if err := v.rootNewEnough(ctx, a, newest); err != nil {
+		return RotationProgress{}, err
+	}
 	w, err := v.beginWork(ctx, a, RotateRoot, func(t *tx) (w work, err error) {
 		w = work{from: newest, to: newest + 1}
 		err = t.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM patients WHERE wrapped_key IS NOT NULL)
@@ -67,6 +70,20 @@ func (v *Vault) rotateRoot(ctx context.Context, a Actor, progress func(RotationP
 		return p, fmt.Errorf("%d keys do not open and were left as they are: %w", left, ErrIntegrity)
 	}
 	return p, nil
+}
+
+// rootNewEnough refuses a root key that is older than what is wrapped under it: an old copy of the key file would give
+// the number of a version that is in use to another key.
+func (v *Vault) rootNewEnough(ctx context.Context, a Actor, newest uint32) error {
+	var used int64
+	err := v.quietly(ctx, a, actRotateKey, object{Kind: "key", ID: RotateRoot}, func(t *tx) error {
+		return t.QueryRowContext(ctx, `SELECT coalesce(max(used), 0) FROM (SELECT max(root_version) AS used FROM patients
+			WHERE wrapped_key IS NOT NULL UNION ALL SELECT max(root_version) FROM epoch_keys) AS both_kinds`).Scan(&used)
+	})
+	if err == nil && used > int64(newest) {
+		err = rootAway(uint32(used))
+	}
+	return err
 }
 
 // rewrapPatients wraps patient keys anew until none is left under another

@@ -203,6 +203,13 @@ func TestRestoreRefuses(t *testing.T) {
 	if _, err := os.Stat(tenant.data); err == nil {
 		t.Error("a refused restore left something behind")
 	}
+	live := newService(t, map[string]any{"root_key_file": rootKey})
+	before := readFile(t, rootKey)
+	refuse(t, "is there already and holds another root key", "restore", file, "--identity", identity, "--config", live.config,
+		"--root-key", write("older.key", bytes.Replace(before, []byte("\n1 "), []byte("\n2 "), 1)))
+	if _, err := os.Stat(live.data); err == nil || !bytes.Equal(readFile(t, rootKey), before) {
+		t.Error("a restore that was refused wrote over the root key of another vault, or left its folder behind")
+	}
 }
 
 // TestHalfRestored: a folder in which a restore did not come to its end starts nothing but another restore.

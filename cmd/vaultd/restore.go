@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -163,6 +164,9 @@ func sameFile(a, b string) bool {
 // root key and opens the store, which must be empty or hold what that restore
 // put there.
 func (r *restoring) begin(ctx context.Context, again bool) (vault.Blobs, error) {
+	if err := r.mayPlaceRootKey(again); err != nil {
+		return nil, err
+	}
 	if err := vault.BeginRestore(r.c.Data); err != nil {
 		return nil, err
 	}
@@ -203,6 +207,31 @@ func (r *restoring) clear() error {
 		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("clearing what the last restore left: %w", err)
 		}
+	}
+	return nil
+}
+
+// mayPlaceRootKey refuses to put a key over another that is in its place already: that may be the key of a vault in use,
+// and the only file that has its newest version. What a restore that was begun before put there may be replaced.
+func (r *restoring) mayPlaceRootKey(again bool) error {
+	if r.rootKey == "" || again || sameFile(r.rootKey, r.c.RootKeyFile) {
+		return nil
+	}
+	there, err := readBounded(r.c.RootKeyFile, 64<<10)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the root key file: %w", err)
+	}
+	defer clear(there)
+	brought, err := readBounded(r.rootKey, 64<<10)
+	if err != nil {
+		return fmt.Errorf("reading the root key file: %w", err)
+	}
+	defer clear(brought)
+	if !bytes.Equal(there, brought) {
+		return fmt.Errorf("%s is there already and holds another root key: leave --root-key away, or move that file away first", r.c.RootKeyFile)
 	}
 	return nil
 }
