@@ -25,8 +25,6 @@ type signing struct {
 
 func (s signing) public() ed25519.PublicKey { return s.private.Public().(ed25519.PublicKey) }
 
-func (s signing) export() PublicKey { return exportKey(s.public()) }
-
 func exportKey(pub ed25519.PublicKey) PublicKey {
 	return PublicKey{KeyID: seal.KeyID(pub), Key: pub}
 }

@@ -120,7 +120,7 @@ func (b *batch) run(w *waiting, shared bool) error {
 	}
 	before, loaded := b.keep(), b.loaded
 	t := &tx{Tx: b.sqlTx, v: b.v, now: b.v.now(), b: b}
-	w.err, w.panicked = guarded(w.fn, t)
+	w.panicked, w.err = guarded(w.fn, t)
 	if b.broken && w.err == nil {
 		return errors.New("the database gave up the transaction")
 	}
@@ -139,9 +139,9 @@ func (b *batch) run(w *waiting, shared bool) error {
 }
 
 // guarded calls fn and returns what it panicked with.
-func guarded(fn func(*tx) error, t *tx) (err error, panicked any) {
+func guarded(fn func(*tx) error, t *tx) (panicked any, err error) {
 	defer func() { panicked = recover() }()
-	return fn(t), nil
+	return nil, fn(t)
 }
 
 // save opens the savepoint of the next act and lets go of the last one's.

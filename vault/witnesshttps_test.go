@@ -35,7 +35,7 @@ func TestHTTPSWitness(t *testing.T) {
 	vaulttest.EachDatabase(t, func(t *testing.T, b *vaulttest.Bench) {
 		ca, dir, seed := vaulttest.NewCA(t), t.TempDir(), vault.NewWitnessKey()
 		first := must(b.V.PublicKeys(t.Context()))(t).LogVerifier
-		s, server, cfg := watch(t, ca, dir, seed, first)
+		_, server, cfg := watch(t, ca, dir, seed, first)
 		witnessed(t, b, cfg)
 		for range 3 {
 			act(t, b, 7)
@@ -49,7 +49,7 @@ func TestHTTPSWitness(t *testing.T) {
 		if err := b.V.SendToWitnesses(t.Context(), job); err == nil {
 			t.Fatal("telling a witness that is away: got nil")
 		}
-		s, server, cfg = watch(t, ca, dir, seed, first) // it reads what it saw, the handover too
+		s, _, cfg := watch(t, ca, dir, seed, first) // it reads what it saw, the handover too
 		witnessed(t, b, cfg)
 		act(t, b, 5)
 		ok(t, b.V.SendToWitnesses(t.Context(), job))
@@ -180,7 +180,7 @@ func TestHTTPSWitnessAnswersBadly(t *testing.T) {
 			w.WriteHeader(409)
 			io.WriteString(w, "-5")
 		}},
-		{"sends elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 307) }},
+		{"sends elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", http.StatusTemporaryRedirect) }},
 		{"endless", func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte("x"), 1<<20)) }},
 		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 	} {
