@@ -180,7 +180,9 @@ func TestHTTPSWitnessAnswersBadly(t *testing.T) {
 			w.WriteHeader(409)
 			io.WriteString(w, "-5")
 		}},
-		{"sends elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", http.StatusTemporaryRedirect) }},
+		{"sends elsewhere", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/other", http.StatusTemporaryRedirect)
+		}},
 		{"endless", func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte("x"), 1<<20)) }},
 		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 	} {
