@@ -193,7 +193,7 @@ func (v *Vault) decideInto(ctx context.Context, t *tx, a Actor, what act, on obj
 		}
 	}
 	if on.Photo != "" {
-		t.entry.Photo = shape(string(on.Photo))
+		t.entry.Photo = ownID("photo", string(on.Photo))
 	}
 	if err != nil && (errors.Is(err, ErrDenied) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnauthenticated)) {
 		t.entry.Outcome = outcomeRefused

@@ -43,15 +43,18 @@ type logEntry struct {
 	Session    string            `json:"session,omitempty"`
 }
 
+// malformed stands in the log for what strangers typed.
+const malformed = "(malformed)"
+
 // newEntry starts the event of an act. IDs may come from outside, so whatever
 // does not look like one of ours is not written down.
 func newEntry(a Actor, what act, on object) logEntry {
 	return logEntry{
 		Act:        string(what),
 		Actor:      shape(a.subject()),
-		Object:     shape(on.ID),
+		Object:     ownID(on.Kind, on.ID),
 		ObjectKind: on.Kind,
-		Photo:      shape(string(on.Photo)),
+		Photo:      ownID("photo", string(on.Photo)),
 		Remote:     shape(a.remote),
 		Request:    shape(a.request),
 		Session:    shape(string(a.session)),
@@ -66,7 +69,22 @@ func shape(s string) string {
 	if s == "" || idShape.MatchString(s) {
 		return s
 	}
-	return "(malformed)"
+	return malformed
+}
+
+// idMade is the shape of every number that the vault or a capture program made.
+var idMade = regexp.MustCompile(`^(?:[A-Z2-7]{26}|[0-9a-f]{32})$`)
+
+// ownID is shape for the number of an object. A request may hold a name or a record number where a number of ours should
+// stand, and the log is for ever: only a key or the log itself is called otherwise.
+func ownID(kind, id string) string {
+	if id == "" || idMade.MatchString(id) {
+		return id
+	}
+	if kind == "key" || kind == "log" {
+		return shape(id)
+	}
+	return malformed
 }
 
 // fact sets one detail.
