@@ -221,3 +221,33 @@ func TestWitnessSeedIsNotPrinted(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowSenderHoldsNobodyUp: whoever opens a request to a witness and never ends it does not keep others from it.
+func TestSlowSenderHoldsNobodyUp(t *testing.T) {
+	b := vaulttest.New(t)
+	key := must(b.V.PublicKeys(t.Context()))(t).LogVerifier
+	w := must(vault.OpenWitnessServer(vault.WitnessServerConfig{Dir: t.TempDir(), Name: "test/witness", Seed: vault.NewWitnessKey(), Logs: []string{key}}))(t)
+	body, sender := io.Pipe()
+	slow := make(chan struct{})
+	go func() {
+		defer close(slow)
+		w.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/add-checkpoint", body))
+	}()
+	must(sender.Write([]byte("old 0\n")))(t) // it is reading
+	done := make(chan int, 1)
+	go func() {
+		answer := httptest.NewRecorder()
+		w.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/checkpoint?origin=nobody", nil))
+		done <- answer.Code
+	}()
+	select {
+	case code := <-done:
+		if code != http.StatusNotFound {
+			t.Errorf("answer %d, want 404", code)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("a slow sender keeps the witness from answering others")
+	}
+	ok(t, sender.Close())
+	<-slow
+}

@@ -148,10 +148,10 @@ func (s *WitnessServer) VerifierKey() string {
 // GET /checkpoint?origin=NAME for the newest note that it holds.
 func (s *WitnessServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	switch r.Method + " " + r.URL.Path {
 	case "GET /checkpoint":
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		log := s.all[r.URL.Query().Get("origin")]
 		if log == nil || log.note == "" {
 			http.Error(w, "no checkpoint of that log", http.StatusNotFound)
@@ -164,6 +164,8 @@ func (s *WitnessServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "body is too long or broke off", http.StatusBadRequest)
 			return
 		}
+		s.mu.Lock() // not before: who sends slowly makes nobody wait
+		defer s.mu.Unlock()
 		if r.URL.Path == "/add-handover" {
 			s.addHandover(r.Context(), w, string(body))
 			return
