@@ -58,7 +58,7 @@ func backupCommand(ctx context.Context, args []string, out io.Writer) error {
 		}
 		o.RootKeyFile = c.RootKeyFile
 	}
-	return operate(ctx, *config, out, func(v *vault.Vault) error { return makeBackup(ctx, v, o, *file, out) })
+	return tend(ctx, *config, out, func(v *vault.Vault) error { return makeBackup(ctx, v, o, *file, out) })
 }
 
 // makeBackup writes the file beside its place first, so that under its name
@@ -175,7 +175,7 @@ func holdCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	return operate(ctx, *config, out, func(v *vault.Vault) error {
+	return tend(ctx, *config, out, func(v *vault.Vault) error {
 		id, until, err := v.PauseDeletions(ctx, vault.Operator(), *how)
 		if err == nil {
 			fmt.Fprintf(out, "nothing is deleted from the store until %s; copy the database first, then the objects\n", until)
@@ -192,7 +192,7 @@ func releaseCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	return operate(ctx, *config, out, func(v *vault.Vault) error {
+	return tend(ctx, *config, out, func(v *vault.Vault) error {
 		err := v.ResumeDeletions(ctx, vault.Operator(), vault.PauseID(*id))
 		if errors.Is(err, vault.ErrNotFound) {
 			return errors.New("there is no such hold, or it ran out: if it did before the objects were copied, copy again")

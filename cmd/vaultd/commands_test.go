@@ -193,3 +193,16 @@ func TestDoctor(t *testing.T) {
 		t.Error("the doctor made a new root key over a lost one")
 	}
 }
+
+// TestNoVaultIsTended: what looks after a vault makes none where there is none, so that a wrong folder or a disk that is
+// not mounted is noticed, and not backed up as nothing.
+func TestNoVaultIsTended(t *testing.T) {
+	config := configFile(t)
+	for _, args := range [][]string{{"fsck"}, {"fsck", "--repair"}, {"keys", "status"}, {"keys", "rotate", "root"}, {"keys", "forget"},
+		{"backup", "--out", filepath.Join(t.TempDir(), "x"), "--to", "age1x"}, {"backup", "hold"}, {"witness", "status"}, {"labels"}} {
+		refuse(t, "there is no vault in the data folder", append(args, "--config", config)...)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(config), "data", "*")); len(left) > 0 {
+		t.Errorf("they made %q", left)
+	}
+}

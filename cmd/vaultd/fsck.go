@@ -28,7 +28,7 @@ func fsckCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	return operate(ctx, *config, out, func(v *vault.Vault) error {
+	return tend(ctx, *config, out, func(v *vault.Vault) error {
 		r, err := v.CheckStore(ctx, vault.Operator(), vault.CheckOptions{Deep: *deep, Repair: *repair, Progress: tellProgress(os.Stderr)})
 		if err != nil {
 			return err

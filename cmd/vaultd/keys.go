@@ -45,7 +45,7 @@ func keysStatus(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	return operate(ctx, *config, out, func(v *vault.Vault) error {
+	return tend(ctx, *config, out, func(v *vault.Vault) error {
 		s, err := v.KeysStatus(ctx, vault.Operator())
 		if err != nil {
 			return err
@@ -122,7 +122,7 @@ func keysRotate(ctx context.Context, args []string, out io.Writer) error {
 		return errors.New("the root key is in a file and PostgreSQL may have other nodes, which could not open what is wrapped anew: " +
 			"say --shared-key-file if all nodes read this file or this is the only one, or keep the root key in a key service (kms)")
 	}
-	return operate(ctx, *config, out, func(v *vault.Vault) error {
+	return tend(ctx, *config, out, func(v *vault.Vault) error {
 		if err := rotate(ctx, v, kind, vault.PatientID(*patient), out); err != nil || !*forget {
 			return err
 		}
@@ -166,7 +166,7 @@ func keysForget(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	return operate(ctx, *config, out, func(v *vault.Vault) error { return forgetRoot(ctx, v, out) })
+	return tend(ctx, *config, out, func(v *vault.Vault) error { return forgetRoot(ctx, v, out) })
 }
 
 func forgetRoot(ctx context.Context, v *vault.Vault, out io.Writer) error {

@@ -19,6 +19,9 @@ import (
 
 func TestKeysCommandsRefuse(t *testing.T) {
 	config := configFile(t)
+	if _, err := run(t, "migrate", "--config", config); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name, want string
 		args       []string

@@ -21,7 +21,7 @@ func labelsCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	return operate(ctx, *config, out, func(v *vault.Vault) error {
+	return tend(ctx, *config, out, func(v *vault.Vault) error {
 		labels, err := v.Labels(ctx, vault.Operator(), *months)
 		if err != nil {
 			return err

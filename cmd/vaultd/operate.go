@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -47,6 +48,28 @@ func operate(ctx context.Context, config string, out io.Writer, act func(*vault.
 		return closing(p, err)
 	}
 	return closing(p, act(p.vault))
+}
+
+// tend is operate for what makes no sense on a new vault. A wrong folder, or a disk that is not mounted, would otherwise
+// get a vault and a root key of its own, and a backup of nothing would look like a good one.
+func tend(ctx context.Context, config string, out io.Writer, act func(*vault.Vault) error) error {
+	c, err := loadConfig(config)
+	if err != nil {
+		return err
+	}
+	if err := vault.CheckRestored(c.Data); err != nil {
+		return err
+	}
+	if c.Database == nil {
+		_, file, err := c.dsn()
+		if err != nil {
+			return err
+		}
+		if info, err := os.Stat(file); errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+			return fmt.Errorf("there is no vault in the data folder %s: see that it is the right one and that its disk is mounted (`vaultd serve` makes a new vault)", c.Data)
+		}
+	}
+	return operate(ctx, config, out, act)
 }
 
 func userCommand(ctx context.Context, args []string, out io.Writer) error {

@@ -41,7 +41,7 @@ func witnessStatus(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	return operate(ctx, *config, out, func(v *vault.Vault) error {
+	return tend(ctx, *config, out, func(v *vault.Vault) error {
 		states, err := v.Witnesses(ctx, vault.Operator())
 		if err != nil {
 			return err

@@ -200,6 +200,9 @@ func TestWitnessCommandsRefuse(t *testing.T) {
 			t.Errorf("%s: got %v, want %q in it", tt.name, err, tt.problem)
 		}
 	}
+	if _, err := run(t, "migrate", "--config", config); err != nil {
+		t.Fatal(err)
+	}
 	if out, err := run(t, "witness", "status", "--config", config); err != nil || !strings.Contains(out, "no witness is configured") {
 		t.Errorf("status without a witness: %v %s", err, out)
 	}
