@@ -120,15 +120,26 @@ func (t *tx) destroyMade(ctx context.Context, id PhotoID, kinds ...string) error
 	return nil
 }
 
-// destroyWithdrawn destroys what a legal hold has kept although the patient withdrew consent to it.
+// destroyWithdrawn destroys what a legal hold has kept although the patient withdrew consent to it, its release ended, or the
+// photo was recalled.
 func (t *tx) destroyWithdrawn(ctx context.Context, id PhotoID) error {
 	c, err := consentOf(ctx, t, id)
 	if err != nil {
 		return err
 	}
+	var withheld string
+	if err := t.QueryRowContext(ctx, `SELECT withheld FROM photos WHERE id = $1`, id).Scan(&withheld); err != nil {
+		return fmt.Errorf("reading photo: %w", err)
+	}
+	released, err := list(ctx, t, func(rows *sql.Rows) (purpose string, err error) { return purpose, rows.Scan(&purpose) },
+		`SELECT DISTINCT purpose FROM releases WHERE photo = $1 AND ended_at IS NULL`, id)
+	if err != nil {
+		return fmt.Errorf("reading releases: %w", err)
+	}
 	var kinds []string
 	for _, purpose := range Purposes() {
-		if !c.allows(purpose) {
+		ended := purpose != purposeRecord && !slices.Contains(released, purpose)
+		if !c.allows(purpose) || ended || withheld == withheldRecall {
 			kinds = append(kinds, madeUnder(purpose)...)
 		}
 	}
