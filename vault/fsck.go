@@ -82,6 +82,8 @@ type storeChecker struct {
 	opt    CheckOptions
 	began  int64 // unix milliseconds; incidents seen later are this run's
 	places map[string]spot
+	rows   int64 // objects that rows speak of
+	here   int64 // of them, listed
 	report StoreReport
 	told   time.Time
 	step   string

@@ -76,8 +76,11 @@ func (c *storeChecker) pages(ctx context.Context, read func(after string) ([]wan
 // object checks one object that a row speaks of.
 func (c *storeChecker) object(ctx context.Context, w wanted) error {
 	at, listed := c.places[w.blob]
+	c.rows++
 	if !listed {
 		at.size = -1
+	} else {
+		c.here++
 	}
 	at.spoken = true
 	c.places[w.blob] = at

@@ -467,3 +467,23 @@ func TestLockedForgery(t *testing.T) {
 		t.Errorf("repair after the hold: got %q, want it repaired", found)
 	}
 }
+
+// TestRepairOfAnotherStore: with the folder or bucket of another vault named by mistake, a repair deletes nothing there,
+// however often it is run.
+func TestRepairOfAnotherStore(t *testing.T) {
+	mine, other := newWorld(t), newWorld(t)
+	mine.inReview()
+	other.approved()
+	before := len(other.Blobs.Names())
+	cfg := mine.Cfg
+	cfg.Blobs, cfg.Beside = other.Blobs, true
+	v := must(vault.Open(t.Context(), cfg))(t)
+	for range 3 {
+		mine.Clock.Add(4 * time.Hour)
+		r := must(v.CheckStore(t.Context(), vault.Operator(), vault.CheckOptions{Repair: true}))(t)
+		if left := len(other.Blobs.Names()); left != before || r.Repaired != 0 || r.Findings == 0 {
+			t.Errorf("%d findings, %d repaired; the other vault has %d objects left of %d", r.Findings, r.Repaired, left, before)
+		}
+	}
+	ok(t, v.Close())
+}
