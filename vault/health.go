@@ -50,6 +50,10 @@ func (v *Vault) Health(ctx context.Context, a Actor) ([]Part, error) {
 			return err
 		}
 		parts = append(parts[:3:3], Part{"jobs", dead == 0, fmt.Sprintf("%d waiting, %d gave up", due, dead)}, integrity, witness)
+		if n := v.orphansLeft.Load(); n > 0 {
+			parts = append(parts, Part{"orphans", false, fmt.Sprintf("%d objects that no row speaks of: is the database older than the store? "+
+				"Bring the newer database back, or have `vaultd fsck --repair` delete them", n)})
+		}
 		return nil
 	})
 	if err != nil {

@@ -72,6 +72,11 @@ func TestCutConnections(t *testing.T) {
 		cut()
 	}
 	wg.Wait()
+	for range 20 { // connections that were cut while they rested say so once
+		if _, err := b.V.LogSize(t.Context()); err != nil && !errors.Is(err, vault.ErrUnavailable) {
+			t.Errorf("LogSize after the cuts: got %v, want ErrUnavailable", err)
+		}
+	}
 	if got := logSize(t, b.V) - before; got < answered {
 		t.Errorf("log: got %d events more for %d answers", got, answered)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,9 @@ const (
 	orphanAge = time.Hour // a write under way is younger
 	sweepPage = 200
 	maxBlobs  = 1000 // deletions in one sweep
+	// mostOrphans is how many objects without a row a sweep takes for what crashes left. More of them look like a database
+	// that was put back to an earlier state, whose newer photos these are.
+	mostOrphans = 100
 
 	// clockWentBack is how much longer than it may a lease or a claim must seem
 	// to last before it is taken for one of a clock that was set back since.
@@ -113,12 +117,6 @@ func (v *Vault) noteDeletion(ctx context.Context, a Actor, j Job, gone error) er
 // not of our making are left alone. The hour in a name spares asking about the
 // young; whether an object may go is not left to a clock that can jump.
 func (v *Vault) deleteOrphans(ctx context.Context, a Actor) (deleted int64, err error) {
-	var page []string
-	flush := func() error {
-		n, err := v.deleteUnknown(ctx, a, page)
-		deleted, page = deleted+n, page[:0]
-		return err
-	}
 	var old []string // listed first, deleted after: a store may not like both at once
 	for _, kind := range []string{blobIntake, blobObject} {
 		err := v.cfg.Blobs.List(ctx, kind+"/", func(name string, _ int64) error {
@@ -132,14 +130,26 @@ func (v *Vault) deleteOrphans(ctx context.Context, a Actor) (deleted int64, err 
 		}
 	}
 	v.suspects.forget(old)
-	for _, name := range old {
-		if page = append(page, name); len(page) == sweepPage {
-			if err := flush(); err != nil {
-				return deleted, err
-			}
-		}
+	ripe, err := v.unknown(ctx, a, old)
+	if err != nil {
+		return 0, err
 	}
-	return deleted, flush()
+	v.orphansLeft.Store(0)
+	if len(ripe) > mostOrphans {
+		v.orphansLeft.Store(int64(len(ripe)))
+		v.cfg.Log.Error("more objects without rows than crashes leave, nothing deleted: is the database older than the store?", "objects", len(ripe))
+		return 0, nil
+	}
+	if ripe, err = v.unknown(ctx, a, ripe); err != nil { // asked once more, right before
+		return 0, err
+	}
+	for _, name := range ripe {
+		if err := v.cfg.Blobs.Delete(ctx, name); err != nil {
+			return deleted, fmt.Errorf("deleting orphan: %w", err)
+		}
+		deleted++
+	}
+	return deleted, nil
 }
 
 // orphanable tells whether the name is one of ours and surely more than an hour
@@ -153,10 +163,19 @@ func (v *Vault) orphanable(name string) bool {
 	return err == nil && !v.cfg.Now().Before(hour.Add(time.Hour+orphanAge))
 }
 
-func (v *Vault) deleteUnknown(ctx context.Context, a Actor, names []string) (deleted int64, err error) {
-	if len(names) == 0 {
-		return 0, nil
+// unknown tells which of these objects no row speaks of, since an hour that this process has seen pass.
+func (v *Vault) unknown(ctx context.Context, a Actor, names []string) (ripe []string, err error) {
+	for page := range slices.Chunk(names, sweepPage) {
+		more, err := v.unknownOf(ctx, a, page)
+		if err != nil {
+			return nil, fmt.Errorf("looking for orphans: %w", err)
+		}
+		ripe = append(ripe, more...)
 	}
+	return ripe, nil
+}
+
+func (v *Vault) unknownOf(ctx context.Context, a Actor, names []string) (ripe []string, err error) {
 	known := map[string]bool{}
 	err = v.quietly(ctx, a, actSweep, object{Kind: "store"}, func(t *tx) error {
 		clear(known)
@@ -185,20 +204,14 @@ func (v *Vault) deleteUnknown(ctx context.Context, a Actor, names []string) (del
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("looking for orphans: %w", err)
+		return nil, err
 	}
 	for _, n := range names {
 		if known[n] {
 			v.suspects.clear(n)
-			continue
+		} else if v.suspects.ripe(n, v.cfg.Elapsed()) {
+			ripe = append(ripe, n)
 		}
-		if !v.suspects.ripe(n, v.cfg.Elapsed()) {
-			continue
-		}
-		if err := v.cfg.Blobs.Delete(ctx, n); err != nil {
-			return deleted, fmt.Errorf("deleting orphan: %w", err)
-		}
-		deleted++
 	}
-	return deleted, nil
+	return ripe, nil
 }

@@ -28,6 +28,39 @@ func sweep(t *testing.T, b *vaulttest.Bench) {
 // anHour is how long a sweep must have known an object without a row.
 const anHour = time.Hour
 
+// TestSweepSparesAnOlderDatabase: more objects without rows than crashes leave belong to a newer database; none is
+// deleted, and health says so until they are few again.
+func TestSweepSparesAnOlderDatabase(t *testing.T) {
+	b := vaulttest.New(t)
+	var names []string
+	for i := range 101 {
+		name := blob("object", -30, 'a')[:len("object/2026030100/")] + fmt.Sprintf("%026d", i)
+		b.Blobs.Tamper(name, []byte("sealed"))
+		names = append(names, name)
+	}
+	for range 3 {
+		sweep(t, b)
+		b.Clock.Add(anHour)
+	}
+	if got := len(b.Blobs.Names()); got != len(names) {
+		t.Errorf("%d objects left of %d", got, len(names))
+	}
+	failing := func() bool {
+		return slices.ContainsFunc(must(b.V.Health(t.Context(), vault.Operator()))(t), func(p vault.Part) bool { return p.Name == "orphans" && !p.OK })
+	}
+	if !failing() {
+		t.Error("health does not tell of the objects")
+	}
+	b.Blobs.Tamper(names[0], nil)
+	sweep(t, b)
+	if got := b.Blobs.Names(); len(got) != 0 {
+		t.Errorf("%d objects left of 100 that crashes may have left", len(got))
+	}
+	if failing() {
+		t.Error("health still tells of objects that are gone")
+	}
+}
+
 // TestSweepDeletesOrphans: objects that a crash left without a row go, once no
 // write under way can be theirs; what the vault did not name stays.
 func TestSweepDeletesOrphans(t *testing.T) {
@@ -54,17 +87,25 @@ func TestSweepDeletesOrphans(t *testing.T) {
 	}
 }
 
-// TestSweepManyOrphans: more than one page of names, on both databases.
+// TestSweepManyOrphans: more than one page of names, on both databases, all spared, and then as many as crashes leave.
 func TestSweepManyOrphans(t *testing.T) {
 	vaulttest.EachDatabase(t, func(t *testing.T, b *vaulttest.Bench) {
+		name := func(i int) string { return fmt.Sprintf("object/2026030100/%026d", i) }
 		for i := range 450 {
-			b.Blobs.Tamper(fmt.Sprintf("object/2026030100/%026d", i), []byte("sealed"))
+			b.Blobs.Tamper(name(i), []byte("sealed"))
 		}
 		sweep(t, b)
 		b.Clock.Add(anHour)
 		sweep(t, b)
+		if got := b.Blobs.Names(); len(got) != 450 {
+			t.Errorf("after Sweep: got %d objects, want all 450", len(got))
+		}
+		for i := range 350 {
+			b.Blobs.Tamper(name(i), nil)
+		}
+		sweep(t, b)
 		if got := b.Blobs.Names(); len(got) != 0 {
-			t.Errorf("after Sweep: got %d objects, want none", len(got))
+			t.Errorf("after Sweep: got %d objects, want none of 100", len(got))
 		}
 	})
 }

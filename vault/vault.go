@@ -103,6 +103,7 @@ type Vault struct {
 
 	integrityRefused atomic.Int64
 	suspects         suspects
+	orphansLeft      atomic.Int64 // objects that the last sweep did not dare to delete
 	strangers        strangers
 }
 
