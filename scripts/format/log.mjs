@@ -42,13 +42,14 @@ function signedBy(note, verifiers) {
 export function keyChain(trusted, handovers = []) {
   const links = [];
   for (const note of handovers) {
-    const [origin, word, size, , , old, next] = note.split('\n');
+    const [origin, word, size, root, , old, next] = note.split('\n');
     const pair = [parseVerifier(old), parseVerifier(next)];
     signedBy(note, pair);
     if (word !== 'handover' || pair.some((v) => v.name !== origin)) throw new Refused('format', 'handover');
     if (links.length === 0) links.push({ verifier: old, last: Infinity, ...pair[0] });
     if (links.at(-1).verifier !== old) throw new Refused('signature', 'handover of another log');
-    links.at(-1).last = Number(size);
+    if (links.length > 1 && Number(size) < links.at(-2).last) throw new Refused('format', 'handovers out of order');
+    Object.assign(links.at(-1), { last: Number(size), root: base64(root) });
     links.push({ verifier: next, last: Infinity, ...pair[1] });
   }
   if (links.length === 0) links.push({ verifier: trusted, last: Infinity, ...parseVerifier(trusted) });
@@ -61,6 +62,7 @@ export function openCheckpoint(note, chain) {
   const by = chain.find((l) => Number(note.split('\n')[1]) <= l.last) ?? chain.at(-1);
   const [origin, size, root, at, end, ...more] = signedBy(note, [by]).split('\n');
   if (more.length || end !== '' || origin !== by.name || !/^[1-9][0-9]*$/.test(size) || Number.isNaN(Date.parse(at))) throw new Refused('format', 'checkpoint');
+  if (chain.some((l) => l.last === Number(size) && !l.root.equals(base64(root)))) throw new Refused('sealed', 'checkpoint beside a handover');
   return { size: Number(size), root: base64(root), at, by };
 }
 
@@ -111,11 +113,11 @@ export function verifyExport(raw, verifier) {
   const chain = keyChain(verifier, head.handovers);
   if (head.format !== 'clinivault-audit-v1' || head.origin !== chain[0].name) throw new Refused('format', 'export');
   let [seq, covered, subtrees] = [0, 0, []]; // full subtrees, largest first
+  const treeRoot = () => subtrees.map((s) => s.hash).reduceRight((right, left) => (right === null ? left : node(left, right)), null);
   for (const line of lines.map((l) => JSON.parse(l))) {
     if (line.note !== undefined) {
       const says = openCheckpoint(line.note, chain);
-      const root = subtrees.map((s) => s.hash).reduceRight((right, left) => (right === null ? left : node(left, right)), null);
-      if (says.size !== seq || !root.equals(says.root)) throw new Refused('sealed', `checkpoint after event ${seq}`);
+      if (says.size !== seq || !treeRoot().equals(says.root)) throw new Refused('sealed', `checkpoint after event ${seq}`);
       covered = seq;
       continue;
     }
@@ -126,7 +128,8 @@ export function verifyExport(raw, verifier) {
       const [right, left] = [subtrees.pop(), subtrees.pop()];
       subtrees.push({ size: 2 * left.size, hash: node(left.hash, right.hash) });
     }
+    if (chain.some((l) => l.last === seq && !l.root.equals(treeRoot()))) throw new Refused('sealed', `handover after event ${seq}`);
   }
-  if (seq !== head.size || covered !== seq) throw new Refused('truncated', 'export');
+  if (seq !== head.size || covered !== seq || chain.some((l) => l.last !== Infinity && l.last > seq)) throw new Refused('truncated', 'export');
   return seq;
 }
