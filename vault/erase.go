@@ -95,6 +95,9 @@ func (v *Vault) AskErasure(ctx context.Context, a Actor, patient PatientID, phot
 			if of, err = photoPatient(ctx, t, photo); err != nil {
 				return err
 			}
+			if patient != "" && patient != of {
+				return say(ErrInvalid, "The photo is not one of this patient's.")
+			}
 		}
 		if err := t.erasable(ctx, of, photo); err != nil {
 			return err

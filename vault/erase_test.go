@@ -53,6 +53,8 @@ func TestErasePatient(t *testing.T) {
 		wants(t, "signing without the role", w.V.SignErasure(ctx, w.records, id), vault.ErrDenied)
 		_, err := w.V.AskErasure(ctx, w.records, w.patient, "", "asked for twice")
 		wants(t, "asking twice", err, vault.ErrConflict)
+		_, err = w.V.AskErasure(ctx, w.records, w.foreign, photos[0], "somebody else's photo")
+		wants(t, "a photo of another patient", err, vault.ErrInvalid)
 		if n := w.keysOf(sent); n == 0 {
 			t.Fatal("the request alone destroyed keys")
 		}
