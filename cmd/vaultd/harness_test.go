@@ -28,7 +28,16 @@ import (
 	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
-func TestMain(m *testing.M) { os.Exit(vaulttest.Main(m)) }
+func TestMain(m *testing.M) {
+	code := vaulttest.Main(m)
+	if binaryDir != "" {
+		os.RemoveAll(binaryDir)
+	}
+	os.Exit(code)
+}
+
+// binaryDir holds the program that binary built.
+var binaryDir string
 
 // binary builds the real program once for all end-to-end tests, as make does.
 var binary = sync.OnceValues(func() (string, error) {
@@ -36,6 +45,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	binaryDir = dir
 	path := filepath.Join(dir, "vaultd")
 	out, err := exec.Command("go", "build", "-tags", "nodynamic", "-o", path, ".").CombinedOutput()
 	if err != nil {
