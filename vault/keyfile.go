@@ -28,15 +28,15 @@ const (
 
 // KeyFile is KMS with the root key in a file of this machine that only its
 // owner can read. Its first line is "clinivault-root-key-v1"; each further line
-// is a version, a space and 32 bytes in base64. The highest version wraps;
-// all unwrap. A file that is replaced is read anew at the next call, so that a
+// is a version, a space and 32 bytes in base64, or the mark that a forgotten
+// version leaves. The highest version wraps; all unwrap. A file that is replaced is read anew at the next call, so that a
 // rotation by a command reaches the server beside it; one that is gone, damaged
 // or older leaves the keys in memory in use, and Ping says so.
 type KeyFile struct {
 	path string
 
 	mu   sync.Mutex // guards what follows
-	keys rootKeys
+	keys rootFile
 	seen os.FileInfo // the file that keys were read from
 	last error       // why it could not be read again
 }
@@ -68,25 +68,25 @@ func OpenKeyFile(path string, create bool) (*KeyFile, error) {
 	return &KeyFile{path: path, keys: keys, seen: seen}, nil
 }
 
-func loadRootKeys(path string) (rootKeys, os.FileInfo, error) {
+func loadRootKeys(path string) (rootFile, os.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("opening root key file: %w", err)
+		return rootFile{}, nil, fmt.Errorf("opening root key file: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, nil, fmt.Errorf("opening root key file: %w", err)
+		return rootFile{}, nil, fmt.Errorf("opening root key file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, errors.New("the root key file is not a regular file")
+		return rootFile{}, nil, errors.New("the root key file is not a regular file")
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, nil, fmt.Errorf("the root key file can be read by others (mode %04o): run chmod 600 on it", info.Mode().Perm())
+		return rootFile{}, nil, fmt.Errorf("the root key file can be read by others (mode %04o): run chmod 600 on it", info.Mode().Perm())
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading root key file: %w", err)
+		return rootFile{}, nil, fmt.Errorf("reading root key file: %w", err)
 	}
 	defer clear(text)
 	keys, err := parseKeyFile(text)
@@ -94,44 +94,49 @@ func loadRootKeys(path string) (rootKeys, os.FileInfo, error) {
 }
 
 // parseKeyFile never repeats what it reads in an error.
-func parseKeyFile(text []byte) (rootKeys, error) {
+func parseKeyFile(text []byte) (rootFile, error) {
 	if len(text) > maxKeyFile {
-		return nil, errors.New("the root key file is longer than 64 KiB")
+		return rootFile{}, errors.New("the root key file is longer than 64 KiB")
 	}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	if !lines.Scan() || lines.Text() != keyFileMagic {
-		return nil, fmt.Errorf("the root key file does not begin with the line %s: check its path", keyFileMagic)
+		return rootFile{}, fmt.Errorf("the root key file does not begin with the line %s: check its path", keyFileMagic)
 	}
-	keys := rootKeys{}
+	keys := rootFile{rootKeys{}, map[uint32]keyMark{}}
 	for n := 2; lines.Scan(); n++ {
 		version, encoded, _ := strings.Cut(lines.Text(), " ")
 		number, err := strconv.ParseUint(version, 10, 32)
+		encoded, gone := strings.CutPrefix(encoded, forgottenWord)
 		raw, err64 := base64.StdEncoding.Strict().DecodeString(encoded)
 		if err != nil || err64 != nil || number == 0 || len(raw) != seal.KeySize {
-			return nil, fmt.Errorf("the root key file is damaged in line %d: restore it from its backup", n)
+			return rootFile{}, fmt.Errorf("the root key file is damaged in line %d: restore it from its backup", n)
+		}
+		_, twice := keys.rootKeys[uint32(number)]
+		if _, marked := keys.gone[uint32(number)]; twice || marked {
+			return rootFile{}, fmt.Errorf("the root key file has version %d twice", number)
+		}
+		if gone {
+			keys.gone[uint32(number)] = keyMark(raw)
+			continue
 		}
 		key, err := seal.KeyFromBytes(raw)
 		clear(raw)
 		if err != nil || key.IsZero() {
-			return nil, fmt.Errorf("the root key file is damaged in line %d: restore it from its backup", n)
+			return rootFile{}, fmt.Errorf("the root key file is damaged in line %d: restore it from its backup", n)
 		}
-		if _, twice := keys[uint32(number)]; twice {
-			return nil, fmt.Errorf("the root key file has version %d twice", number)
-		}
-		keys[uint32(number)] = key
+		keys.rootKeys[uint32(number)] = key
 	}
 	if err := lines.Err(); err != nil {
-		return nil, errors.New("the root key file is damaged: a line is too long")
+		return rootFile{}, errors.New("the root key file is damaged: a line is too long")
 	}
-	if len(keys) == 0 {
-		return nil, errors.New("the root key file holds no key: restore it from its backup")
+	if len(keys.rootKeys) == 0 {
+		return rootFile{}, errors.New("the root key file holds no key: restore it from its backup")
 	}
 	return keys, nil
 }
 
-// text is what parseKeyFile reads; the caller clears it.
-func (k rootKeys) text() []byte {
-	out := []byte(keyFileMagic + "\n")
+// lines are the versions as the file has them; the caller clears them.
+func (k rootKeys) lines() (out []byte) {
 	for _, version := range slices.Sorted(maps.Keys(k)) {
 		raw := k[version].Bytes()
 		out = append(strconv.AppendUint(out, uint64(version), 10), ' ')
@@ -139,30 +144,6 @@ func (k rootKeys) text() []byte {
 		clear(raw)
 	}
 	return out
-}
-
-// agrees tells whether other is of the same root: it has a version in common,
-// and no version with another key.
-func (k rootKeys) agrees(other rootKeys) bool {
-	common := 0
-	for version, key := range other {
-		mine, both := k[version]
-		if both && mine != key {
-			return false
-		}
-		if both {
-			common++
-		}
-	}
-	return common > 0
-}
-
-// newer tells whether other can take the place of k: rotations add versions and
-// forgetting takes old ones, but no change takes the newest away. Only an old
-// copy lacks it, which may be the last to know what k knows.
-func (k rootKeys) newer(other rootKeys) bool {
-	_, kept := other[k.newest()]
-	return kept
 }
 
 // makeKeyFile writes a fresh key; it is durable on return, and never replaces a
@@ -173,7 +154,7 @@ func makeKeyFile(path string) error {
 	}
 	key := seal.NewKey()
 	defer key.Wipe()
-	return writeKeyFile(path, rootKeys{1: key}, func(temp string) error {
+	return writeKeyFile(path, rootFile{rootKeys: rootKeys{1: key}}, func(temp string) error {
 		err := os.Link(temp, path)
 		if errors.Is(err, fs.ErrExist) {
 			return nil
@@ -184,7 +165,7 @@ func makeKeyFile(path string) error {
 
 // writeKeyFile writes keys durably beside path, mode 0600, and then has place
 // give them their name.
-func writeKeyFile(path string, keys rootKeys, place func(temp string) error) error {
+func writeKeyFile(path string, keys rootFile, place func(temp string) error) error {
 	temp := path + ".new"
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -207,7 +188,7 @@ func writeKeyFile(path string, keys rootKeys, place func(temp string) error) err
 }
 
 // current are the keys as the file has them now.
-func (k *KeyFile) current() rootKeys {
+func (k *KeyFile) current() rootFile {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	info, err := os.Stat(k.path)
@@ -215,7 +196,7 @@ func (k *KeyFile) current() rootKeys {
 		k.last = nil
 		return k.keys
 	}
-	var keys rootKeys
+	var keys rootFile
 	if err == nil {
 		keys, info, err = loadRootKeys(k.path)
 	}
@@ -225,7 +206,7 @@ func (k *KeyFile) current() rootKeys {
 	case err != nil:
 		k.last = err
 	case !k.keys.agrees(keys):
-		k.last = errors.New("the root key file was replaced by that of another vault: restore it before this process ends")
+		k.last = errors.New("the root key file is another vault's, or one that this process does not know any more: make a copy of it before you restore another, or start this process again")
 	case !k.keys.newer(keys):
 		k.last = fmt.Errorf("the root key file was replaced by an older copy without version %d: restore the newer one before this process ends",
 			k.keys.newest())
@@ -244,12 +225,12 @@ func sameFile(a, b os.FileInfo) bool {
 func (k *KeyFile) Wrap(_ context.Context, plain seal.Key, aad []byte) ([]byte, uint32, error) {
 	keys := k.current()
 	newest := keys.newest()
-	return seal.Wrap(keys[newest], plain, aad), newest, nil
+	return seal.Wrap(keys.rootKeys[newest], plain, aad), newest, nil
 }
 
 // Unwrap is KMS.Unwrap.
 func (k *KeyFile) Unwrap(_ context.Context, wrapped []byte, version uint32, aad []byte) (seal.Key, error) {
-	root, ok := k.current()[version]
+	root, ok := k.current().rootKeys[version]
 	if !ok {
 		return seal.Key{}, fmt.Errorf("root key version %d is not in the key file: %w", version, ErrNotFound)
 	}
@@ -268,20 +249,17 @@ func (k *KeyFile) Versions(context.Context) (oldest, newest uint32, err error) {
 
 // Rotate is KMS.Rotate: the file gets one more line.
 func (k *KeyFile) Rotate(context.Context) (newest uint32, err error) {
-	err = k.rewrite(func(keys rootKeys) {
+	err = k.rewrite(func(keys rootFile) {
 		newest = keys.newest() + 1
-		keys[newest] = seal.NewKey()
+		keys.rootKeys[newest] = seal.NewKey()
 	})
 	return newest, err
 }
 
-// Forget is KMS.Forget: the file loses its older lines. Copies of the file, and
+// Forget is KMS.Forget: the file keeps only marks of its older lines. Copies of the file, and
 // what a disk keeps of its old bytes, are the operator's to destroy.
 func (k *KeyFile) Forget(_ context.Context, oldest uint32) error {
-	return k.rewrite(func(keys rootKeys) {
-		newest := keys.newest()
-		maps.DeleteFunc(keys, func(version uint32, _ seal.Key) bool { return version < oldest && version != newest })
-	})
+	return k.rewrite(func(keys rootFile) { keys.forget(oldest) })
 }
 
 // rewrite replaces the file by one with other versions. Two processes that do so
@@ -290,7 +268,7 @@ func (k *KeyFile) Forget(_ context.Context, oldest uint32) error {
 //
 // A link is followed: replaced itself, it would leave the old versions where it
 // points, and whoever sets it again would lose the new ones.
-func (k *KeyFile) rewrite(change func(rootKeys)) error {
+func (k *KeyFile) rewrite(change func(rootFile)) error {
 	path, err := filepath.EvalSymlinks(k.path)
 	if err != nil {
 		return fmt.Errorf("opening root key file: %w", err)

@@ -42,13 +42,69 @@ func TestKeyFileIsRotatedBesideTheServer(t *testing.T) {
 	if oldest, newest, err := server.Versions(t.Context()); oldest != 2 || newest != 2 || err != nil {
 		t.Errorf("Versions: %d to %d, %v; want 2 to 2", oldest, newest, err)
 	}
-	if text := string(must(os.ReadFile(path))(t)); strings.Contains(text, keyOnes) || strings.Count(text, "\n") != 2 {
+	if text := string(must(os.ReadFile(path))(t)); strings.Contains(text, keyOnes) || strings.Count(text, "\n") != 3 || !strings.Contains(text, "\n1 forgotten ") {
 		t.Error("the forgotten version is still in the file")
 	}
 	info, err := os.Stat(path)
 	ok(t, err)
 	if left, _ := filepath.Glob(path + "*"); info.Mode().Perm() != 0o600 || len(left) != 1 {
 		t.Errorf("mode %v, beside it %q; want 0600 and nothing", info.Mode(), left)
+	}
+}
+
+// TestForgottenBesideASleepingServer: a process that did not look at the file between a rotation and the forgetting of all
+// that it has knows the file by the marks, again and again, and takes no other for it.
+func TestForgottenBesideASleepingServer(t *testing.T) {
+	for _, rounds := range []int{1, 3} {
+		t.Run(fmt.Sprint(rounds), func(t *testing.T) {
+			path := writeKeyFile(t, keyMagic+"1 "+keyOnes+"\n", 0o600)
+			sleeping, command := must(vault.OpenKeyFile(path, false))(t), must(vault.OpenKeyFile(path, false))(t)
+			for range rounds {
+				newest := must(command.Rotate(t.Context()))(t)
+				ok(t, command.Forget(t.Context(), newest))
+			}
+			ok(t, sleeping.Ping(t.Context()))
+			key := seal.NewKey()
+			wrapped, version, err := sleeping.Wrap(t.Context(), key, nil)
+			if err != nil || int(version) != rounds+1 {
+				t.Fatalf("Wrap: got version %d, %v; want %d", version, err, rounds+1)
+			}
+			got, err := command.Unwrap(t.Context(), wrapped, version, nil)
+			if err != nil || got != key {
+				t.Errorf("Unwrap by the other process: another key, %v", err)
+			}
+		})
+	}
+	for name, text := range map[string]string{
+		"another's mark":         "1 forgotten " + keyTwos + "\n2 " + keyTwos + "\n",
+		"the key as its mark":    "1 forgotten " + keyOnes + "\n2 " + keyTwos + "\n",
+		"the mark of no key":     "3 forgotten " + keyTwos + "\n4 " + keyTwos + "\n",
+		"a mark and no version":  "1 forgotten " + keyOnes + "\n",
+		"a version and its mark": "1 forgotten " + keyOnes + "\n1 " + keyOnes + "\n",
+	} {
+		path := writeKeyFile(t, keyMagic+"1 "+keyOnes+"\n", 0o600)
+		k := must(vault.OpenKeyFile(path, false))(t)
+		ok(t, os.WriteFile(path, []byte(keyMagic+text), 0o600))
+		if err := k.Ping(t.Context()); err == nil {
+			t.Errorf("%s: Ping took the file", name)
+		}
+		if _, version, err := k.Wrap(t.Context(), seal.NewKey(), nil); version != 1 || err != nil {
+			t.Errorf("%s: it wraps under version %d, %v; want 1", name, version, err)
+		}
+	}
+}
+
+// TestForgottenMarksHaveABound: the file does not grow with each version that it ever had.
+func TestForgottenMarksHaveABound(t *testing.T) {
+	path := writeKeyFile(t, keyMagic+"1 "+keyOnes+"\n", 0o600)
+	k := must(vault.OpenKeyFile(path, false))(t)
+	for range 70 {
+		newest := must(k.Rotate(t.Context()))(t)
+		ok(t, k.Forget(t.Context(), newest))
+	}
+	text := string(must(os.ReadFile(path))(t))
+	if strings.Count(text, " forgotten ") != 64 || !strings.Contains(text, "\n70 forgotten ") || !strings.Contains(text, "\n71 ") {
+		t.Errorf("the file has %d marks in %d lines, want the newest 64 and version 71", strings.Count(text, " forgotten "), strings.Count(text, "\n"))
 	}
 }
 

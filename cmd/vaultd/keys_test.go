@@ -113,8 +113,8 @@ func TestKeysRotateBesideTheServer(t *testing.T) {
 	if out, err := runBinary(t, "keys", "forget", "--config", s.config); err != nil {
 		t.Fatalf("keys forget: %q, %v", out, err)
 	}
-	if key := string(readFile(t, filepath.Join(s.data, "root.key"))); strings.Count(key, "\n") != 2 || !strings.Contains(key, "\n3 ") {
-		t.Errorf("the key file after forgetting has %d lines, want its first and version 3", strings.Count(key, "\n"))
+	if key := string(readFile(t, filepath.Join(s.data, "root.key"))); strings.Count(key, "\n") != 4 || strings.Count(key, " forgotten ") != 2 || !strings.Contains(key, "\n3 ") {
+		t.Errorf("the key file after forgetting has %d lines, want its first, two marks and version 3", strings.Count(key, "\n"))
 	}
 	clinician.patients() // the server still opens what is there
 	status, _, err := clinician.send(t.Context(), clinician.seal(patient, picture))

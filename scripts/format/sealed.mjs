@@ -91,12 +91,15 @@ export function parseKeyFile(file) {
   const lines = file.split('\n');
   if (lines.shift() !== 'clinivault-root-key-v1' || lines.pop() !== '' || lines.length === 0) throw new Refused('format', 'key file');
   const keys = new Map();
+  const told = new Set();
   for (const line of lines) {
-    const m = /^([0-9]+) ([A-Za-z0-9+/=]+)$/.exec(line);
-    const key = m && base64(m[2]);
-    if (!m || key.length !== 32 || keys.has(Number(m[1])) || Number(m[1]) < 1) throw new Refused('format', 'key file');
-    keys.set(Number(m[1]), key);
+    const m = /^([0-9]+) (forgotten )?([A-Za-z0-9+/=]+)$/.exec(line);
+    const key = m && base64(m[3]);
+    if (!m || key.length !== 32 || told.has(Number(m[1])) || Number(m[1]) < 1) throw new Refused('format', 'key file');
+    told.add(Number(m[1]));
+    if (!m[2]) keys.set(Number(m[1]), key);
   }
+  if (keys.size === 0) throw new Refused('format', 'key file');
   return keys;
 }
 
