@@ -31,12 +31,18 @@ func demoCommand(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	return serve(ctx, c, out, func(base string, p *parts) error {
+		commands := *config
+		if commands == "" {
+			if commands, err = demoCommands(c); err != nil {
+				return fmt.Errorf("writing the demo's configuration: %w", err)
+			}
+		}
 		file := filepath.Join(c.Data, "demo-accounts.json")
 		accounts, err := demoAccounts(ctx, p.vault, file)
 		if err != nil {
 			return fmt.Errorf("making the demo accounts: %w", err)
 		}
-		return welcome(out, base, file, accounts, len(p.deliver.Targets()) > 0)
+		return welcome(out, base, file, commands, accounts, len(p.deliver.Targets()) > 0)
 	})
 }
 
@@ -53,6 +59,16 @@ func demoConfig(config, addr, data string) (*Config, error) {
 		return nil, err
 	}
 	return parseConfig(text, dir)
+}
+
+// demoCommands writes the configuration that the other commands need on the demo's data, and names its file.
+func demoCommands(c *Config) (string, error) {
+	text, err := json.Marshal(map[string]string{"listen": c.Listen, "data": "."}) // the folder that the file is in
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(c.Data, "demo.json")
+	return file, publish(file, append(text, '\n'), true, nil)
 }
 
 // demoAccounts seeds the demo and returns the accounts with their passwords,
@@ -75,7 +91,7 @@ func demoAccounts(ctx context.Context, v *vault.Vault, file string) ([]vault.Dem
 	return accounts, publish(file, text, true, nil) // whole or not there: half a file would keep the demo from starting
 }
 
-func welcome(out io.Writer, base, file string, accounts []vault.DemoAccount, chart bool) error {
+func welcome(out io.Writer, base, file, config string, accounts []vault.DemoAccount, chart bool) error {
 	fmt.Fprintf(out, "\nClinivault is running at  %s\n\nDemo accounts:\n", base)
 	w := tabwriter.NewWriter(out, 0, 4, 3, ' ', 0)
 	for _, a := range accounts {
@@ -98,6 +114,7 @@ Three things to try:
 		fmt.Fprintln(out, "No chart is configured: `make run-stack` starts a DICOM archive and a FHIR server to attach to.")
 	}
 	fmt.Fprintln(out, "\nThe accounts are also in", file)
+	fmt.Fprintln(out, "Commands on this data take  --config", config)
 	fmt.Fprintln(out, "Stop with Ctrl-C; the next start continues with the same data.")
 	return nil
 }
