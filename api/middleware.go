@@ -131,7 +131,7 @@ func (s *Server) guards(next http.Handler) http.Handler {
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"Cross-Origin-Embedder-Policy": "require-corp",
 		"Permissions-Policy": "camera=(self), microphone=(), geolocation=(), display-capture=(), usb=(), serial=(), " +
-			"bluetooth=(), hid=(), payment=(), accelerometer=(), gyroscope=(), magnetometer=(), clipboard-read=()",
+			"hid=(), payment=(), accelerometer=(), gyroscope=(), magnetometer=(), clipboard-read=()",
 	}
 	if s.secure {
 		fixed["Strict-Transport-Security"] = "max-age=31536000"

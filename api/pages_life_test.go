@@ -141,7 +141,7 @@ func TestConsentPages(t *testing.T) {
 	c := newCast(t)
 	c.approved(t)
 	page := "/photos/" + string(c.photo)
-	c.says(t, c.doctor, page, []string{"Consent withdrawn: record", "Consent given: teaching", `data-opens="recall-dialog"`, "Every word of the patient", "On a signed form"}, []string{"Release a copy for"})
+	c.says(t, c.doctor, page, []string{"Consent withdrawn: record", "Consent given: teaching", `data-opens="recall-dialog"`, `data-shows="recall-reported"`, `id="recall-reported"`, "Every word of the patient", "On a signed form"}, []string{"Release a copy for"})
 	c.says(t, c.records, page, []string{"The patient allows neither", "Ask for its erasure", `data-opens="recall-dialog"`}, []string{"consent-dialog"})
 	c.post(t, c.doctor, c.at("/consents"), consentRequest{Purpose: "publication", Allowed: true, How: "written", Document: "F-9"}).into(t, http.StatusOK, nil)
 	c.says(t, c.records, page, []string{"Release a copy for publication"}, []string{"Release a copy for teaching"})

@@ -7,6 +7,7 @@
 //   data-sure, data-sure-text, data-sure-ok, data-sure-type
 //                         a question before the act; with data-sure-type that text has to be typed
 //   button[data-post]     an act without fields; with data-reason a reason is asked for, and data-reason-text, data-reason-ok
+//   data-shows            what to show of the page when it is done, instead of loading the page again
 //   data-to               where to go when it is done, instead of loading the page again; {name} is taken from the answer
 
 import { address, call } from './api.js';
@@ -71,6 +72,13 @@ async function sure(from) {
 /** @param {HTMLElement} from @param {any} answer */
 function done(from, answer) {
   const to = from.dataset.to;
+  const shown = document.getElementById(from.dataset.shows ?? '');
+  if (shown) {
+    from.closest('dialog')?.close();
+    shown.hidden = false;
+    shown.focus();
+    return;
+  }
   if (to) location.assign(address(to, answer ?? {}));
   else location.reload();
 }
