@@ -147,11 +147,15 @@ func TestKilledAnyTime(t *testing.T) {
 			r.round(0)
 			usual := time.Since(start)
 			for range drillRounds(t, 5) {
-				pid, done := r.s.cmd.Process.Pid, make(chan struct{})
-				cut := time.AfterFunc(time.Duration(rand.Int64N(int64(usual))), func() {
-					defer close(done)
-					_ = syscall.Kill(-pid, syscall.SIGKILL)
-				})
+				var cut *time.Timer
+				done := make(chan struct{})
+				r.begun = func() { // the capture is sealed: a cut before would be one of the test's own preparations
+					pid := r.s.cmd.Process.Pid
+					cut = time.AfterFunc(time.Duration(rand.Int64N(int64(usual))), func() {
+						defer close(done)
+						_ = syscall.Kill(-pid, syscall.SIGKILL)
+					})
+				}
 				r.round(0)
 				if !cut.Stop() {
 					<-done

@@ -45,6 +45,7 @@ type rig struct {
 	picture, original            []byte // as sent; as the vault first gave it back
 	fhir                         string // the chart's address; empty: none
 	afterKill                    func() // does what the passing of time would do
+	begun                        func() // is called when a round has its capture sealed
 	db                           *sql.DB
 
 	entries  int               // in the chart before the first photo
@@ -161,6 +162,9 @@ func (r *rig) round(at int) int {
 	e := r.clinician.seal(r.patient.ID, r.picture)
 	r.seen, r.killed = nil, false
 	r.steps.Arm(at, r.cut)
+	if r.begun != nil {
+		r.begun()
+	}
 	r.passage(e)
 	r.note()
 	r.rounds++
