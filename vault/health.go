@@ -13,6 +13,7 @@ const pingTimeout = 5 * time.Second
 type Part struct {
 	Name   string `json:"name"` // database, store, keys, jobs, integrity, witness
 	OK     bool   `json:"ok"`
+	Warn   bool   `json:"warn"`   // in order, but an operator should know of Detail
 	Detail string `json:"detail"` // what is wrong or noteworthy, for an operator
 }
 
@@ -49,9 +50,9 @@ func (v *Vault) Health(ctx context.Context, a Actor) ([]Part, error) {
 		if err != nil {
 			return err
 		}
-		parts = append(parts[:3:3], Part{"jobs", dead == 0, fmt.Sprintf("%d waiting, %d gave up", due, dead)}, integrity, witness)
+		parts = append(parts[:3:3], Part{Name: "jobs", OK: dead == 0, Detail: fmt.Sprintf("%d waiting, %d gave up", due, dead)}, integrity, witness)
 		if n := v.orphansLeft.Load(); n > 0 {
-			parts = append(parts, Part{"orphans", false, fmt.Sprintf("%d objects that no row speaks of: is the database older than the store? "+
+			parts = append(parts, Part{Name: "orphans", Detail: fmt.Sprintf("%d objects that no row speaks of: is the database older than the store? "+
 				"Bring the newer database back, or have `vaultd fsck --repair` delete them", n)})
 		}
 		return nil

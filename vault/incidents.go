@@ -237,7 +237,12 @@ func integrityPart(ctx context.Context, t *tx) (Part, error) {
 		}
 	}
 	if total == 0 {
-		return Part{"integrity", true, "no open incident"}, nil
+		return Part{Name: "integrity", OK: true, Detail: "no open incident"}, nil
 	}
-	return Part{"integrity", quiet == total, fmt.Sprintf("%d open incidents, %d of them on photos: %s", total, grave, strings.Join(words, ", "))}, nil
+	open := "1 open incident"
+	if total > 1 {
+		open = fmt.Sprintf("%d open incidents", total)
+	}
+	return Part{Name: "integrity", OK: quiet == total, Warn: true,
+		Detail: fmt.Sprintf("%s, %d on photos: %s", open, grave, strings.Join(words, ", "))}, nil
 }

@@ -322,7 +322,7 @@ func (v *Vault) WitnessLags(ctx context.Context) (map[string]float64, error) {
 func (v *Vault) witnessPart(ctx context.Context, q querier) (Part, error) {
 	p := Part{Name: "witness", OK: true}
 	if len(v.cfg.Witnesses) == 0 {
-		p.Detail = "none configured: nobody outside keeps checkpoints"
+		p.Warn, p.Detail = true, "none configured: nobody outside keeps checkpoints"
 		return p, nil
 	}
 	states, err := v.witnessStates(ctx, q)
