@@ -175,7 +175,7 @@ func TestHealthShowsTheWitness(t *testing.T) {
 		}
 		return all[i]
 	}
-	if p := part(); !p.OK || !strings.Contains(p.Detail, "none configured") {
+	if p := part(); !p.OK || !p.Warn || !strings.Contains(p.Detail, "none configured") {
 		t.Errorf("without a witness: %+v", p)
 	}
 	witnessed(t, b, vault.WitnessConfig{Kind: "file", Path: "/nowhere/witness.log"})
