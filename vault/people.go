@@ -77,8 +77,8 @@ func (v *Vault) AddPerson(ctx context.Context, a Actor, n NewPerson) (PersonID, 
 			return fmt.Errorf("adding person: %w", err)
 		}
 		for _, r := range n.Roles {
-			if _, err := t.ExecContext(ctx, `INSERT INTO person_roles (person, role) VALUES ($1, $2)
-				ON CONFLICT (person, role) DO NOTHING`, id, string(r)); err != nil {
+			if _, err := t.ExecContext(ctx, `INSERT INTO person_roles (person, role, source) VALUES ($1, $2, 'local')
+				ON CONFLICT (person, role, source) DO NOTHING`, id, string(r)); err != nil {
 				return fmt.Errorf("adding role: %w", err)
 			}
 		}
