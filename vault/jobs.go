@@ -113,7 +113,7 @@ func (t *tx) claimJob(ctx context.Context, lease time.Duration) (*Job, error) {
 	}
 	// What is due later than any pause or lease allows was written by a clock that has been set back since.
 	pick := `SELECT id FROM jobs WHERE kind <> 'delete_blob' AND ((state = 'ready' AND run_at <= $3)
-		OR (state = 'ready' AND run_at > $4 AND kind IN ('process', 'deliver'))
+		OR (state = 'ready' AND run_at > $4 AND kind IN ('process', 'deliver', 'notify'))
 		OR (state = 'leased' AND (leased_until <= $3 OR leased_until > $4))) ORDER BY run_at, created_at, id LIMIT 1`
 	if t.v.cfg.Driver == driverPostgres {
 		pick += ` FOR UPDATE SKIP LOCKED`

@@ -29,6 +29,7 @@ const (
 	RotateReceipt     = keyReceipt
 	RotateCertificate = keyCertificate
 	RotateLog         = keyLog
+	RotatePush        = keyPush
 	RotatePatients    = "patients" // the keys of all patients
 	RotatePatient     = "patient"  // the key of one
 )
@@ -63,6 +64,8 @@ func (v *Vault) RotateKeys(ctx context.Context, a Actor, r Rotation) (RotationPr
 		return v.rotateRoot(ctx, a, r.Progress)
 	case RotateIntake, RotateReceipt, RotateCertificate, RotateLog:
 		return v.rotateEpoch(ctx, a, r.Kind)
+	case RotatePush:
+		return v.rotatePush(ctx, a)
 	case RotatePatients:
 		return v.rotatePatients(ctx, a, r.Progress)
 	case RotatePatient:

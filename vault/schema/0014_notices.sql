@@ -62,7 +62,7 @@ CREATE INDEX links_by_maker ON links (maker, created_at);
 -- SQLite cannot change a CHECK, so these are made anew; nothing refers to them.
 CREATE TABLE jobs_new (
     id           TEXT PRIMARY KEY,
-    kind         TEXT NOT NULL CHECK (kind IN ('process', 'deliver', 'delete_blob', 'retract', 'erase', 'hold', 'notify')),
+    kind         TEXT NOT NULL CHECK (kind IN ('process', 'deliver', 'delete_blob', 'retract', 'erase', 'hold', 'notify', 'merge', 'message')),
     subject      TEXT NOT NULL,
     state        TEXT NOT NULL CHECK (state IN ('ready', 'leased', 'done', 'dead')),
     attempts     BIGINT NOT NULL DEFAULT 0,
@@ -81,7 +81,7 @@ ALTER TABLE jobs_new RENAME TO jobs;
 CREATE INDEX jobs_by_state ON jobs (state, run_at);
 
 CREATE TABLE epoch_keys_push (
-    kind            TEXT NOT NULL CHECK (kind IN ('intake', 'log', 'receipt', 'certificate', 'device', 'push')),
+    kind            TEXT NOT NULL CHECK (kind IN ('intake', 'log', 'receipt', 'certificate', 'device', 'inbox', 'push')),
     epoch           BIGINT NOT NULL,
     public_key      BYTEA NOT NULL,
     wrapped_private BYTEA NOT NULL,
