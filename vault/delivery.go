@@ -243,6 +243,11 @@ func (v *Vault) DeliveryFailed(ctx context.Context, a Actor, job *Job, cause err
 		if err != nil {
 			return fmt.Errorf("noting failure: %w", err)
 		}
+		if state == AttachmentFailed {
+			if err := t.notify(ctx, noticeChart, toHolders(RoleRecords, "")); err != nil {
+				return err
+			}
+		}
 		if permanent {
 			return t.finishJob(ctx, job)
 		}

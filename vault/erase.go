@@ -121,7 +121,7 @@ func (v *Vault) AskErasure(ctx context.Context, a Actor, patient PatientID, phot
 			return fmt.Errorf("asking for erasure: %w", err)
 		}
 		t.detail("erasure", string(id))
-		return nil
+		return t.notify(ctx, noticeSignErasure, toHolders(RolePrivacy, a.person))
 	})
 	if err != nil {
 		return "", err

@@ -122,8 +122,12 @@ func (v *Vault) AskLiftHold(ctx context.Context, a Actor, id HoldID, reason stri
 		if err != nil {
 			return err
 		}
-		return exactlyOne(ctx, t, "asking to lift hold", `UPDATE holds SET lift_reason = $1, lift_by = $2, lift_at = $3
+		err = exactlyOne(ctx, t, "asking to lift hold", `UPDATE holds SET lift_reason = $1, lift_by = $2, lift_at = $3
 			WHERE id = $4 AND lifted_at IS NULL`, words, a.person, t.now, id)
+		if err != nil {
+			return err
+		}
+		return t.notify(ctx, noticeSignHold, toHolders(RolePrivacy, a.person))
 	})
 }
 

@@ -59,6 +59,9 @@ func (v *Vault) Ingest(ctx context.Context, a Actor, job *Job, original *imaging
 			return err
 		}
 		t.detail("regions", fmt.Sprint(len(d.Regions)))
+		if err := t.notify(ctx, noticeReview, toHolders(RoleReviewer, "")); err != nil {
+			return err
+		}
 		return t.finishJob(ctx, job)
 	})
 }

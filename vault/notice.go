@@ -20,14 +20,18 @@ type noticeKind string
 
 // The kinds.
 const (
-	noticeBreakGlass noticeKind = "break_glass"       // somebody broke the glass: privacy looks at it
-	noticeOften      noticeKind = "break_glass_often" // and not for the first time that day
-	noticeReview     noticeKind = "review"            // photos wait for review
-	noticeSign       noticeKind = "sign"              // an act waits for a second person's signature
-	noticeDevice     noticeKind = "device"            // a device waits to be approved
-	noticeFeed       noticeKind = "feed"              // the hospital's system sent what was not understood
-	noticeChart      noticeKind = "chart"             // a photo did not reach the chart
-	noticeSignIn     noticeKind = "sign_in"           // one's own sign-in on a device that was not seen before
+	noticeBreakGlass  noticeKind = "break_glass"       // somebody broke the glass: privacy looks at it
+	noticeGlassOften  noticeKind = "break_glass_often" // and not for the first time that day
+	noticeReview      noticeKind = "review"            // photos wait for review
+	noticeSignErasure noticeKind = "sign_erasure"      // an erasure waits for a second person's signature
+	noticeSignRecall  noticeKind = "sign_recall"       // a recall
+	noticeSignHold    noticeKind = "sign_hold"         // the lifting of a hold
+	noticeSignRule    noticeKind = "sign_rule"         // a retention rule
+	noticeDevice      noticeKind = "device"            // a device waits to be approved
+	noticeFeed        noticeKind = "feed"              // the hospital's system sent what was not understood
+	noticeChart       noticeKind = "chart"             // a photo did not reach the chart
+	noticeEmergency   noticeKind = "emergency"         // an account that may pass by the hospital's sign-in was used
+	noticeSignIn      noticeKind = "sign_in"           // one's own sign-in on a device that was not seen before
 )
 
 // noticeSort is what is known of a kind.
@@ -41,9 +45,13 @@ type noticeSort struct {
 // noticeSorts is every kind, gravest first.
 var noticeSorts = []noticeSort{
 	{noticeBreakGlass, "Somebody opened a patient outside their care team. It waits for you to look at it.", "/break-glass", 0},
-	{noticeOften, "Somebody opened patients outside their care team again and again today.", "/break-glass", 0},
+	{noticeGlassOften, "Somebody opened patients outside their care team again and again today.", "/break-glass", 0},
+	{noticeEmergency, "An emergency account was used to sign in past the hospital’s own sign-in.", "/audit", 0},
 	{noticeSignIn, "Your account was signed in to on a device that was not seen before.", "/account", 0},
-	{noticeSign, "Something waits for a second signature.", "/notices/sign", 0},
+	{noticeSignErasure, "An erasure waits for a second signature.", "/erasures", 0},
+	{noticeSignRecall, "A recall waits for a second signature.", "/recalls", 0},
+	{noticeSignHold, "The lifting of a legal hold waits for a second signature.", "/holds", 0},
+	{noticeSignRule, "A retention rule waits for a second signature.", "/retention", 0},
 	{noticeDevice, "A device waits to be approved.", "/devices", 0},
 	{noticeChart, "A photo did not reach the chart.", "/records", 15 * time.Minute},
 	{noticeFeed, "The hospital’s system sent a message that was not understood.", "/messages", time.Hour},

@@ -71,7 +71,7 @@ func (v *Vault) AskRecall(ctx context.Context, a Actor, photo PhotoID, to Patien
 		}
 		t.detail("recall", string(id))
 		t.detail("right_patient", yesNo(to != ""))
-		return nil
+		return t.notify(ctx, noticeSignRecall, toHolders(RolePrivacy, a.person), toHolders(RoleRecords, a.person))
 	})
 	if err != nil {
 		return "", err

@@ -79,6 +79,9 @@ func (v *Vault) ProposeRule(ctx context.Context, a Actor, n NewRule) (RuleID, er
 			return err
 		}
 		t.detail("kind", n.Kind)
+		if err := t.notify(ctx, noticeSignRule, toHolders(RolePrivacy, a.person), toHolders(RoleRecords, a.person)); err != nil {
+			return err
+		}
 		return t.changes(ctx, "proposing rule",
 			change{`UPDATE retention_rules SET dropped_at = $1 WHERE kind = $2 AND signed_at IS NULL AND dropped_at IS NULL`, []any{t.now, n.Kind}},
 			change{`INSERT INTO retention_rules (id, kind, version, years, child_until, child_years, reason, proposed_by, proposed_at)

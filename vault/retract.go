@@ -227,6 +227,9 @@ func (v *Vault) RetractionFailed(ctx context.Context, a Actor, job *Job, cause e
 			return t.failJob(ctx, job, cause, false)
 		}
 		t.detail("state", state)
+		if err := t.notify(ctx, noticeChart, toHolders(RoleRecords, "")); err != nil {
+			return err
+		}
 		if err := t.wakeErasures(ctx, r.Attachment); err != nil {
 			return err
 		}
