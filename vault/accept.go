@@ -260,6 +260,9 @@ func (v *Vault) insertCapture(ctx context.Context, t *tx, id PhotoID, c capture)
 	if err := recordConsent(ctx, t, id, PersonID(f.Author), f.Consent); err != nil {
 		return seal.Receipt{}, err
 	}
+	if err := t.classified(ctx, id, patient, f.BodySite, f.TakenAt.UnixMilli()); err != nil {
+		return seal.Receipt{}, err
+	}
 	t.entry.Photo = string(id)
 	t.detail("digest", c.digest)
 	t.detail("size", fmt.Sprint(len(c.body)))

@@ -1,13 +1,5 @@
 package vault
 
-import (
-	"context"
-	"database/sql"
-	"errors"
-	"fmt"
-	"slices"
-)
-
 // act is one thing that can be asked of the vault, as the audit log names it.
 type act string
 
@@ -19,10 +11,73 @@ const (
 	actSessions     act = "session.list"
 	actEndSession   act = "session.end"
 
+	actPasswordShown  act = "session.password"       // right, and the second factor is still to come
+	actSecondFailed   act = "session.second_failed"  // the password was right, what came after it was not
+	actStepUp         act = "session.step_up"        // a factor was shown again
+	actStepUpFailed   act = "session.step_up_failed" // it was wrong
+	actLock           act = "session.lock"
+	actUnlock         act = "session.unlock"
+	actUnlockFailed   act = "session.unlock_failed"
+	actLockedSessions act = "session.list_locked"
+
+	actFederated        act = "session.federated"       // the hospital's provider signed them in
+	actFederatedRaise   act = "session.federated_again" // it confirmed them again
+	actFederatedBegin   act = "session.federated_begin"
+	actFederatedTake    act = "session.federated_back" // the browser came back
+	actFederatedRefused act = "session.federated_refused"
+	actFederatedLogout  act = "session.federated_logout" // it ended their sessions
+
+	actFactors       act = "factor.read"
+	actAddPasskey    act = "factor.add_passkey"
+	actRenamePasskey act = "factor.rename_passkey"
+	actRemovePasskey act = "factor.remove_passkey"
+	actClonedPasskey act = "factor.cloned" // its counter went back
+	actAddTOTP       act = "factor.add_totp"
+	actRemoveTOTP    act = "factor.remove_totp"
+	actRecoveryCodes act = "factor.recovery_codes"
+	actSetPIN        act = "factor.set_pin"
+	actRemovePIN     act = "factor.remove_pin"
+	actResetFactors  act = "person.reset_factors"
+	actEnrol         act = "person.enrol" // with the code of a reset
+
 	actAddPerson     act = "person.add"
 	actDisablePerson act = "person.disable"
 	actPeople        act = "person.list"
 	actSetPassword   act = "person.set_password"
+	actEnablePerson  act = "person.enable"
+	actSetRoles      act = "person.set_roles"
+	actSetTerms      act = "person.set_terms"
+	actCutPerson     act = "person.cut"    // the event of whoever another act put out
+	actExpirePeople  act = "person.expire" // whose time here is over
+
+	actAddProvisioner act = "scim_client.add"
+	actProvisioners   act = "scim_client.list"
+	actEndProvisioner act = "scim_client.end"
+	actGroupMap       act = "group_map.list"
+	actSetGroupMap    act = "group_map.change"
+	actScimRead       act = "scim.read"
+	actScimAddUser    act = "scim.add_user"
+	actScimUser       act = "scim.change_user"
+	actScimDropUser   act = "scim.drop_user"
+	actScimAddGroup   act = "scim.add_group"
+	actScimGroup      act = "scim.change_group"
+	actScimDropGroup  act = "scim.drop_group"
+
+	actDeviceChallenge   act = "device.challenge"
+	actDoorChallenge     act = "device.door_challenge"
+	actBindSession       act = "device.bind"
+	actProveDevice       act = "device.prove"
+	actMyDevices         act = "device.mine"
+	actDevices           act = "device.list"
+	actRenameDevice      act = "device.rename"
+	actShareDevice       act = "device.share"
+	actApproveDevice     act = "device.approve"
+	actRevokeDevice      act = "device.revoke"
+	actLeaveDevice       act = "device.sign_out"
+	actDeviceCode        act = "device.enrol_code"
+	actSharedDeviceCode  act = "device.enrol_shared_code"
+	actEnrolDevice       act = "device.enrol"
+	actDeviceCertificate act = "device.certificate"
 
 	actAddPatient    act = "patient.add"
 	actAddEncounter  act = "encounter.add"
@@ -31,6 +86,24 @@ const (
 	actFindPatients  act = "patient.find"
 	actReadPatient   act = "patient.read"
 	actPatientPhotos act = "patient.photos"
+
+	actApplyCare      act = "feed.apply"
+	actKeepMessage    act = "feed.keep"
+	actOpenMessage    act = "feed.open"
+	actMessages       act = "feed.list"
+	actShowMessage    act = "feed.show"
+	actRetryMessage   act = "feed.retry"
+	actDiscardMessage act = "feed.discard"
+	actForgetMessages act = "feed.forget"
+	actImportCare     act = "care.import"
+	actMergePatient   act = "patient.merge"
+	actMergeTo        act = "patient.merge_receive" // the event of the patient whose photos they are now
+	actMerged         act = "patient.merged"
+	actTeams          act = "team.list"
+	actAddTeam        act = "team.add"
+	actEndTeam        act = "team.end"
+	actJoinTeam       act = "team.join"
+	actLeaveTeam      act = "team.leave"
 
 	actIntakeRead act = "intake.read"
 	actAccept     act = "capture.accept"
@@ -104,6 +177,40 @@ const (
 	actRetryRetract  act = "chart.retry_retract"
 	actRetractions   act = "chart.retractions"
 
+	actExplain      act = "access.explain"
+	actAccessReport act = "access.report"
+	actSignReview   act = "access.sign_review"
+
+	actBreakGlass   act = "break_glass.open"
+	actEndGlass     act = "break_glass.end"
+	actMyGlass      act = "break_glass.mine"
+	actGlassReviews act = "break_glass.list"
+	actCloseGlass   act = "break_glass.close"
+
+	actDelegate      act = "delegation.make"
+	actDelegations   act = "delegation.list"
+	actEndDelegation act = "delegation.end"
+
+	actSetSensitivity act = "photo.set_sensitivity"
+	actSensitivity    act = "photo.sensitivity"
+	actAllowUse       act = "photo.allow_use"
+	actEndUse         act = "photo.end_use"
+	actGiveReason     act = "photo.give_reason"
+
+	actNotices      act = "notice.list"
+	actSeeNotices   act = "notice.see"
+	actChooseNotice act = "notice.choose"
+	actSendNotice   act = "notice.send"
+	actTidyNotices  act = "notice.tidy"
+	actSetMail      act = "person.set_mail"
+	actPushKey      act = "push.key"
+	actSubscribe    act = "push.subscribe"
+	actUnsubscribe  act = "push.unsubscribe"
+	actMakeLink     act = "link.make"
+	actOpenLink     act = "link.open"
+	actLinks        act = "link.list"
+	actEndLink      act = "link.end"
+
 	actAuditRead       act = "audit.read"
 	actAuditVerify     act = "audit.verify"
 	actAuditExport     act = "audit.export"
@@ -145,10 +252,6 @@ func onPhoto(id PhotoID) object     { return object{Kind: "photo", ID: string(id
 func onPatient(id PatientID) object { return object{Kind: "patient", ID: string(id), Patient: id} }
 func onPerson(id PersonID) object   { return object{Kind: "person", ID: string(id), Person: id} }
 
-// scope narrows a role to some objects. It answers nil, ErrNotFound (the actor may not know of the object) or
-// another sentinel.
-type scope func(ctx context.Context, t *tx, a Actor, on *object) error
-
 // grant lets one role, or one kind of actor (job, operator, stranger), do an act within a scope.
 type grant struct {
 	to     Role
@@ -156,10 +259,13 @@ type grant struct {
 }
 
 const (
-	toJob      Role = byJob
-	toOperator Role = byOperator
-	toStranger Role = byStranger
-	toAnyone   Role = "signed-in" // any person with a live session, whatever their roles
+	toJob         Role = byJob
+	toFeed        Role = byFeed
+	toOperator    Role = byOperator
+	toStranger    Role = byStranger
+	toProvisioner Role = byProvisioner
+	toDevice      Role = byDevice
+	toAnyone      Role = "signed-in" // any person with a live session, whatever their roles
 )
 
 // rights is the whole of who may do what. What is not here is refused.
@@ -170,33 +276,111 @@ var rights = map[act][]grant{
 	actSessions:     {{toAnyone, oneself}},
 	actEndSession:   {{RoleAdmin, anything}, {toAnyone, ownSession}},
 
+	actPasswordShown:  {{toStranger, anything}},
+	actSecondFailed:   {{toStranger, anything}},
+	actStepUp:         {{toAnyone, oneself}},
+	actStepUpFailed:   {{toAnyone, oneself}},
+	actLock:           {{toAnyone, ownSession}},
+	actUnlock:         {{toStranger, anything}, {toAnyone, ownSession}},
+	actUnlockFailed:   {{toStranger, anything}, {toAnyone, ownSession}},
+	actLockedSessions: {{toStranger, anything}},
+
+	actFederated:        {{toStranger, anything}},
+	actFederatedRaise:   {{toStranger, anything}},
+	actFederatedBegin:   {{toStranger, anything}, {toAnyone, oneself}},
+	actFederatedTake:    {{toStranger, anything}},
+	actFederatedRefused: {{toStranger, anything}},
+	actFederatedLogout:  {{toStranger, anything}},
+
+	actFactors:       {{toAnyone, oneself}},
+	actAddPasskey:    {{toAnyone, oneself}},
+	actRenamePasskey: {{toAnyone, oneself}},
+	actRemovePasskey: {{toAnyone, oneself}},
+	actClonedPasskey: {{toStranger, anything}, {toAnyone, anything}},
+	actAddTOTP:       {{toAnyone, oneself}},
+	actRemoveTOTP:    {{toAnyone, oneself}},
+	actRecoveryCodes: {{toAnyone, oneself}},
+	actSetPIN:        {{toAnyone, oneself}},
+	actRemovePIN:     {{toAnyone, oneself}},
+	actResetFactors:  {{RoleAdmin, anything}, {toOperator, anything}},
+	actEnrol:         {{toStranger, anything}},
+
 	actAddPerson:     {{RoleAdmin, anything}, {toOperator, anything}},
 	actDisablePerson: {{RoleAdmin, anything}, {toOperator, anything}},
 	actPeople:        {{RoleAdmin, anything}, {RolePrivacy, anything}, {toOperator, anything}},
-	actSetPassword:   {{RoleAdmin, anything}, {toOperator, anything}, {toAnyone, oneself}},
+	actSetPassword:   {{toOperator, anything}, {toAnyone, oneself}},
+	actEnablePerson:  {{RoleAdmin, anything}, {toOperator, anything}},
+	actSetRoles:      {{RoleAdmin, anything}, {toOperator, anything}},
+	actSetTerms:      {{RoleAdmin, anything}, {toOperator, anything}},
+	actExpirePeople:  {{toJob, anything}, {toOperator, anything}},
+
+	actAddProvisioner: {{RoleAdmin, anything}, {toOperator, anything}},
+	actProvisioners:   {{RoleAdmin, anything}, {toOperator, anything}},
+	actEndProvisioner: {{RoleAdmin, anything}, {toOperator, anything}},
+	actGroupMap:       {{RoleAdmin, anything}, {RolePrivacy, anything}, {toOperator, anything}},
+	actSetGroupMap:    {{RoleAdmin, anything}, {toOperator, anything}},
+	actScimRead:       {{toProvisioner, anything}},
+	actScimAddUser:    {{toProvisioner, anything}},
+	actScimUser:       {{toProvisioner, anything}},
+	actScimDropUser:   {{toProvisioner, anything}},
+	actScimAddGroup:   {{toProvisioner, anything}},
+	actScimGroup:      {{toProvisioner, anything}},
+	actScimDropGroup:  {{toProvisioner, anything}},
+
+	actDeviceChallenge:   {{toAnyone, ownSession}},
+	actDoorChallenge:     {{toStranger, anything}},
+	actBindSession:       {{toAnyone, ownSession}},
+	actProveDevice:       {{toAnyone, ownSession}},
+	actMyDevices:         {{toAnyone, oneself}},
+	actDevices:           {{RoleAdmin, anything}, {toOperator, anything}},
+	actRenameDevice:      {{RoleAdmin, anything}, {toAnyone, ownDevice}},
+	actShareDevice:       {{RoleAdmin, anything}},
+	actApproveDevice:     {{RoleAdmin, anything}},
+	actRevokeDevice:      {{RoleAdmin, anything}, {toOperator, anything}, {toAnyone, ownDevice}},
+	actLeaveDevice:       {{toAnyone, usedDevice}},
+	actDeviceCode:        {{toAnyone, anything}},
+	actSharedDeviceCode:  {{RoleAdmin, anything}},
+	actEnrolDevice:       {{toStranger, anything}},
+	actDeviceCertificate: {{toDevice, boundDevice}, {toAnyone, boundDevice}},
 
 	actAddPatient:    {{toOperator, anything}},
 	actAddEncounter:  {{toOperator, anything}},
 	actJoinCareTeam:  {{RoleAdmin, anything}, {toOperator, anything}},
 	actLeaveCareTeam: {{RoleAdmin, anything}, {toOperator, anything}},
 	actFindPatients:  {{RoleClinician, anything}, {RoleRecords, anything}, {RolePrivacy, anything}},
-	actReadPatient:   {{RoleClinician, careTeam}, {RoleRecords, hasApproved}, {RolePrivacy, knownPatient}},
-	actPatientPhotos: {{RoleClinician, careTeam}},
+	actReadPatient:   {{RoleClinician, mayLook}, {RoleRecords, hasApproved}, {RolePrivacy, knownPatient}},
+	actPatientPhotos: {{RoleClinician, mayLook}},
+
+	actApplyCare:      {{toFeed, anything}},
+	actKeepMessage:    {{toFeed, anything}},
+	actOpenMessage:    {{toFeed, anything}},
+	actMessages:       {{RoleAdmin, anything}, {toOperator, anything}},
+	actShowMessage:    {{toOperator, anything}},
+	actRetryMessage:   {{RoleAdmin, anything}, {toOperator, anything}},
+	actDiscardMessage: {{RoleAdmin, anything}, {toOperator, anything}},
+	actForgetMessages: {{toJob, anything}},
+	actImportCare:     {{toOperator, anything}},
+	actMergePatient:   {{toJob, anything}},
+	actTeams:          {{RoleAdmin, anything}, {RolePrivacy, anything}, {toOperator, anything}},
+	actAddTeam:        {{RoleAdmin, anything}, {toOperator, anything}},
+	actEndTeam:        {{RoleAdmin, anything}, {toOperator, anything}},
+	actJoinTeam:       {{RoleAdmin, anything}, {toOperator, anything}},
+	actLeaveTeam:      {{RoleAdmin, anything}, {toOperator, anything}},
 
 	actIntakeRead: {{toAnyone, anything}, {toOperator, anything}},
-	actAccept:     {{RoleClinician, careTeamThen}},
+	actAccept:     {{RoleClinician, fromApproved(careTeamThen)}, {toDevice, ofClinician(careTeamThen)}},
 	actMyCaptures: {{RoleClinician, oneself}},
 	actProcess:    {{toJob, anything}},
 	actIngest:     {{toJob, anything}},
 	actQuarantine: {{toJob, anything}},
 
-	actReadPhoto:    {{RoleClinician, unlessRecalled(careTeam)}, {RoleReviewer, claimed}, {RoleRecords, approved}},
-	actSeeCovered:   {{RoleClinician, allowed(careTeamBefore)}, {RoleReviewer, allowed(claimed)}},
-	actSeeRedacted:  {{RoleClinician, allowed(careTeamAfter)}, {RoleRecords, allowed(approved)}},
+	actReadPhoto:    {{RoleClinician, unlessRecalled(told(mayLook))}, {RoleReviewer, claimed}, {RoleRecords, forRecords}},
+	actSeeCovered:   {{RoleClinician, allowed(shown(unreleased(mayLook)))}, {RoleReviewer, allowed(claimed)}},
+	actSeeRedacted:  {{RoleClinician, allowed(shown(released(mayLook)))}, {RoleRecords, allowed(forRecords)}},
 	actSeeDisplay:   {{RoleReviewer, allowed(claimed)}},
 	actSeeOriginal:  {{RoleReviewer, allowed(claimed)}},
-	actReveal:       {{RoleClinician, allowed(careTeam)}},
-	actCertificate:  {{RoleClinician, careTeamAfter}, {RoleRecords, approved}, {RolePrivacy, approved}, {RoleReviewer, approved}},
+	actReveal:       {{RoleClinician, allowed(told(mayLook))}},
+	actCertificate:  {{RoleClinician, told(released(mayLook))}, {RoleRecords, forRecords}, {RolePrivacy, approved}, {RoleReviewer, approved}},
 	actOriginalSalt: {{RolePrivacy, approved}},
 
 	actClaim:       {{RoleReviewer, anything}},
@@ -208,17 +392,17 @@ var rights = map[act][]grant{
 	actReopen:      {{RoleReviewer, notAuthor}},
 
 	actApprovedPhotos: {{RoleRecords, anything}},
-	actAttach:         {{RoleRecords, approved}},
-	actAttachments:    {{RoleRecords, approved}, {RoleClinician, unlessRecalled(careTeam)}},
-	actRetryAttach:    {{RoleRecords, approved}},
+	actAttach:         {{RoleRecords, forRecords}},
+	actAttachments:    {{RoleRecords, forRecords}, {RoleClinician, unlessRecalled(told(mayLook))}},
+	actRetryAttach:    {{RoleRecords, forRecords}},
 	actDelivery:       {{toJob, anything}},
 	actProgress:       {{toJob, anything}},
 	actAttached:       {{toJob, anything}},
 	actDeliveryFailed: {{toJob, anything}},
 
-	actChangeConsent:  {{RoleClinician, unlessRecalled(careTeam)}, {RolePrivacy, anything}},
-	actConsentHistory: {{RoleClinician, unlessRecalled(careTeam)}, {RolePrivacy, anything}},
-	actReleaseCopy:    {{RoleRecords, approved}},
+	actChangeConsent:  {{RoleClinician, unlessRecalled(told(careTeam))}, {RolePrivacy, anything}},
+	actConsentHistory: {{RoleClinician, unlessRecalled(told(mayLook))}, {RolePrivacy, anything}},
+	actReleaseCopy:    {{RoleRecords, forRecords}},
 	actReadRelease:    {{RoleRecords, anything}},
 	actReleases:       {{RoleRecords, anything}, {RolePrivacy, anything}},
 	actPlaceHold:      {{RolePrivacy, anything}, {RoleRecords, anything}},
@@ -243,7 +427,7 @@ var rights = map[act][]grant{
 	actFinishErasure:      {{toJob, anything}},
 	actErasureCertificate: {{RolePrivacy, anything}, {RoleRecords, anything}},
 
-	actAskRecall:    {{RoleClinician, careTeam}, {RoleRecords, anything}, {RolePrivacy, anything}},
+	actAskRecall:    {{RoleClinician, told(careTeam)}, {RoleRecords, anything}, {RolePrivacy, anything}},
 	actSignRecall:   {{RolePrivacy, anything}, {RoleRecords, anything}},
 	actCancelRecall: {{RolePrivacy, anything}, {RoleRecords, anything}},
 	actRecalls:      {{RolePrivacy, anything}, {RoleRecords, anything}},
@@ -253,6 +437,40 @@ var rights = map[act][]grant{
 	actRetractFailed: {{toJob, anything}},
 	actRetryRetract:  {{RoleRecords, anything}, {RolePrivacy, anything}},
 	actRetractions:   {{RoleRecords, anything}, {RolePrivacy, anything}},
+
+	actExplain:      {{RolePrivacy, anything}, {toOperator, anything}},
+	actAccessReport: {{RolePrivacy, anything}, {toOperator, anything}},
+	actSignReview:   {{RolePrivacy, anything}},
+
+	actBreakGlass:   {{RoleClinician, anything}},
+	actEndGlass:     {{RoleClinician, ownGlass}, {RolePrivacy, anything}},
+	actMyGlass:      {{RoleClinician, oneself}},
+	actGlassReviews: {{RolePrivacy, anything}},
+	actCloseGlass:   {{RolePrivacy, othersGlass}},
+
+	actDelegate:      {{RoleClinician, anything}},
+	actDelegations:   {{RoleClinician, oneself}, {RolePrivacy, anything}},
+	actEndDelegation: {{RoleClinician, ownDelegation}, {RolePrivacy, anything}},
+
+	actSetSensitivity: {{RoleClinician, unlessRecalled(told(careTeam))}, {RolePrivacy, anything}},
+	actSensitivity:    {{RoleClinician, unlessRecalled(told(mayLook))}, {RolePrivacy, anything}},
+	actAllowUse:       {{RolePrivacy, anything}},
+	actEndUse:         {{RolePrivacy, anything}},
+	actGiveReason:     {{RoleClinician, allowed(told(mayLook))}},
+
+	actNotices:      {{toAnyone, oneself}},
+	actSeeNotices:   {{toAnyone, oneself}},
+	actChooseNotice: {{toAnyone, oneself}},
+	actSendNotice:   {{toJob, anything}},
+	actTidyNotices:  {{toJob, anything}, {toOperator, anything}},
+	actSetMail:      {{RoleAdmin, anything}, {toOperator, anything}},
+	actPushKey:      {{toAnyone, anything}},
+	actSubscribe:    {{toAnyone, oneself}},
+	actUnsubscribe:  {{toAnyone, oneself}},
+	actMakeLink:     {{RoleClinician, unlessRecalled(told(mayLook))}, {RoleRecords, forRecords}},
+	actOpenLink:     {{RoleClinician, unlessRecalled(told(mayLook))}, {RoleReviewer, claimed}, {RoleRecords, forRecords}},
+	actLinks:        {{toAnyone, oneself}},
+	actEndLink:      {{toAnyone, anything}}, // one's own: the act looks for no other
 
 	actAuditRead:       {{RolePrivacy, anything}},
 	actAuditVerify:     {{RolePrivacy, anything}, {toOperator, anything}},
@@ -288,88 +506,4 @@ var rights = map[act][]grant{
 	actRestored:    {{toOperator, anything}},
 	actCheckPhotos: {{toOperator, anything}},
 	actStoreFits:   {{toJob, anything}, {toOperator, anything}},
-}
-
-// decide is the one place where access is decided. It reads the session, the person's roles, the care team and the
-// photo inside t, at each call, and says as which role the actor acts. It fills on.Patient. Errors: ErrUnauthenticated
-// when no live session stands behind a person, ErrDenied when no role of theirs may do the act at all, and what the
-// scopes of their roles say: ErrNotFound as a rule, so that a refusal does not tell that the object exists.
-func (v *Vault) decide(ctx context.Context, t *tx, a Actor, what act, on *object) (actingAs string, err error) {
-	roles, err := v.rolesNow(ctx, t, a)
-	if err != nil {
-		return "", err
-	}
-	found := fillPatient(ctx, t, on)
-	if found != nil && !errors.Is(found, ErrNotFound) {
-		return "", found
-	}
-	refusal := fmt.Errorf("%s: %w", what, ErrDenied)
-	for _, g := range rights[what] {
-		if !slices.Contains(roles, g.to) {
-			continue
-		}
-		if found != nil {
-			return "", found
-		}
-		err := g.within(ctx, t, a, on)
-		if err == nil {
-			return string(g.to), nil
-		}
-		if !isRefusal(err) {
-			return "", err
-		}
-		refusal = err
-	}
-	return "", refusal
-}
-
-func isRefusal(err error) bool {
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDenied)
-}
-
-// rolesNow reads as what the actor may act at this moment. A person's session must be live and the person enabled.
-func (v *Vault) rolesNow(ctx context.Context, t *tx, a Actor) ([]Role, error) {
-	switch a.kind {
-	case byJob, byOperator, byStranger:
-		return []Role{Role(a.kind)}, nil
-	case byPerson:
-	default:
-		return nil, ErrUnauthenticated
-	}
-	if err := v.sessionLives(ctx, t, a.session, a.person); err != nil {
-		return nil, err
-	}
-	roles, err := rolesOf(ctx, t, a.person)
-	if err != nil {
-		return nil, err
-	}
-	return append(roles, toAnyone), nil
-}
-
-// rolesOf reads a person's roles, in the order of Roles.
-func rolesOf(ctx context.Context, t querier, id PersonID) ([]Role, error) {
-	held, err := list(ctx, t, func(rows *sql.Rows) (r Role, err error) { return r, rows.Scan(&r) },
-		`SELECT role FROM person_roles WHERE person = $1`, id)
-	if err != nil {
-		return nil, fmt.Errorf("reading roles: %w", err)
-	}
-	var out []Role
-	for _, r := range Roles() {
-		if slices.Contains(held, r) {
-			out = append(out, r)
-		}
-	}
-	return out, nil
-}
-
-// fillPatient finds the patient of the photo that on is about.
-func fillPatient(ctx context.Context, t *tx, on *object) error {
-	if on.Photo == "" {
-		return nil
-	}
-	err := t.QueryRowContext(ctx, `SELECT patient FROM photos WHERE id = $1`, on.Photo).Scan(&on.Patient)
-	if errors.Is(err, sql.ErrNoRows) {
-		return ErrNotFound
-	}
-	return err
 }

@@ -106,7 +106,7 @@ func (v *Vault) ApprovedPhotos(ctx context.Context, a Actor, f ApprovedFilter) (
 }
 
 func (f ApprovedFilter) where(query string) (string, []any) {
-	where, args := `WHERE f.state = 'approved' AND p.erased_at IS NULL`, []any{}
+	where, args := `WHERE f.state = 'approved' AND p.erased_at IS NULL AND `+forRecordsSQL, []any{}
 	add := func(condition string, value any) {
 		args = append(args, value)
 		where += fmt.Sprintf(condition, len(args))

@@ -19,7 +19,9 @@ type object struct {
 	Patient  PatientID
 	Photo    PhotoID
 	Person   PersonID
-	at       int64 // when it happened, if not now: unix milliseconds
+	at       int64  // when it happened, if not now: unix milliseconds
+	tie      string // of the actor to the patient; decide's answer
+	small    bool   // of a photo: for a list
 }
 
 // tx is the one transaction of an act. What runs inside touches the database
@@ -195,7 +197,7 @@ func (v *Vault) decideInto(ctx context.Context, t *tx, a Actor, what act, on obj
 	if on.Photo != "" {
 		t.entry.Photo = ownID("photo", string(on.Photo))
 	}
-	if err != nil && (errors.Is(err, ErrDenied) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnauthenticated)) {
+	if err != nil && (isRefusal(err) || errors.Is(err, ErrUnauthenticated) || wantsMore(err)) {
 		t.entry.Outcome = outcomeRefused
 	}
 	return err

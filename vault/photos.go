@@ -41,6 +41,7 @@ type Photo struct {
 	Attachments    []Attachment `json:"attachments"`
 	ClaimedUntil   Time         `json:"claimed_until"`
 	Withheld       string       `json:"withheld"` // consent: shown to nobody since the patient withdrew the record
+	Sensitivity    Sensitivity  `json:"sensitivity"`
 }
 
 // String keeps photos out of logs.
@@ -104,7 +105,8 @@ func (v *Vault) album(t *tx, a Actor) *album {
 
 const photoColumns = `SELECT f.id, f.capture_id, f.patient, p.name, p.record_number, coalesce(f.encounter, ''),
 	coalesce(e.label, ''), f.author, u.name, f.body_site, f.laterality, f.state, f.reason, f.taken_at, f.received_at,
-	f.width, f.height, f.version, f.detectors, f.sealed_facts, coalesce(f.claimed_by, ''), f.claimed_until, f.withheld
+	f.width, f.height, f.version, f.detectors, f.sealed_facts, coalesce(f.claimed_by, ''), f.claimed_until, f.withheld,
+	f.sensitivity
 	FROM photos f JOIN patients p ON p.id = f.patient JOIN people u ON u.id = f.author
 	LEFT JOIN encounters e ON e.id = f.encounter `
 
@@ -119,7 +121,7 @@ type storedPhoto struct {
 func scanPhoto(rows *sql.Rows) (p storedPhoto, err error) {
 	return p, rows.Scan(&p.ID, &p.CaptureID, &p.Patient, &p.PatientName, &p.RecordNumber, &p.Encounter,
 		&p.EncounterLabel, &p.Author, &p.AuthorName, &p.BodySite, &p.Laterality, &p.State, &p.Reason, &p.TakenAt, &p.ReceivedAt,
-		&p.Width, &p.Height, &p.Version, &p.detectors, &p.sealed, &p.claimedBy, &p.ClaimedUntil, &p.Withheld)
+		&p.Width, &p.Height, &p.Version, &p.detectors, &p.sealed, &p.claimedBy, &p.ClaimedUntil, &p.Withheld, &p.Sensitivity)
 }
 
 // read runs a query that starts with photoColumns and completes each photo as far as the role may see it.
@@ -259,12 +261,14 @@ func (v *Vault) PhotoByID(ctx context.Context, a Actor, id PhotoID) (Photo, erro
 	return p, nil
 }
 
-// PatientPhotos lists a patient's photos, newest first, for their care team. Errors: ErrNotFound, ErrDenied.
+// PatientPhotos lists a patient's photos, newest first, for their care team; forensic ones for those alone who may know of
+// them. Errors: ErrNotFound, ErrDenied.
 func (v *Vault) PatientPhotos(ctx context.Context, a Actor, id PatientID) ([]Photo, error) {
 	var out []Photo
 	err := v.do(ctx, a, actPatientPhotos, onPatient(id), func(t *tx) (err error) {
 		out, err = v.album(t, a).read(ctx, photoColumns+`WHERE f.patient = $1 AND f.state <> 'erased'
-			AND f.withheld <> 'recall' ORDER BY f.taken_at DESC, f.id`, id)
+			AND f.withheld <> 'recall' AND (f.sensitivity <> 'forensic' OR f.author = $2 AND `+tieSQL("$2", "f.patient", "$3", treating...)+
+			` OR `+tieSQL("$2", "f.patient", "$3", tieDirect)+`) ORDER BY f.taken_at DESC, f.id`, id, a.person, t.now)
 		return err
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/clinivault/clinivault/imaging"
 	"github.com/clinivault/clinivault/vault/seal"
@@ -176,7 +177,9 @@ func (v *Vault) ReadRendition(ctx context.Context, a Actor, id PhotoID, kind str
 	}
 	var r rendition
 	var key seal.Key
-	err := v.do(ctx, a, what, onPhoto(id), func(t *tx) (err error) {
+	on := onPhoto(id)
+	on.small = strings.HasSuffix(kind, "thumb")
+	err := v.do(ctx, a, what, on, func(t *tx) (err error) {
 		if !known {
 			return say(ErrNotFound, "There is no such kind of picture.")
 		}

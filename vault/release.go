@@ -42,7 +42,7 @@ func (v *Vault) Release(ctx context.Context, a Actor, id PhotoID, purpose, reaso
 		if !known {
 			return say(ErrInvalid, "A photo is released for teaching or for publication.")
 		}
-		if err := errors.Join(checkReason(reason), t.mayRelease(ctx, id, purpose)); err != nil {
+		if err := errors.Join(checkReason(reason), t.mayRelease(ctx, a, id, purpose)); err != nil {
 			return err
 		}
 		from, key, err = v.findRendition(ctx, t, id, KindRedacted)
@@ -76,18 +76,21 @@ func (v *Vault) Release(ctx context.Context, a Actor, id PhotoID, purpose, reaso
 	return release, nil
 }
 
-// mayRelease asks for the patient's consent to the purpose as it is now.
-func (t *tx) mayRelease(ctx context.Context, id PhotoID, purpose string) error {
+// mayRelease asks for the patient's consent to the purpose as it is now, and for what a sensitive photo wants beside it.
+func (t *tx) mayRelease(ctx context.Context, a Actor, id PhotoID, purpose string) error {
 	c, err := consentOf(ctx, t, id)
 	if err == nil && !c.allows(purpose) {
 		err = say(ErrConflict, "The patient does not allow this photo for that purpose.")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return t.mayLeave(ctx, a, id, purpose)
 }
 
 // release writes the rows of a copy that is durable; when another was faster, the copy is an orphan.
 func (t *tx) release(ctx context.Context, a Actor, from, copied rendition, purpose, reason string) (ReleaseID, error) {
-	if err := t.mayRelease(ctx, from.photo, purpose); err != nil {
+	if err := t.mayRelease(ctx, a, from.photo, purpose); err != nil {
 		return "", err
 	}
 	t.purpose(purpose)

@@ -85,3 +85,5 @@ CREATE TABLE access_reviews (
     signed_at BIGINT NOT NULL
 );
 CREATE INDEX access_reviews_by_quarter ON access_reviews (quarter, signed_at);
+
+ALTER TABLE person_roles ADD COLUMN since BIGINT NOT NULL DEFAULT 0; -- 0: from before it was written down
