@@ -1,0 +1,168 @@
+package vault
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// expectFederated finds who a sign-in will be for, before the act, so that its event names them also when it is
+// refused; a fresh ID for whoever has no account yet. What counts is looked up again in the act.
+func (v *Vault) expectFederated(ctx context.Context, f Federated) (PersonID, error) {
+	id, _, err := findFederated(ctx, v.db, f)
+	if errors.Is(err, ErrNotFound) {
+		return PersonID(newID()), nil
+	}
+	if err != nil {
+		return "", dbError(err)
+	}
+	return id, nil
+}
+
+// findFederated finds the person behind a subject: the one it is linked to, else the one of that external ID, or of
+// that login. Errors: ErrNotFound.
+func findFederated(ctx context.Context, q querier, f Federated) (id PersonID, linked bool, err error) {
+	err = q.QueryRowContext(ctx, `SELECT person FROM federated_links WHERE issuer = $1 AND subject = $2`, f.Issuer, f.Subject).Scan(&id)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return id, true, err
+	}
+	if f.ByExternalID {
+		if f.ExternalID == "" {
+			return "", false, ErrNotFound
+		}
+		return oneFederated(ctx, q, `external_id = $1 AND external_id <> ''`, f.ExternalID)
+	}
+	if !loginShape.MatchString(f.Login) {
+		return "", false, ErrNotFound
+	}
+	return oneFederated(ctx, q, `login = $1`, f.Login)
+}
+
+// oneFederated finds the one person that a condition is true of; of two, none.
+func oneFederated(ctx context.Context, q querier, where, value string) (PersonID, bool, error) {
+	ids, err := list(ctx, q, func(rows *sql.Rows) (id PersonID, err error) { return id, rows.Scan(&id) },
+		`SELECT id FROM people WHERE left_at IS NULL AND `+where+` LIMIT 2`, value)
+	if err != nil {
+		return "", false, fmt.Errorf("finding person: %w", err)
+	}
+	if len(ids) != 1 {
+		return "", false, ErrNotFound
+	}
+	return ids[0], false, nil
+}
+
+// federatedAccount is the account behind a subject, linked to it and with the roles and teams of its groups; one that is
+// made where that is allowed. expect is who the act's event names.
+func (t *tx) federatedAccount(ctx context.Context, f Federated, expect PersonID) (account, error) {
+	id, linked, err := findFederated(ctx, t, f)
+	made := errors.Is(err, ErrNotFound)
+	switch {
+	case err != nil && !made:
+		return account{}, fmt.Errorf("finding person: %w", err)
+	case !made && id != expect:
+		return account{}, fmt.Errorf("signing in by the provider: %w", ErrConflict)
+	}
+	roles, teams, err := mapGroups(ctx, t, f.Groups)
+	if err != nil {
+		return account{}, err
+	}
+	if made {
+		if err := t.makeFederated(ctx, f, expect, roles); err != nil {
+			return account{}, err
+		}
+	}
+	who := account{id: expect}
+	err = t.QueryRowContext(ctx, `SELECT p.name, p.password_hash, p.emergency, `+livePerson("p", "$2")+` FROM people p WHERE p.id = $1`,
+		expect, t.now).Scan(&who.name, &who.hash, &who.emergency, &who.live)
+	switch {
+	case err != nil:
+		return account{}, fmt.Errorf("reading account: %w", absent(err))
+	case !who.live:
+		return account{}, t.refusedFederated("not-live")
+	case who.emergency:
+		return account{}, t.refusedFederated("emergency")
+	}
+	if !linked {
+		if err := t.linkFederated(ctx, f, expect); err != nil {
+			return account{}, err
+		}
+	}
+	if _, err := t.ExecContext(ctx, `UPDATE federated_links SET seen_at = $1 WHERE issuer = $2 AND subject = $3`,
+		t.now, f.Issuer, f.Subject); err != nil {
+		return account{}, fmt.Errorf("noting the sign-in: %w", err)
+	}
+	return who, t.regroupFederated(ctx, expect, roles, teams)
+}
+
+// linkFederated ties a subject to a person who is tied to no other of that issuer.
+func (t *tx) linkFederated(ctx context.Context, f Federated, id PersonID) error {
+	res, err := t.ExecContext(ctx, `INSERT INTO federated_links (issuer, subject, person, linked_at, seen_at)
+		VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING`, f.Issuer, f.Subject, id, t.now)
+	err = oneRow(res, err, ErrConflict)
+	if errors.Is(err, ErrConflict) {
+		return t.refusedFederated("claimed")
+	}
+	if err != nil {
+		return fmt.Errorf("linking person: %w", err)
+	}
+	t.detail("linked", "yes")
+	return nil
+}
+
+// makeFederated makes an account for somebody whom the provider signed in for the first time.
+func (t *tx) makeFederated(ctx context.Context, f Federated, id PersonID, roles []Role) error {
+	switch {
+	case !f.Create:
+		return t.refusedFederated("unknown-person")
+	case !loginShape.MatchString(f.Login):
+		return t.refusedFederated("login")
+	case len(roles) == 0:
+		return t.refusedFederated("no-role")
+	}
+	name := f.Name
+	if !isLine(name, 120) {
+		name = f.Login
+	}
+	external := f.ExternalID
+	if !isLine(external, 200) {
+		external = ""
+	}
+	res, err := t.ExecContext(ctx, `INSERT INTO people (id, login, name, password_hash, created_at, external_id, provisioned_by)
+		VALUES ($1, $2, $3, '', $4, $5, 'oidc') ON CONFLICT (login) DO NOTHING`, id, f.Login, name, t.now, external)
+	err = oneRow(res, err, ErrConflict)
+	if errors.Is(err, ErrConflict) { // of that login, but not by it: found by external ID, or gone
+		return t.refusedFederated("claimed")
+	}
+	if err != nil {
+		return fmt.Errorf("adding person: %w", err)
+	}
+	e := t.entry
+	e.Act, e.ObjectKind, e.Object, e.Outcome = string(actAddPerson), "person", string(id), outcomeOK
+	e.Detail = map[string]string{"roles": joinRoles(roles), "by": "sign-in"}
+	return t.event(ctx, e)
+}
+
+// regroupFederated gives the roles and teams that the groups mean, and takes those that they do not mean any more. Who
+// holds less than before is put out of all they have open.
+func (t *tx) regroupFederated(ctx context.Context, id PersonID, roles []Role, teams []string) error {
+	before, err := rolesOf(ctx, t, id)
+	if err != nil {
+		return err
+	}
+	if err := setRoles(ctx, t, id, sourceOIDC, roles); err != nil {
+		return err
+	}
+	after, err := rolesOf(ctx, t, id)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(before, after) {
+		t.detail("roles", joinRoles(after))
+	}
+	if len(lost(before, after)) > 0 {
+		return t.cut(ctx, id, "sign-in")
+	}
+	return nil
+}
