@@ -153,7 +153,11 @@ type freshEpoch struct {
 }
 
 func (v *Vault) makeEpoch(ctx context.Context, id epochID) (freshEpoch, error) {
-	public, private, err := newEpochKey(id.kind, id.epoch)
+	fresh := newEpochKey
+	if id.kind == keyDevice {
+		fresh = func(_ string, epoch uint32) ([]byte, []byte, error) { return v.newDeviceCA(epoch) }
+	}
+	public, private, err := fresh(id.kind, id.epoch)
 	if err != nil {
 		return freshEpoch{}, fmt.Errorf("making key: %w", err)
 	}

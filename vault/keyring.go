@@ -43,6 +43,7 @@ type keyring struct {
 	intake  map[uint32]heldIntake
 	signing map[string]signing    // by kind, the newest seen
 	public  map[epochID]PublicKey // checked public halves, which never change
+	devices map[uint32]deviceCA   // by epoch
 }
 
 type heldIntake struct {
@@ -63,7 +64,8 @@ func (id epochID) String() string { return fmt.Sprintf("%s:%d", id.kind, id.epoc
 // A database that has a history and not its keys was tampered with or half
 // restored: a new log key would sign whatever stands there now.
 func (v *Vault) openKeys(ctx context.Context) error {
-	v.keys = &keyring{intake: map[uint32]heldIntake{}, signing: map[string]signing{}, public: map[epochID]PublicKey{}}
+	v.keys = &keyring{intake: map[uint32]heldIntake{}, signing: map[string]signing{}, public: map[epochID]PublicKey{},
+		devices: map[uint32]deviceCA{}}
 	for _, kind := range []string{keyIntake, keyLog, keyReceipt, keyCertificate} {
 		err := v.openKey(ctx, kind)
 		if errors.Is(err, ErrNotFound) {
@@ -107,6 +109,11 @@ func (k *keyring) hold(id epochID, private []byte) error {
 		}
 		k.intake[id.epoch] = heldIntake{key, time.Now()}
 		return nil
+	}
+	if id.kind == keyDevice {
+		ca, err := parseDeviceCA(id.epoch, private, false)
+		k.devices[id.epoch] = ca
+		return err
 	}
 	if len(private) != ed25519.SeedSize {
 		return ErrIntegrity

@@ -16,6 +16,7 @@ const (
 	keyLog         = "log"         // signs checkpoints of the audit log
 	keyReceipt     = "receipt"     // signs receipts
 	keyCertificate = "certificate" // signs redaction certificates
+	keyDevice      = "device"      // signs certificates of devices; made when the first is asked for
 )
 
 const (

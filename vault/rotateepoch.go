@@ -42,6 +42,7 @@ func (v *Vault) rotateEpoch(ctx context.Context, a Actor, kind string) (Rotation
 	if err := v.keys.hold(fresh.id, fresh.private); err != nil {
 		return RotationProgress{}, err
 	}
+	v.keys.forgetSigner(old)
 	return RotationProgress{Kind: kind, Done: 1, Total: 1}, nil
 }
 
@@ -51,6 +52,13 @@ func (v *Vault) rotateEpoch(ctx context.Context, a Actor, kind string) (Rotation
 func (v *Vault) sealedPublic(ctx context.Context, id epochID) (sealedEpoch, error) {
 	if id.kind == keyIntake {
 		return sealedEpoch{id: id}, nil
+	}
+	if id.kind == keyDevice {
+		ca, err := v.signingDeviceCA(ctx, v.db)
+		if err != nil {
+			return sealedEpoch{}, dbError(err)
+		}
+		return v.sealEpoch(ctx, id, ca.cert.Raw, true)
 	}
 	pub, err := v.publicHalf(ctx, v.db, id, nil)
 	if err != nil {

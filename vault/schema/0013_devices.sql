@@ -19,8 +19,8 @@ CREATE TABLE devices (
     seen_at     BIGINT NOT NULL,
     revoked_at  BIGINT,
     revoked_by  TEXT NOT NULL DEFAULT '',
-    cert_serial TEXT NOT NULL DEFAULT '',    -- of the newest certificate, hex
-    cert_until  BIGINT NOT NULL DEFAULT 0
+    certificate BYTEA,                       -- the newest one, DER; none for a browser
+    cert_until  BIGINT NOT NULL DEFAULT 0    -- its end
 );
 CREATE INDEX devices_by_person ON devices (enrolled_by);
 
@@ -40,12 +40,12 @@ CREATE TABLE device_codes (
     shared     BOOLEAN NOT NULL DEFAULT false,
     expires_at BIGINT NOT NULL,
     commitment BYTEA,                        -- of the device to its key and its opening; with it the code is used up
-    nonce      BYTEA,                        -- the vault's answer
+    nonce      TEXT,                         -- the vault's answer
     device     TEXT NOT NULL DEFAULT ''      -- once the commitment was opened
 );
 
 CREATE TABLE epoch_keys_new (
-    kind            TEXT NOT NULL CHECK (kind IN ('intake', 'log', 'receipt', 'certificate', 'device')),
+    kind            TEXT NOT NULL CHECK (kind IN ('intake', 'log', 'receipt', 'certificate', 'device', 'inbox')),
     epoch           BIGINT NOT NULL,
     public_key      BYTEA NOT NULL,          -- kind device: the CA's certificate, DER
     wrapped_private BYTEA NOT NULL,
