@@ -89,3 +89,10 @@ func tied(ctx context.Context, t querier, person PersonID, patient PatientID, at
 func onceTiedSQL(who, whom string) string {
 	return strings.NewReplacer("{who}", who, "{whom}", whom).Replace(onceSQL)
 }
+
+// endTies ends the ties of somebody who leaves: who comes back is put into care teams anew.
+func endTies(ctx context.Context, t *tx, person PersonID) error {
+	return t.changes(ctx, "ending ties",
+		change{`UPDATE care_team SET ended_at = $2 WHERE person = $1 AND (ended_at IS NULL OR ended_at > $2)`, []any{person, t.now}},
+		change{`UPDATE team_members SET ended_at = $2 WHERE person = $1 AND (ended_at IS NULL OR ended_at > $2)`, []any{person, t.now}})
+}
