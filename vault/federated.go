@@ -70,19 +70,19 @@ func (t *tx) refusedFederated(cause string) error {
 
 // SignInFederated opens a session for whom the provider signed in, on a browser. Where raise names a session, that one
 // goes on instead, under a new token, with a fresh factor, and open if its screen was locked; it must be the same
-// person's. remote and request are where it comes from, for the log. Errors: a *FederatedRefused, ErrConflict when two
-// first sign-ins of a person meet.
-func (v *Vault) SignInFederated(ctx context.Context, f Federated, raise SessionID, remote, request string) (token string, s Session, err error) {
+// person's. Errors: a *FederatedRefused, ErrConflict when two first sign-ins of a person meet.
+func (v *Vault) SignInFederated(ctx context.Context, f Federated, raise SessionID, d Door) (Opened, error) {
 	expect, err := v.expectFederated(ctx, f)
 	if err != nil {
-		return "", Session{}, err
+		return Opened{}, err
 	}
 	what := actFederated
 	if raise != "" {
 		what = actFederatedRaise
 	}
-	token = newToken()
-	door := Actor{kind: byStranger, person: expect, remote: remote, request: request}
+	out := Opened{Token: newToken()}
+	known := newToken()
+	door := Actor{kind: byStranger, person: expect, remote: d.Remote, request: d.Request}
 	err = v.do(ctx, door, what, onPerson(expect), func(t *tx) error {
 		t.detail("issuer", issuerHash(f.Issuer))
 		t.detail("acr", f.acr())
@@ -97,71 +97,64 @@ func (v *Vault) SignInFederated(ctx context.Context, f Federated, raise SessionI
 			return err
 		}
 		if raise != "" {
-			s, err = v.raiseFederated(ctx, t, f, who, raise, token)
+			out.Session, err = v.raiseFederated(ctx, t, f, who, raise, out.Token)
 			return err
 		}
-		s, err = v.openSession(ctx, t, who, token, f.opening(t.now, remote))
-		if errors.Is(err, ErrUnauthenticated) {
-			return t.refusedFederated("not-live")
+		if out.Session, err = v.openSession(ctx, t, who, out.Token, f.opening(t.now, d)); err != nil {
+			return err
 		}
+		out.Known, err = t.remember(ctx, who.id, d, known)
 		return err
 	})
 	if err != nil {
-		return "", Session{}, err
+		return Opened{}, err
 	}
-	return token, s, nil
-}
-
-func (f Federated) strength() string {
-	if f.Multi {
-		return StrengthMulti
-	}
-	return StrengthSingle
+	return out, nil
 }
 
 // opening is how a session of the provider's begins. What the person showed the provider earlier is no fresher here;
 // a clock of the provider's that is ahead makes it no fresher either.
-func (f Federated) opening(now int64, remote string) opening {
-	return opening{device: "browser", method: MethodOIDC, strength: f.strength(), browser: true, remote: remote,
+func (f Federated) opening(now int64, d Door) opening {
+	o := opening{device: d.Device, method: MethodOIDC, strength: StrengthSingle, browser: true, remote: d.Remote,
 		fresh: min(f.ShownAt.UnixMilli(), now), issuer: f.Issuer, sid: f.SID, subject: f.Subject}
+	if f.Multi {
+		o.strength = StrengthMulti
+	}
+	return o
 }
 
 // raiseFederated has a session go on with what the provider confirmed. Its old token is dead.
 func (v *Vault) raiseFederated(ctx context.Context, t *tx, f Federated, who account, id SessionID, token string) (Session, error) {
-	s := Session{ID: id, Person: who.id, Name: who.name, Remote: ""}
-	err := t.QueryRowContext(ctx, `SELECT s.device, s.device_id, s.remote, s.strength, s.method, s.created_at, s.expires_at FROM sessions s
-		JOIN people p ON p.id = s.person WHERE s.id = $1 AND s.person = $2 AND `+liveSession("$3", "$4"), id, who.id, t.now,
-		t.now-v.cfg.SessionIdle.Milliseconds()).Scan(&s.Device, &s.DeviceID, &s.Remote, &s.Strength, &s.Method, &s.CreatedAt, &s.ExpiresAt)
-	if err := absent(err); errors.Is(err, ErrNotFound) {
+	err := holds(ctx, t, `SELECT count(*) FROM sessions s JOIN people p ON p.id = s.person WHERE s.id = $1 AND s.person = $2 AND `+
+		liveSession("$3", "$4"), id, who.id, t.now, t.now-v.cfg.SessionIdle.Milliseconds())
+	if errors.Is(err, ErrNotFound) {
 		return Session{}, t.refusedFederated("other-person")
-	} else if err != nil {
-		return Session{}, fmt.Errorf("reading session: %w", err)
 	}
-	if f.Multi {
-		s.Strength = StrengthMulti
-	}
-	s.SeenAt, s.FreshAt = Time(t.now), Time(min(f.ShownAt.UnixMilli(), t.now))
-	err = exactlyOne(ctx, t, "raising session", `UPDATE sessions SET token_hash = $1, strength = $2, fresh_at = $3, locked_at = NULL,
-		active_at = $4, seen_at = $4, oidc_issuer = $5, oidc_sid = $6, oidc_subject = $7 WHERE id = $8`,
-		tokenHash(token), s.Strength, s.FreshAt, t.now, f.Issuer, f.SID, f.Subject, id)
 	if err != nil {
 		return Session{}, err
 	}
-	if s.Roles, err = rolesOf(ctx, t, who.id); err != nil {
+	strength := `strength`
+	if f.Multi {
+		strength = `'` + StrengthMulti + `'`
+	}
+	err = exactlyOne(ctx, t, "raising session", `UPDATE sessions SET token_hash = $1, strength = `+strength+`, fresh_at = $2,
+		locked_at = NULL, active_at = $3, seen_at = $3, oidc_issuer = $4, oidc_sid = $5, oidc_subject = $6 WHERE id = $7`,
+		tokenHash(token), min(f.ShownAt.UnixMilli(), t.now), t.now, f.Issuer, f.SID, f.Subject, id)
+	if err != nil {
 		return Session{}, err
 	}
 	t.detail("session", string(id))
-	return s, nil
+	return readSession(ctx, t, id)
 }
 
 var causeShape = regexp.MustCompile(`^[a-z]{1,16}(-[a-z]{1,16}){0,3}$`)
 
 // RefuseFederated writes down that an answer of the provider's was refused, and why: a fixed word of the caller's.
-func (v *Vault) RefuseFederated(ctx context.Context, cause, remote, request string) error {
+func (v *Vault) RefuseFederated(ctx context.Context, cause string, d Door) error {
 	if !causeShape.MatchString(cause) {
 		cause = "other"
 	}
-	return v.do(ctx, Actor{kind: byStranger, remote: remote, request: request}, actFederatedRefused, onPerson(""), func(t *tx) error {
+	return v.do(ctx, Actor{kind: byStranger, remote: d.Remote, request: d.Request}, actFederatedRefused, onPerson(""), func(t *tx) error {
 		t.detail("cause", cause)
 		return nil
 	})

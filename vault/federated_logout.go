@@ -20,8 +20,8 @@ type FederatedLogout struct {
 // EndFederated ends the sessions that a logout token names, on every node, and remembers it: no token counts twice, and
 // a sign-in that the logout overtakes opens nothing. ended is how many there were. Errors: a *FederatedRefused with the
 // cause "replay".
-func (v *Vault) EndFederated(ctx context.Context, l FederatedLogout, remote, request string) (ended int64, err error) {
-	door := Actor{kind: byStranger, remote: remote, request: request}
+func (v *Vault) EndFederated(ctx context.Context, l FederatedLogout, d Door) (ended int64, err error) {
+	door := Actor{kind: byStranger, remote: d.Remote, request: d.Request}
 	err = v.do(ctx, door, actFederatedLogout, object{Kind: "session"}, func(t *tx) error {
 		t.detail("issuer", issuerHash(l.Issuer))
 		if err := t.oneByOne(ctx); err != nil {

@@ -161,6 +161,9 @@ func (t *tx) regroupFederated(ctx context.Context, id PersonID, roles []Role, te
 	if !slices.Equal(before, after) {
 		t.detail("roles", joinRoles(after))
 	}
+	if err := setTeams(ctx, t, id, sourceOIDC, teams); err != nil {
+		return err
+	}
 	if len(lost(before, after)) > 0 {
 		return t.cut(ctx, id, "sign-in")
 	}

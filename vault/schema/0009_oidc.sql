@@ -9,6 +9,7 @@ CREATE TABLE federated_flows (
     verifier     TEXT NOT NULL,           -- of PKCE (RFC 7636)
     next         TEXT NOT NULL,           -- path of ours to go on to
     session      TEXT NOT NULL DEFAULT '', -- of sessions: the one to be raised, empty for a new one
+    known        TEXT NOT NULL DEFAULT '', -- what the browser brought of sign-ins before: its cookie does not come back from another site
     begun_at     BIGINT NOT NULL,
     expires_at   BIGINT NOT NULL
 );
