@@ -67,6 +67,11 @@ func (v *Vault) Accept(ctx context.Context, a Actor, r AcceptRequest) (receipt s
 		})
 		return receipt, false, err
 	}
+	patient, err := survivorOf(ctx, v.db, PatientID(facts.Patient)) // two records may have been merged since the photo was taken
+	if err != nil {
+		return seal.Receipt{}, false, dbError(fmt.Errorf("finding patient: %w", err))
+	}
+	facts.Patient = string(patient)
 	// The time is the device's word: it may lie back, never ahead, when a care team is asked for.
 	on.Patient, on.at = PatientID(facts.Patient), min(facts.TakenAt.UnixMilli(), v.now())
 	err = v.quietly(ctx, a, actAccept, on, func(t *tx) error { return checkFacts(ctx, t, facts) })
@@ -212,6 +217,9 @@ func (v *Vault) keepCapture(ctx context.Context, a Actor, on object, c capture) 
 				return err
 			}
 			return t.enqueue(ctx, jobDeleteBlob, c.blob, t.now)
+		}
+		if now, err := survivorOf(ctx, t, on.Patient); err != nil || now != on.Patient {
+			return errors.Join(fmt.Errorf("the patient's record was merged this moment: %w", ErrUnavailable), err)
 		}
 		if err := checkFacts(ctx, t, c.facts); err != nil {
 			return err

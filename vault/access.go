@@ -341,7 +341,7 @@ var rights = map[act][]grant{
 	actDeviceCode:        {{toAnyone, anything}},
 	actSharedDeviceCode:  {{RoleAdmin, anything}},
 	actEnrolDevice:       {{toStranger, anything}},
-	actDeviceCertificate: {{toDevice, boundDevice}, {toAnyone, boundDevice}},
+	actDeviceCertificate: {{toDevice, signedInDevice}, {toAnyone, signedInDevice}},
 
 	actAddPatient:    {{toOperator, anything}},
 	actAddEncounter:  {{toOperator, anything}},

@@ -13,6 +13,8 @@ var stepUpActs = map[act]bool{
 
 	actRotateKey: true,
 
+	actDeviceCode: true, actSharedDeviceCode: true, actApproveDevice: true, actRevokeDevice: true, actShareDevice: true,
+
 	actAddPasskey: true, actRemovePasskey: true, actAddTOTP: true, actRemoveTOTP: true, actRecoveryCodes: true, actSetPIN: true,
 	actResetFactors: true,
 

@@ -4,10 +4,13 @@ import "slices"
 
 // The kinds of actor. The empty kind is the zero Actor, which is refused everything.
 const (
-	byPerson   = "person"
-	byJob      = "job"
-	byOperator = "operator"
-	byStranger = "stranger" // somebody at the door, for sign-in alone; never handed out
+	byPerson      = "person"
+	byJob         = "job"
+	byOperator    = "operator"
+	byProvisioner = "provisioner" // a directory that brings people in over SCIM, by its token
+	byFeed        = "feed"        // a patient administration that tells of stays and merges, over HL7
+	byDevice      = "device"      // an enrolled device by its certificate, for the person signed in on it
+	byStranger    = "stranger"    // somebody at the door, for sign-in alone; never handed out
 )
 
 // Actor is on whose behalf a method runs: a signed-in person (Authenticate, SignIn), a job (JobActor) or whoever
@@ -19,6 +22,9 @@ type Actor struct {
 	name    string // of the person; for a job, of the work
 	roles   []Role // as they were at sign-in or authentication, to show; never to decide by
 	session SessionID
+	client  ProvisionerID // of a directory
+	device  DeviceID      // whose certificate it was
+	signIn  SignInState   // of a person's session, to show; never to decide by
 	remote  string
 	request string
 }
@@ -26,6 +32,10 @@ type Actor struct {
 // JobActor acts for the vault's own work, named name ("worker", "sweeper"). It may process, deliver, sweep and sign
 // checkpoints, and read or decide nothing a person may.
 func JobActor(name string) Actor { return Actor{kind: byJob, name: name} }
+
+// FeedActor acts for a patient administration, named as it names itself in its messages. It may tell of patients, stays
+// and merges, and read or decide nothing.
+func FeedActor(sender string) Actor { return Actor{kind: byFeed, name: sender} }
 
 // Operator acts for whoever runs the command line on the machine itself: it provisions people, patients and care
 // teams, and retries jobs. It sees no photo.
@@ -56,8 +66,10 @@ func (a Actor) From(remote, requestID string) Actor {
 // in counts as the person whose login they gave, so that a person's trail shows it.
 func (a Actor) subject() string {
 	switch {
-	case a.kind == byPerson, a.kind == byStranger && a.person != "":
+	case a.kind == byPerson, a.kind == byDevice, a.kind == byStranger && a.person != "":
 		return "person:" + string(a.person)
+	case a.kind == byProvisioner:
+		return "directory:" + string(a.client)
 	case a.kind == byJob:
 		return "job:" + a.name
 	case a.kind == "":

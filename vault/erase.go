@@ -134,8 +134,15 @@ func (t *tx) erasable(ctx context.Context, patient PatientID, photo PhotoID) err
 	err := patientExists(ctx, t, patient)
 	if errors.Is(err, ErrNotFound) {
 		if known := holds(ctx, t, `SELECT count(*) FROM patients WHERE id = $1`, patient); known == nil {
-			err = say(ErrConflict, "The patient was erased already.")
+			err = say(ErrConflict, "The patient was erased already, or the record was merged into another.")
 		}
+	}
+	if err != nil {
+		return err
+	}
+	moving, err := t.merging(ctx, patient)
+	if err == nil && moving {
+		err = say(ErrConflict, "Two records of this patient are being merged. Try again in a few minutes.")
 	}
 	if err != nil {
 		return err

@@ -140,7 +140,12 @@ func (t *tx) erasePatient(ctx context.Context, id PatientID) error {
 	return t.changes(ctx, "erasing patient",
 		change{`UPDATE patients SET wrapped_key = NULL, record_number = id, name = '', name_search = '', birth_date = '', erased_at = $2
 			WHERE id = $1`, []any{id, t.now}},
-		change{`UPDATE encounters SET label = '', started_at = 0, ended_at = 0 WHERE patient = $1`, []any{id}},
+		change{`UPDATE encounters SET label = '', started_at = 0, ended_at = 0, external_id = '' WHERE patient = $1`, []any{id}},
+		change{`UPDATE team_patients SET ended_at = $2 WHERE patient = $1 AND (ended_at IS NULL OR ended_at > $2)`, []any{id, t.now}},
+		change{`DELETE FROM patient_aliases WHERE patient = $1`, []any{id}},
+		change{`UPDATE feed_messages SET sealed = NULL, patient = NULL, settled_at = coalesce(settled_at, $2),
+			settled_why = CASE WHEN state = 'failed' THEN 'erased' ELSE settled_why END,
+			state = CASE WHEN state = 'failed' THEN 'discarded' ELSE state END WHERE patient = $1`, []any{id, t.now}},
 		change{`UPDATE care_team SET ended_at = $2 WHERE patient = $1 AND (ended_at IS NULL OR ended_at > $2)`, []any{id, t.now}},
 		change{`DELETE FROM words WHERE patient = $1`, []any{id}},
 		change{`UPDATE recalls SET state = 'cancelled', ended_at = $2 WHERE (to_patient = $1 OR from_patient = $1) AND state = 'asked'`,

@@ -57,7 +57,8 @@ func (v *Vault) CarryHold(ctx context.Context, a Actor, job *Job) error {
 	})
 }
 
-// holdObjects lists the objects that a hold is about: those to lock while any hold lies on them, and those to free.
+// holdObjects lists the objects that a hold is about: those to lock while any hold lies on them, and those to free. An
+// object whose picture was sealed anew for the patient with whom the record was merged is to go.
 func (t *tx) holdObjects(ctx context.Context, id HoldID) (lock, free []string, err error) {
 	_, err = list(ctx, t, func(rows *sql.Rows) (none struct{}, err error) {
 		var blob string
@@ -71,11 +72,13 @@ func (t *tx) holdObjects(ctx context.Context, id HoldID) (lock, free []string, e
 			free = append(free, blob)
 		}
 		return none, nil
-	}, `SELECT o.blob, (SELECT count(*) FROM holds n WHERE n.patient = o.patient AND n.lifted_at IS NULL
+	}, `SELECT o.blob, (SELECT count(*) FROM holds n WHERE o.stays = 1 AND n.patient = o.patient AND n.lifted_at IS NULL
 			AND (n.photo IS NULL OR n.photo = o.photo))
-		FROM (SELECT r.blob AS blob, f.id AS photo, f.patient AS patient FROM renditions r JOIN photos f ON f.id = r.photo
+		FROM (SELECT r.blob AS blob, f.id AS photo, f.patient AS patient, 1 AS stays FROM renditions r JOIN photos f ON f.id = r.photo
 			WHERE r.wrapped_key IS NOT NULL
-			UNION ALL SELECT f.envelope_blob, f.id, f.patient FROM photos f WHERE f.envelope_blob IS NOT NULL) o
+			UNION ALL SELECT r.blob, f.id, f.patient, 0 FROM renditions r JOIN photos f ON f.id = r.photo
+			JOIN jobs j ON j.kind = 'delete_blob' AND j.subject = r.blob AND j.state <> 'done' WHERE r.wrapped_key IS NULL
+			UNION ALL SELECT f.envelope_blob, f.id, f.patient, 1 FROM photos f WHERE f.envelope_blob IS NOT NULL) o
 		JOIN holds h ON h.patient = o.patient AND (h.photo IS NULL OR h.photo = o.photo) WHERE h.id = $1 ORDER BY o.blob`, id)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading held objects: %w", err)

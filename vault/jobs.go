@@ -15,6 +15,8 @@ const (
 	JobRetract    = "retract"     // subject: attachment
 	JobErase      = "erase"       // subject: erasure; see FinishErasure
 	JobHold       = "hold"        // subject: hold; see CarryHold
+	JobMerge      = "merge"       // subject: merge of two patients; see MovePatient
+	JobMessage    = "message"     // subject: message of a feed that is to be applied again; see OpenMessage
 	jobDeleteBlob = "delete_blob" // subject: name in the store
 )
 

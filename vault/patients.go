@@ -75,6 +75,9 @@ func (v *Vault) AddPatient(ctx context.Context, a Actor, n NewPatient) (PatientI
 		if err := t.rootStands(ctx, uint32(version)); err != nil {
 			return err
 		}
+		if err := t.freeNumber(ctx, n.RecordNumber); err != nil {
+			return err
+		}
 		res, err := t.ExecContext(ctx, `INSERT INTO patients (id, record_number, name, name_search, birth_date, pseudonym,
 			wrapped_key, root_version, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 			ON CONFLICT (record_number) DO NOTHING`, id, n.RecordNumber, n.Name, searchForm(n.Name), n.BirthDate, pseudonym,
@@ -88,6 +91,18 @@ func (v *Vault) AddPatient(ctx context.Context, a Actor, n NewPatient) (PatientI
 		return "", err
 	}
 	return id, nil
+}
+
+// freeNumber refuses a record number that leads to a patient whose records were merged.
+func (t *tx) freeNumber(ctx context.Context, number string) error {
+	err := holds(ctx, t, `SELECT count(*) FROM patient_aliases WHERE record_number = $1`, number)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = say(ErrConflict, "This record number is known already.")
+	}
+	return err
 }
 
 // searchForm is a name in small letters without anything but letters, digits and single spaces.
@@ -126,7 +141,7 @@ func (v *Vault) AddEncounter(ctx context.Context, a Actor, id PatientID, label s
 }
 
 func patientExists(ctx context.Context, t *tx, id PatientID) error {
-	return holds(ctx, t, `SELECT count(*) FROM patients WHERE id = $1 AND erased_at IS NULL`, id)
+	return holds(ctx, t, `SELECT count(*) FROM patients WHERE id = $1 AND erased_at IS NULL AND merged_into IS NULL`, id)
 }
 
 // JoinCareTeam lets a person see and photograph a patient from a time on. A tie that holds already stays as it is.
@@ -205,7 +220,7 @@ func findPatients(ctx context.Context, t *tx, who PersonID, roles []Role, query 
 	var known []string
 	if slices.Contains(roles, RoleClinician) {
 		args = append(args, who, t.now)
-		known = append(known, inCareTeam)
+		known = append(known, tieSQL("$3", "p.id", "$4"))
 	}
 	if slices.Contains(roles, RoleRecords) {
 		known = append(known, hasReleased)
@@ -214,15 +229,14 @@ func findPatients(ctx context.Context, t *tx, who PersonID, roles []Role, query 
 		known = append(known, "p.id = p.id")
 	}
 	return list(ctx, t, scanPatient, patientColumns+`WHERE (lower(p.record_number) LIKE $1 ESCAPE '!'
-		OR p.name_search LIKE $2 ESCAPE '!') AND p.erased_at IS NULL AND (`+strings.Join(known, " OR ")+`)
+		OR p.name_search LIKE $2 ESCAPE '!' OR EXISTS (SELECT 1 FROM patient_aliases o WHERE o.patient = p.id
+		AND lower(o.record_number) LIKE $1 ESCAPE '!')) AND p.erased_at IS NULL AND p.merged_into IS NULL AND (`+strings.Join(known, " OR ")+`)
 		ORDER BY p.name, p.id LIMIT `+fmt.Sprint(maxFound), args...)
 }
 
 const (
 	patientColumns = `SELECT p.id, p.record_number, p.name, p.birth_date FROM patients p `
-	inCareTeam     = `EXISTS (SELECT 1 FROM care_team c WHERE c.patient = p.id AND c.person = $3
-		AND c.started_at <= $4 AND (c.ended_at IS NULL OR c.ended_at > $4))`
-	hasReleased = `EXISTS (SELECT 1 FROM photos f WHERE f.patient = p.id AND f.state = 'approved')`
+	hasReleased    = `EXISTS (SELECT 1 FROM photos f WHERE f.patient = p.id AND f.state = 'approved')`
 )
 
 // like escapes a text for LIKE … ESCAPE '!'.

@@ -190,7 +190,7 @@ func (v *Vault) SignRecall(ctx context.Context, a Actor, id RecallID) error {
 	if err != nil {
 		return err
 	}
-	m := mover{v: v}
+	m := mover{v: v, kinds: keptKinds}
 	err = v.quietly(ctx, a, actSignRecall, r.on(), func(t *tx) error {
 		var err error
 		if r, err = t.signable(ctx, a, id); err != nil || r.to == "" {

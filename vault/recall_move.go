@@ -15,7 +15,8 @@ var keptKinds = []string{KindOriginal, KindThumb, KindDisplay, KindCoveredThumb,
 // mover seals the pictures of a photo for another patient, and then moves the photo.
 type mover struct {
 	v       *Vault
-	version int64 // the photo's, as it was read
+	kinds   []string // of renditions that move
+	version int64    // the photo's, as it was read
 	old     []rendition
 	keys    []seal.Key
 	made    []rendition
@@ -30,11 +31,11 @@ func (m *mover) wipe() {
 
 // read finds the pictures that move. A photo that is not processed yet has none: its envelope stays as it is.
 func (m *mover) read(ctx context.Context, t *tx, r recallRow) error {
-	*m = mover{v: m.v}
+	*m = mover{v: m.v, kinds: m.kinds}
 	if err := t.QueryRowContext(ctx, `SELECT version FROM photos WHERE id = $1`, r.photo).Scan(&m.version); err != nil {
 		return fmt.Errorf("reading photo: %w", absent(err))
 	}
-	for _, kind := range keptKinds {
+	for _, kind := range m.kinds {
 		old, key, err := m.v.findRendition(ctx, t, r.photo, kind)
 		if errors.Is(err, ErrNotFound) {
 			continue

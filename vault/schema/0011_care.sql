@@ -61,7 +61,7 @@ CREATE TABLE merges (
     id           TEXT PRIMARY KEY,
     from_patient TEXT NOT NULL REFERENCES patients (id),
     to_patient   TEXT NOT NULL REFERENCES patients (id),
-    state        TEXT NOT NULL CHECK (state IN ('moving', 'done', 'ended')), -- ended: one of both was erased
+    state        TEXT NOT NULL CHECK (state IN ('moving', 'done')),
     source       TEXT NOT NULL,
     asked_at     BIGINT NOT NULL,
     done_at      BIGINT,
