@@ -12,7 +12,8 @@ import (
 )
 
 // NewPerson is what AddPerson needs. Login is 2 to 64 of a-z, 0-9, dot, hyphen, underscore and @; Name 1 to 120
-// characters; Password at least 12 characters; at least one role.
+// characters; at least one role. Password has at least 12 characters, or is empty: then the person comes in by an
+// enrolment code (ResetFactors) or by the hospital's provider.
 type NewPerson struct {
 	Login    string
 	Name     string
@@ -25,10 +26,21 @@ type Person struct {
 	ID          PersonID `json:"id"`
 	Login       string   `json:"login"`
 	Name        string   `json:"name"`
-	Roles       []Role   `json:"roles"`
+	Roles       []Role   `json:"roles"`       // for whatever reason they are held
+	LocalRoles  []Role   `json:"local_roles"` // those given here, and not by a directory or at sign-in
 	CreatedAt   Time     `json:"created_at"`
 	DisabledAt  Time     `json:"disabled_at"`
 	LockedUntil Time     `json:"locked_until"`
+	ValidFrom   Time     `json:"valid_from"`  // may sign in from then; zero: always could
+	ValidUntil  Time     `json:"valid_until"` // and until then; zero: no end is set
+	Emergency   bool     `json:"emergency"`   // may sign in here although the hospital's provider is the only way
+	Provisioned string   `json:"provisioned"` // "scim", "oidc", or empty for here
+	LeftAt      Time     `json:"left_at"`     // deleted by the directory; the login is free again
+}
+
+// Live reports whether the person may be here at that time.
+func (p Person) Live(at Time) bool {
+	return p.DisabledAt == 0 && p.ValidFrom <= at && (p.ValidUntil == 0 || p.ValidUntil > at)
 }
 
 var loginShape = regexp.MustCompile(`^[a-z0-9][a-z0-9._@-]{1,63}$`)
@@ -49,7 +61,7 @@ func (n NewPerson) check() error {
 	if len(n.Roles) == 0 || slices.ContainsFunc(n.Roles, func(r Role) bool { return !r.valid() }) {
 		return say(ErrInvalid, "A person needs at least one of the roles clinician, reviewer, records, privacy, admin.")
 	}
-	return checkPassword(n.Password)
+	return nil
 }
 
 // isLine reports whether s is one line of 1 to limit printable characters.
@@ -64,8 +76,10 @@ func (v *Vault) AddPerson(ctx context.Context, a Actor, n NewPerson) (PersonID, 
 	id := PersonID(newID())
 	wrong := n.check()
 	hash := ""
-	if wrong == nil {
-		hash = hashPassword(n.Password)
+	if wrong == nil && n.Password != "" {
+		if wrong = v.weakPassword(n.Password, n.Login, n.Name); wrong == nil {
+			hash = hashPassword(n.Password)
+		}
 	}
 	err := v.do(ctx, a, actAddPerson, onPerson(id), func(t *tx) error {
 		if wrong != nil {
@@ -97,83 +111,6 @@ func joinRoles(roles []Role) string {
 		names[i] = string(r)
 	}
 	return strings.Join(names, ",")
-}
-
-// DisablePerson puts somebody out: every session of theirs ends, their claims are released, and their next call
-// anywhere is refused. What they did stays. Disabling twice is not an error. Errors: ErrNotFound, ErrDenied.
-func (v *Vault) DisablePerson(ctx context.Context, a Actor, login string) error {
-	id, err := v.personByLogin(ctx, login)
-	if err != nil {
-		return err
-	}
-	return v.do(ctx, a, actDisablePerson, onPerson(id), func(t *tx) error {
-		if id == "" {
-			return say(ErrNotFound, "There is nobody with this login.")
-		}
-		if _, err := t.ExecContext(ctx, `UPDATE people SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL`,
-			t.now, id); err != nil {
-			return fmt.Errorf("disabling person: %w", err)
-		}
-		if err := endSessions(ctx, t, id); err != nil {
-			return err
-		}
-		_, err := t.ExecContext(ctx, `UPDATE photos SET claimed_by = NULL, claimed_until = 0 WHERE claimed_by = $1`, id)
-		if err != nil {
-			return fmt.Errorf("releasing claims: %w", err)
-		}
-		return nil
-	})
-}
-
-// SetPassword gives a person a new password, ends all their sessions and lifts a lock. Admins and the operator may do
-// it for anyone, everybody for themselves. Errors: ErrInvalid, ErrNotFound, ErrDenied.
-func (v *Vault) SetPassword(ctx context.Context, a Actor, login, password string) error {
-	id, err := v.personByLogin(ctx, login)
-	if err != nil {
-		return err
-	}
-	wrong := checkPassword(password)
-	hash := ""
-	if wrong == nil && id != "" {
-		hash = hashPassword(password)
-	}
-	return v.do(ctx, a, actSetPassword, onPerson(id), func(t *tx) error {
-		switch {
-		case wrong != nil:
-			return wrong
-		case id == "":
-			return say(ErrNotFound, "There is nobody with this login.")
-		}
-		if err := exactlyOne(ctx, t, "setting password", `UPDATE people SET password_hash = $1, failures = 0,
-			locked_until = 0 WHERE id = $2`, hash, id); err != nil {
-			return err
-		}
-		return endSessions(ctx, t, id)
-	})
-}
-
-// People lists everybody, by login. Errors: ErrDenied.
-func (v *Vault) People(ctx context.Context, a Actor) ([]Person, error) {
-	var out []Person
-	err := v.do(ctx, a, actPeople, object{Kind: "person"}, func(t *tx) error {
-		var err error
-		out, err = list(ctx, t, func(rows *sql.Rows) (p Person, err error) {
-			return p, rows.Scan(&p.ID, &p.Login, &p.Name, &p.CreatedAt, &p.DisabledAt, &p.LockedUntil)
-		}, `SELECT id, login, name, created_at, coalesce(disabled_at, 0), locked_until FROM people ORDER BY login`)
-		if err != nil {
-			return fmt.Errorf("listing people: %w", err)
-		}
-		for i := range out {
-			if out[i].Roles, err = rolesOf(ctx, t, out[i].ID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
 }
 
 // personByLogin finds a person; the ID is empty when there is none.

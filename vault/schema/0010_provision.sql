@@ -26,7 +26,7 @@ CREATE TABLE scim_clients (
 ALTER TABLE people ADD COLUMN external_id TEXT NOT NULL DEFAULT '';    -- the directory's own name for them
 ALTER TABLE people ADD COLUMN provisioned_by TEXT NOT NULL DEFAULT ''; -- 'scim:' and the client, 'oidc', or '' for here
 ALTER TABLE people ADD COLUMN directory TEXT NOT NULL DEFAULT '{}';    -- what else the directory says: user name as written, e-mail
-ALTER TABLE people ADD COLUMN version BIGINT NOT NULL DEFAULT 1;       -- grows with each change that the directory can see
+ALTER TABLE people ADD COLUMN disabled_by TEXT NOT NULL DEFAULT 'local' CHECK (disabled_by IN ('local', 'scim')); -- only who disabled may lift it
 ALTER TABLE people ADD COLUMN changed_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE people ADD COLUMN left_at BIGINT;                          -- deleted by the directory; the login is free again
 CREATE INDEX people_by_external ON people (external_id);
@@ -36,7 +36,6 @@ CREATE TABLE scim_groups (
     name        TEXT NOT NULL UNIQUE, -- displayName
     name_folded TEXT NOT NULL UNIQUE, -- in lower case: SCIM compares names so
     external_id TEXT NOT NULL DEFAULT '',
-    version     BIGINT NOT NULL DEFAULT 1,
     created_at  BIGINT NOT NULL,
     changed_at  BIGINT NOT NULL
 );
