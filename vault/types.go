@@ -37,6 +37,10 @@ type (
 	RuleID string
 	// ErasureID names the erasure of a patient or of a photo.
 	ErasureID string
+	// ProvisionerID names a directory that brings people in over SCIM.
+	ProvisionerID string
+	// GroupID names a group of the directory.
+	GroupID string
 	// RecallID names the recall of a photo that was filed under the wrong patient.
 	RecallID string
 )
