@@ -28,10 +28,11 @@ const (
 	noticeSignHold    noticeKind = "sign_hold"         // the lifting of a hold
 	noticeSignRule    noticeKind = "sign_rule"         // a retention rule
 	noticeDevice      noticeKind = "device"            // a device waits to be approved
-	noticeFeed        noticeKind = "feed"              // the hospital's system sent what was not understood
+	noticeFeed        noticeKind = "messages"          // the hospital's system sent what was not understood
 	noticeChart       noticeKind = "chart"             // a photo did not reach the chart
 	noticeEmergency   noticeKind = "emergency"         // an account that may pass by the hospital's sign-in was used
 	noticeSignIn      noticeKind = "sign_in"           // one's own sign-in on a device that was not seen before
+	noticeFactor      noticeKind = "factor"            // a passkey, code or password of one's own was changed or refused
 )
 
 // noticeSort is what is known of a kind.
@@ -48,6 +49,7 @@ var noticeSorts = []noticeSort{
 	{noticeGlassOften, "Somebody opened patients outside their care team again and again today.", "/break-glass", 0},
 	{noticeEmergency, "An emergency account was used to sign in past the hospital’s own sign-in.", "/audit", 0},
 	{noticeSignIn, "Your account was signed in to on a device that was not seen before.", "/account", 0},
+	{noticeFactor, "Something about a passkey or a sign-in was changed or refused. Please look.", "/account", 0},
 	{noticeSignErasure, "An erasure waits for a second signature.", "/erasures", 0},
 	{noticeSignRecall, "A recall waits for a second signature.", "/recalls", 0},
 	{noticeSignHold, "The lifting of a legal hold waits for a second signature.", "/holds", 0},
