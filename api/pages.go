@@ -18,6 +18,7 @@ import (
 func (s *Server) pageRoutes(r chi.Router) {
 	r.Get("/sign-in", s.signInPage)
 	r.Post("/sign-out", s.signOutPage)
+	r.Get("/sw.js", s.worker)
 	for path, build := range map[string]pageFunc{
 		"/":                    s.startPage,
 		"/capture":             s.capturePage,
@@ -38,6 +39,8 @@ func (s *Server) pageRoutes(r chi.Router) {
 		"/people":              s.peoplePage,
 		"/health":              s.healthPage,
 		"/detection":           s.detectionPage,
+		"/notices":             s.noticesPage,
+		"/l/{code}":            s.linkPage,
 	} {
 		r.Get(path, s.page(build))
 	}
@@ -75,7 +78,9 @@ func (s *Server) page(build pageFunc) http.HandlerFunc {
 		case out.goTo != "":
 			http.Redirect(w, r, out.goTo, http.StatusSeeOther)
 		default:
-			s.show(w, r, http.StatusOK, out.name, web.View{Title: out.title, Here: out.here, Who: whoOf(actor), Page: out.body})
+			who := whoOf(actor)
+			who.Waiting = s.waiting(r, actor)
+			s.show(w, r, http.StatusOK, out.name, web.View{Title: out.title, Here: out.here, Who: who, Page: out.body})
 		}
 	}
 }

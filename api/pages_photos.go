@@ -204,6 +204,7 @@ func (s *Server) photoPage(v visit) (sheet, error) {
 	view := photoView{Photo: photo, forRecords: !v.actor.Has(vault.RoleClinician)}
 	seen := photo.Withheld == "" && (photo.State == vault.StateInReview || photo.State == vault.StateApproved || photo.State == vault.StateRejected)
 	body := photoBody{Photo: view, MayReveal: seen && v.actor.Has(vault.RoleClinician)}
+	body.MayLink = v.actor.Has(vault.RoleClinician) || v.actor.Has(vault.RoleRecords) && photo.State == vault.StateApproved
 	if v.actor.Has(vault.RoleClinician) {
 		body.Consent = &consentBody{ID: id, Purposes: purposeViews(photo.Consent), Ways: ways()}
 	}
@@ -219,6 +220,7 @@ func (s *Server) photoPage(v visit) (sheet, error) {
 type photoBody struct {
 	Photo      photoView
 	MayReveal  bool
+	MayLink    bool
 	Consent    *consentBody // nil for who may not change it
 	Releases   []vault.Release
 	MayRelease []string // purposes that the patient allows and for which there is no copy

@@ -14,6 +14,7 @@ type route struct {
 	summary      string
 	public       bool
 	local        bool // open to this machine itself
+	scim         bool // for a directory, by its token
 	roles        []vault.Role
 	params       []param
 	in           any    // a value of the JSON body's type
@@ -41,7 +42,8 @@ const (
 func only(roles ...vault.Role) []vault.Role { return roles }
 
 // routes is every address but the pages and their files.
-var routes = slices.Concat(publicRoutes, sessionRoutes, captureRoutes, photoRoutes, reviewRoutes, chartRoutes, auditRoutes, adminRoutes, incidentRoutes, consentRoutes, erasureRoutes, retentionRoutes)
+var routes = slices.Concat(publicRoutes, sessionRoutes, captureRoutes, photoRoutes, reviewRoutes, chartRoutes, auditRoutes, adminRoutes, incidentRoutes, scimRoutes, consentRoutes, erasureRoutes, retentionRoutes,
+	noticeRoutes, linkRoutes)
 
 var publicRoutes = []route{
 	{method: "GET", path: "/healthz", summary: "The process answers", public: true, outType: "text/plain", do: (*call).healthz},

@@ -30,6 +30,9 @@ type Config struct {
 	// Hosts are the host names (with port where it is not the default one) that
 	// requests may name, besides Listen itself.
 	Hosts []string `json:"hosts"`
+	// TrustedProxies are the addresses or networks (CIDR) of your own proxies, whose X-Forwarded-For is believed, so
+	// that limits and the log see where requests really come from. Default none.
+	TrustedProxies []string `json:"trusted_proxies"`
 	// TLS holds the certificate. Without it, and away from loopback, a local CA
 	// is made in Data and its fingerprint and QR code are printed.
 	TLS *TLSConfig `json:"tls"`
@@ -64,6 +67,8 @@ type Config struct {
 	// Witness are the witnesses of the audit log: who keeps its checkpoints where
 	// the administrators of the database cannot reach them.
 	Witness []vault.WitnessConfig `json:"witness"`
+	// Notices says how people are told outside the pages that something waits; not at all without it.
+	Notices *NoticesConfig `json:"notices"`
 	// SecondOpinion is a face model that looks at each photo too; none without it.
 	SecondOpinion *OpinionConfig `json:"second_opinion"`
 	// LogFormat is "text" (default) or "json".
@@ -166,6 +171,9 @@ func (c *Config) resolve(dir string) {
 		w := &c.Witness[i]
 		paths = append(paths, &w.Path, &w.CAFile, &w.CertFile, &w.KeyFile, &w.TokenFile)
 	}
+	if c.Notices != nil && c.Notices.SMTP != nil {
+		paths = append(paths, &c.Notices.SMTP.PasswordFile, &c.Notices.SMTP.CAFile)
+	}
 	if c.SecondOpinion != nil {
 		paths = append(paths, &c.SecondOpinion.Path)
 	}
@@ -213,6 +221,12 @@ func (c *Config) check() error {
 		return errors.New("times in the configuration must not be negative")
 	}
 	if err := c.KMS.check(); err != nil {
+		return err
+	}
+	if err := c.Notices.check(); err != nil {
+		return err
+	}
+	if _, err := c.proxies(); err != nil {
 		return err
 	}
 	switch c.LogFormat {

@@ -19,6 +19,7 @@ type parts struct {
 	vault   *vault.Vault
 	deliver *chart.Deliverer
 	pool    *imaging.Pool
+	notify  *notifier
 	kms     vault.KMS
 }
 
@@ -122,6 +123,9 @@ func openMarked(ctx context.Context, c *Config, log *slog.Logger, beside bool) (
 	if p.deliver, err = chart.New(chart.Config{FHIR: c.Chart.FHIR, DICOM: c.Chart.DICOM, Log: log}); err != nil {
 		return p, fmt.Errorf("configuring the chart: %w", err)
 	}
+	if p.notify, err = newNotifier(c, log); err != nil {
+		return p, err
+	}
 	if empty || (c.Database == nil && !beside) {
 		if _, _, err := vault.Migrate(ctx, driver, dsn); err != nil {
 			return p, fmt.Errorf("migrating the database: %w", err)
@@ -131,7 +135,7 @@ func openMarked(ctx context.Context, c *Config, log *slog.Logger, beside bool) (
 		Driver: driver, DSN: dsn, Blobs: blobs, KMS: p.kms, Imaging: p.pool, Tenant: c.Tenant,
 		ChartTargets: p.deliver.Targets(), ClaimFor: c.claimFor(), SessionIdle: c.sessionIdle(), SessionMax: c.sessionMax(),
 		BackupsKept: c.backupsKept(), Beside: beside, Log: log, IntakeGrace: c.intakeGrace(),
-		Witnesses: c.Witness, AcceptRollback: c.acceptRollback,
+		Notices: c.Notices.forVault(), Witnesses: c.Witness, AcceptRollback: c.acceptRollback,
 	})
 	return p, err
 }

@@ -5,11 +5,13 @@ import { picture } from '../lib/api.js';
 import { busy, fill, need, say, show } from '../lib/dom.js';
 import { wireActs } from '../lib/form.js';
 import { countText, searchAsTyped } from '../lib/patients.js';
+import { wireLink } from '../lib/link.js';
 import { askReason } from '../lib/reason.js';
 
 /** @typedef {import('../lib/patients.js').Patient} Patient */
 
 wireActs();
+wireLink();
 
 const card = document.getElementById('reveal');
 const shown = document.getElementById('picture');

@@ -1,0 +1,70 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/clinivault/clinivault/vault"
+)
+
+// noticesBody is a person's inbox: what waits for them, how they are told, the links they made.
+type noticesBody struct {
+	vault.Inbox
+	Waiting []vault.Notice
+	Seen    []vault.Notice
+	Links   []vault.Link
+	Through string // up to when what is shown counts as seen
+}
+
+func (s *Server) noticesPage(v visit) (sheet, error) {
+	in, err := s.vault.Notices(v.ctx, v.actor)
+	if err != nil {
+		return sheet{}, err
+	}
+	body := noticesBody{Inbox: in}
+	var last vault.Time
+	for _, n := range in.Notices {
+		if n.SeenAt == 0 {
+			body.Waiting, last = append(body.Waiting, n), max(last, n.LastAt)
+		} else {
+			body.Seen = append(body.Seen, n)
+		}
+	}
+	body.Through = last.String()
+	body.Links, err = s.vault.Links(v.ctx, v.actor)
+	return sheet{name: "notices", title: "Notices", here: "/notices", body: body}, err
+}
+
+// waiting is how many notices wait for the person, for the bar. A page is shown without the number rather than not at all.
+func (s *Server) waiting(r *http.Request, actor vault.Actor) int64 {
+	n, err := s.vault.NoticeCount(r.Context(), actor)
+	if err != nil {
+		s.log.Debug("notices not counted", "request", infoOf(r).id, "err", err)
+	}
+	return n
+}
+
+// worker serves the service worker from the top of the site, whose pages it belongs to: a worker below /static would be
+// another one with each build. It is asked for at each update, never kept.
+func (s *Server) worker(w http.ResponseWriter, r *http.Request) {
+	r2 := r.Clone(r.Context())
+	r2.URL.Path = s.web.Asset("sw.js")
+	s.web.Static().ServeHTTP(noStore{w}, r2)
+}
+
+// noStore keeps an answer from being kept, whatever the handler says.
+type noStore struct{ http.ResponseWriter }
+
+// WriteHeader is http.ResponseWriter's.
+func (w noStore) WriteHeader(status int) {
+	w.Header().Set("Cache-Control", "no-cache")
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write is http.ResponseWriter's.
+func (w noStore) Write(b []byte) (int, error) {
+	w.Header().Set("Cache-Control", "no-cache")
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w noStore) Unwrap() http.ResponseWriter { return w.ResponseWriter }
