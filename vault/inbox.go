@@ -222,7 +222,7 @@ func (v *Vault) KeepMessage(ctx context.Context, a Actor, m FeedMessage, content
 		if err != nil {
 			return fmt.Errorf("keeping message: %w", err)
 		}
-		return t.notify(ctx, noticeFeed, toHolders(RoleAdmin, ""))
+		return t.notify(ctx, noticeMessages, toHolders(RoleAdmin, ""))
 	})
 	if err != nil {
 		return FeedAnswer{}, err
