@@ -25,6 +25,9 @@ var (
 	errCredentials = errors.New("login or password is wrong")
 	errTooMany     = errors.New("too many requests")
 	errBusy        = errors.New("busy")
+	errFactor      = errors.New("the factor does not fit")
+	errLogout      = errors.New("logout token refused")
+	errNoQR        = errors.New("the text does not fit into a QR code")
 )
 
 // retryAfter is what a 503 says when nothing better is known.
@@ -43,9 +46,16 @@ type refusal struct {
 // none is an internal error, of which the outside learns the request ID alone.
 var refusals = []refusal{
 	{errBody, 400, "malformed", "Malformed request", "The request body is not the JSON that this address takes."},
+	{errLogout, 400, "logout-token", "Logout refused", "The logout token was not accepted."},
 	{errCredentials, 401, "wrong-credentials", "Sign-in refused", "The login or the password is wrong."},
+	{errFactor, 401, "wrong-factor", "Sign-in refused", "That was not right, or took too long. Begin again."},
+	{vault.ErrDeviceProof, 401, "prove-device", "The device has to prove itself", "This device has to show that it is the one you signed in on. Load the page again."},
 	{vault.ErrUnauthenticated, 401, "not-signed-in", "Not signed in", "Your session has ended or there was none. Please sign in."},
 	{errCrossOrigin, 403, "cross-origin", "Cross-origin request refused", "This request came from another site and was refused."},
+	{vault.ErrStepUp, 403, "step-up", "A fresh sign-in factor is needed", "Show again that it is you: with your passkey, or a code of your app."},
+	{vault.ErrSecondFactor, 403, "second-factor", "A second factor is needed", "A password alone opens nothing here. Add a passkey or an authenticator app to your account."},
+	{vault.ErrWrongFactor, 403, "wrong-factor", "Not accepted", "That was not right. Try again."},
+	{errHospital, 403, "hospital-sign-in", "Hospital sign-in refused", "The answer of your hospital's sign-in was not accepted. Please begin again."},
 	{vault.ErrDenied, 403, "not-allowed", "Not allowed", "Your role does not allow this."},
 	{errNoRoute, 404, "no-such-address", "No such address", "There is nothing at this address."},
 	{vault.ErrNotFound, 404, "not-found", "Not found", "There is no such thing, or it is not yours to see."},
@@ -57,9 +67,11 @@ var refusals = []refusal{
 	{errHost, 421, "wrong-host", "Host not served here", "This server does not answer for that host name."},
 	{vault.ErrDigest, 422, "digest", "Digest does not match", "The bytes that arrived do not have the digest that was announced. Nothing was kept; send it again."},
 	{vault.ErrInvalid, 422, "invalid", "Invalid request", "Something in the request is missing or has a value that is not taken."},
-	{vault.ErrLocked, 423, "locked", "Account locked", "Too many wrong passwords. The account opens again by itself after a while."},
+	{vault.ErrSessionLocked, 423, "app-locked", "The screen is locked", "The screen is locked. Open it to go on."},
+	{vault.ErrLocked, 429, "too-many-tries", "Too many wrong tries", "Too many wrong tries. Wait a little and try again."},
 	{errTooMany, 429, "too-many-requests", "Too many tries", "Too many tries in a short time. Please wait."},
 	{vault.ErrIntegrity, 500, "integrity", "Stored object refused", "The stored picture failed its integrity check and is not shown. Please tell the operators."},
+	{errProviderDown, 503, "hospital-down", "Hospital sign-in unavailable", "Your hospital's sign-in does not answer. Please try again in a moment. In an emergency, sign in with an emergency account."},
 	{errBusy, 503, "busy", "Busy", "The server is busy. Keep what you have and try again in a moment."},
 	{vault.ErrUnavailable, 503, "unavailable", "Unavailable", "The vault cannot be reached right now. Nothing was changed; keep what you have and try again."},
 	{context.DeadlineExceeded, 503, "unavailable", "Unavailable", "That took too long. Nothing may have been changed; look, then try again."},
@@ -126,6 +138,10 @@ func problemOf(err error, requestID string) Problem {
 	if errors.As(err, &own) && own.after > 0 {
 		p.After = own.after
 	}
+	var tries *vault.TooManyTries
+	if errors.As(err, &tries) {
+		p.After = tries.After
+	}
 	return p
 }
 
@@ -137,6 +153,10 @@ const statusGone = 499
 // fault is logged here, once. When the answer has already begun, the connection is cut, so that the client
 // cannot take a torn answer for a whole one.
 func (s *Server) problem(w http.ResponseWriter, r *http.Request, err error) {
+	if strings.HasPrefix(r.URL.Path, "/scim/") {
+		s.scimProblem(w, r, err)
+		return
+	}
 	in := infoOf(r)
 	p := problemOf(err, in.id)
 	gone := errors.Is(err, context.Canceled) && r.Context().Err() != nil

@@ -18,6 +18,7 @@ var stepUpActs = map[act]bool{
 	actAddPasskey: true, actRemovePasskey: true, actAddTOTP: true, actRemoveTOTP: true, actRecoveryCodes: true, actSetPIN: true,
 	actResetFactors: true,
 
+	actEnablePerson: true, actSetRoles: true, actSetTerms: true, actAddProvisioner: true, actEndProvisioner: true, actSetGroupMap: true,
 	actAddPerson: true, actDisablePerson: true, actSetPassword: true, actSetMail: true, actJoinCareTeam: true, actLeaveCareTeam: true,
 
 	actAddTeam: true, actEndTeam: true, actJoinTeam: true, actLeaveTeam: true,

@@ -19,8 +19,21 @@ var (
 	ErrTooLarge = errors.New("too large")
 	// ErrUnauthenticated: no live session stands behind the request.
 	ErrUnauthenticated = errors.New("not signed in")
-	// ErrLocked: too many wrong passwords; wait.
-	ErrLocked = errors.New("account locked")
+	// ErrLocked: too many wrong tries; wait. A *TooManyTries says how long.
+	ErrLocked = errors.New("too many wrong tries")
+	// ErrStepUp: the act needs a factor that was shown a short while ago.
+	ErrStepUp = errors.New("a fresh factor is needed")
+	// ErrSecondFactor: the session, or the sign-in, has only a password behind
+	// it. At sign-in a *SecondStep says how to go on.
+	ErrSecondFactor = errors.New("a second factor is needed")
+	// ErrWrongFactor: a code, a PIN, a passkey or a password that was asked for
+	// beside the session did not fit.
+	ErrWrongFactor = errors.New("wrong factor")
+	// ErrSessionLocked: the screen is locked; only its owner opens it.
+	ErrSessionLocked = errors.New("the session is locked")
+	// ErrDeviceProof: the device has to prove again that it is the one the
+	// session was bound to.
+	ErrDeviceProof = errors.New("the device has to prove itself")
 	// ErrUnavailable: database, store or key service does not answer; nothing
 	// was changed and the caller should keep what it has and try again.
 	ErrUnavailable = errors.New("unavailable")

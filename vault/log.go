@@ -134,7 +134,8 @@ func sentinelName(err error) string {
 	}{
 		{ErrNotFound, "not_found"}, {ErrDenied, "denied"}, {ErrConflict, "conflict"}, {ErrInvalid, "invalid"},
 		{ErrDigest, "digest"}, {ErrTooLarge, "too_large"}, {ErrUnauthenticated, "unauthenticated"},
-		{ErrLocked, "locked"}, {ErrIntegrity, "integrity"}, {ErrUnavailable, "unavailable"},
+		{ErrLocked, "locked"}, {ErrWrongFactor, "wrong_factor"}, {ErrStepUp, "step_up"}, {ErrSecondFactor, "second_factor"}, {ErrSessionLocked, "session_locked"},
+		{ErrDeviceProof, "device_proof"}, {ErrIntegrity, "integrity"}, {ErrUnavailable, "unavailable"},
 		{context.Canceled, "canceled"},
 	} {
 		if errors.Is(err, s.err) {

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -17,6 +18,7 @@ import (
 const (
 	MinPassword = 12  // characters
 	maxPassword = 256 // bytes; longer ones only cost time
+	ownWord     = 4   // characters of a name from which on it may not be in its owner's password
 
 	argonTime   = 2
 	argonMemory = 19 << 10 // KiB
@@ -31,11 +33,64 @@ var hashing = make(chan struct{}, max(2, runtime.NumCPU()))
 // dummyHash is compared for unknown logins, so that they take as long as known ones.
 var dummyHash = sync.OnceValue(func() string { return hashPassword(rand.Text()) })
 
-func checkPassword(password string) error {
+// weakPassword refuses a password that is too short, tells who its owner is, or is known to attackers. There are no
+// rules for its letters: length is what counts (NIST SP 800-63B, section 5.1.1.2). Errors: ErrInvalid, ErrUnavailable
+// when the list of breached passwords cannot be read.
+func (v *Vault) weakPassword(password, login, name string) error {
 	if utf8.RuneCountInString(password) < MinPassword || len(password) > maxPassword || !utf8.ValidString(password) {
 		return say(ErrInvalid, "A password needs at least 12 characters.")
 	}
+	small := strings.ToLower(password)
+	for _, word := range append(strings.Fields(strings.ToLower(name)), login) {
+		if utf8.RuneCountInString(word) >= ownWord && strings.Contains(small, word) {
+			return say(ErrInvalid, "A password must not hold your name or your login.")
+		}
+	}
+	known, err := breached(v.cfg.BreachedPasswords, password)
+	if err != nil {
+		v.cfg.Log.Error("list of breached passwords not read", "error", err)
+		return fmt.Errorf("checking a password: %w", ErrUnavailable)
+	}
+	if known {
+		return say(ErrInvalid, "This password is on a list that attackers use. Choose another one.")
+	}
 	return nil
+}
+
+// passwordRefused is weakPassword for somebody who is there already.
+func (v *Vault) passwordRefused(ctx context.Context, id PersonID, password string) error {
+	var login, name string
+	err := v.db.QueryRowContext(ctx, `SELECT login, name FROM people WHERE id = $1`, id).Scan(&login, &name)
+	if err != nil {
+		return dbError(fmt.Errorf("reading person: %w", absent(err)))
+	}
+	return v.weakPassword(password, login, name)
+}
+
+// SetPassword gives a person a new password and ends all their sessions. Everybody may do it for themselves, and the
+// operator for anyone, as may whoever has the machine; an administrator may not (ResetFactors). Errors: ErrInvalid,
+// ErrNotFound, ErrDenied, ErrStepUp.
+func (v *Vault) SetPassword(ctx context.Context, a Actor, login, password string) error {
+	id, err := v.personByLogin(ctx, login)
+	if err != nil {
+		return err
+	}
+	wrong := say(ErrNotFound, "There is nobody with this login.")
+	hash := ""
+	if id != "" {
+		if wrong = v.passwordRefused(ctx, id, password); wrong == nil {
+			hash = hashPassword(password)
+		}
+	}
+	return v.do(ctx, a, actSetPassword, onPerson(id), func(t *tx) error {
+		if wrong != nil {
+			return wrong
+		}
+		if err := exactlyOne(ctx, t, "setting password", `UPDATE people SET password_hash = $1 WHERE id = $2`, hash, id); err != nil {
+			return err
+		}
+		return endSessions(ctx, t, id)
+	})
 }
 
 func hashPassword(password string) string {

@@ -13,10 +13,32 @@ import (
 )
 
 const (
-	maxFailures = 10               // wrong passwords in a row
-	lockFor     = 15 * time.Minute // after the last of them
 	seenEvery   = time.Minute      // how often a session's last use is written
+	activeEvery = 10 * time.Second // how often a person's last doing is written, by which the screen locks
 	tokenSize   = 32               // random bytes
+)
+
+// How much stands behind a session.
+const (
+	StrengthSingle = "single" // a password alone
+	StrengthMulti  = "multi"  // a passkey, or a password and something else
+)
+
+// How somebody signed in.
+const (
+	MethodPassword  = "password"
+	MethodTOTP      = "password+totp"
+	MethodRecovery  = "password+recovery"
+	MethodPasskey   = "passkey"
+	MethodOIDC      = "oidc"
+	MethodEnrolment = "enrolment" // with the code that an administrator handed over
+)
+
+// Whether a session is tied to a device's key.
+const (
+	bindingNone  = "none"  // a program, which holds its token itself
+	bindingDue   = "due"   // a browser that has to bind it first
+	bindingBound = "bound" // a browser that proves now and then that it holds the key
 )
 
 // Session is a sign-in as its owner sees it.
@@ -26,137 +48,89 @@ type Session struct {
 	Name      string    `json:"name"`
 	Roles     []Role    `json:"roles"`
 	Device    string    `json:"device"`
+	DeviceID  string    `json:"device_id"`
+	Remote    string    `json:"remote"`
+	Strength  string    `json:"strength"`
+	Method    string    `json:"method"`
 	CreatedAt Time      `json:"created_at"`
 	SeenAt    Time      `json:"seen_at"`
+	FreshAt   Time      `json:"fresh_at"`
+	LockedAt  Time      `json:"locked_at"`
 	ExpiresAt Time      `json:"expires_at"`
 }
 
 // account is what sign-in needs to know of a person.
 type account struct {
-	id          PersonID
-	name, hash  string
-	lockedUntil int64
-	disabled    bool
+	id        PersonID
+	name      string
+	hash      string
+	live      bool
+	emergency bool
 }
 
-// SignIn checks a password and opens a session; the token opens it again (Authenticate) and is not kept, only its
-// SHA-256. device is what the client says it is, up to 120 characters; remote and request
-// are where it comes from, for the log. Ten wrong
-// passwords in a row lock the account for 15 minutes; a login that nobody has is answered the same way, so that they
-// cannot be told apart. Errors: ErrUnauthenticated for a wrong login or password and for disabled people, ErrLocked.
-func (v *Vault) SignIn(ctx context.Context, login, password, device, remote, request string) (token string, s Session, err error) {
-	who, err := v.account(ctx, login)
-	if err != nil {
-		return "", Session{}, err
-	}
-	hash := who.hash
-	if who.id == "" {
-		hash = dummyHash()
-	}
-	door := Actor{kind: byStranger, person: who.id, remote: remote, request: request}
-	if !passwordFits(hash, password) || who.id == "" || who.disabled {
-		return "", Session{}, v.signInFailed(ctx, door, who, login)
-	}
-	raw := make([]byte, tokenSize)
-	rand.Read(raw) // never fails (crypto/rand)
-	token = base64.RawURLEncoding.EncodeToString(raw)
-	err = v.do(ctx, door, actSignIn, onPerson(who.id), func(t *tx) error {
-		s, err = v.openSession(ctx, t, who, token, device)
-		return err
-	})
-	if err != nil {
-		return "", Session{}, err
-	}
-	return token, s, nil
+// livePerson is the condition under which somebody may be here at all: not disabled, and between the dates of a locum.
+// people is the alias of the table, now the parameter that holds the present.
+func livePerson(people, now string) string {
+	return fmt.Sprintf(`(%[1]s.disabled_at IS NULL AND %[1]s.valid_from <= %[2]s
+		AND (%[1]s.valid_until IS NULL OR %[1]s.valid_until > %[2]s))`, people, now)
 }
 
-func (v *Vault) account(ctx context.Context, login string) (account, error) {
-	var p account
-	if !loginShape.MatchString(login) { // nobody's; and a database need not take every byte
-		return account{}, nil
-	}
-	err := v.db.QueryRowContext(ctx, `SELECT id, name, password_hash, locked_until, disabled_at IS NOT NULL FROM people
-		WHERE login = $1`, login).Scan(&p.id, &p.name, &p.hash, &p.lockedUntil, &p.disabled)
-	if errors.Is(err, sql.ErrNoRows) {
-		return account{}, nil
-	}
-	if err != nil {
-		return account{}, dbError(fmt.Errorf("finding account: %w", err))
-	}
-	return p, nil
+// liveSession is the same for session s of person p, seen after the time in idle.
+func liveSession(now, idle string) string {
+	return ` s.ended_at IS NULL AND s.expires_at > ` + now + ` AND s.seen_at > ` + idle + ` AND ` + livePerson("p", now)
 }
 
-// signInFailed counts the failure and says what the person at the door may know.
-func (v *Vault) signInFailed(ctx context.Context, door Actor, who account, login string) error {
-	locked := false
-	err := v.do(ctx, door, actSignInFailed, onPerson(who.id), func(t *tx) error {
-		locked = false
-		if who.id == "" || who.disabled {
-			return nil
-		}
-		var failures, until int64
-		if err := t.QueryRowContext(ctx, `SELECT failures, locked_until FROM people WHERE id = $1`, who.id).
-			Scan(&failures, &until); err != nil {
-			return absent(err)
-		}
-		if locked = until > t.now; locked {
-			return nil
-		}
-		if failures++; failures >= maxFailures {
-			failures, until, locked = 0, t.now+lockFor.Milliseconds(), true
-			t.detail("locked", "yes")
-		}
-		_, err := t.ExecContext(ctx, `UPDATE people SET failures = $1, locked_until = $2 WHERE id = $3`,
-			failures, until, who.id)
-		return err
-	})
-	if who.id == "" || who.disabled {
-		locked = v.strangers.failed(login, v.now())
-	}
+// opening is how a session begins.
+type opening struct {
+	device, method, strength string
+	browser                  bool  // has to be bound to a device
+	fresh                    int64 // when a factor was shown: unix milliseconds; 0: not known to be fresh
+	remote                   string
+	issuer, sid, subject     string // of the hospital's provider
+}
+
+// openSession writes the session, having looked again whether the person is still as they were when the factors were
+// checked: live, and with the same password. The caller made the token (newToken) outside the transaction.
+func (v *Vault) openSession(ctx context.Context, t *tx, who account, token string, o opening) (Session, error) {
+	var emergency bool
+	err := t.QueryRowContext(ctx, `SELECT p.emergency FROM people p WHERE p.id = $1 AND p.password_hash = $2 AND `+
+		livePerson("p", "$3"), who.id, who.hash, t.now).Scan(&emergency)
 	switch {
-	case err != nil:
-		return err
-	case locked:
-		return errLocked
-	}
-	return say(ErrUnauthenticated, "Login or password is wrong.")
-}
-
-var errLocked = say(ErrLocked, "Too many wrong passwords. Wait 15 minutes, or ask an administrator for a new password.")
-
-// openSession writes the session, having looked again whether the account is open: other tries may have locked it
-// while this one's password was being checked.
-func (v *Vault) openSession(ctx context.Context, t *tx, who account, token, device string) (Session, error) {
-	var until int64
-	var disabled bool
-	err := t.QueryRowContext(ctx, `SELECT locked_until, disabled_at IS NOT NULL FROM people WHERE id = $1
-		AND password_hash = $2`, who.id, who.hash).Scan(&until, &disabled)
-	switch {
-	case errors.Is(err, sql.ErrNoRows) || err == nil && disabled:
+	case errors.Is(err, sql.ErrNoRows):
 		return Session{}, ErrUnauthenticated
 	case err != nil:
-		return Session{}, err
-	case until > t.now:
-		return Session{}, errLocked
+		return Session{}, fmt.Errorf("reading account: %w", err)
 	}
-	if _, err := t.ExecContext(ctx, `UPDATE people SET failures = 0, locked_until = 0 WHERE id = $1`, who.id); err != nil {
-		return Session{}, err
+	if !isLine(o.device, 120) {
+		o.device = "unnamed"
 	}
-	if !isLine(device, 120) {
-		device = "unnamed"
-	}
-	s := Session{ID: SessionID(newID()), Person: who.id, Name: who.name, Device: device, CreatedAt: Time(t.now),
-		SeenAt: Time(t.now), ExpiresAt: Time(t.now + v.cfg.SessionMax.Milliseconds())}
+	s := Session{ID: SessionID(newID()), Person: who.id, Name: who.name, Device: o.device, Remote: o.remote, Method: o.method,
+		Strength: o.strength, CreatedAt: Time(t.now), SeenAt: Time(t.now), FreshAt: Time(o.fresh),
+		ExpiresAt: Time(t.now + v.cfg.SessionMax.Milliseconds())}
 	if s.Roles, err = rolesOf(ctx, t, who.id); err != nil {
 		return Session{}, err
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO sessions (token_hash, id, person, device, created_at, seen_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`, tokenHash(token), s.ID, s.Person, s.Device, s.CreatedAt, s.SeenAt, s.ExpiresAt)
+	binding := bindingNone
+	if o.browser {
+		binding = bindingDue
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO sessions (token_hash, id, person, device, created_at, seen_at, expires_at, strength,
+		method, fresh_at, active_at, binding, remote, oidc_issuer, oidc_sid, oidc_subject)
+		VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $5, $10, $11, $12, $13, $14)`, tokenHash(token), s.ID, s.Person, s.Device,
+		t.now, s.ExpiresAt, s.Strength, s.Method, o.fresh, binding, o.remote, o.issuer, o.sid, o.subject)
 	if err != nil {
 		return Session{}, fmt.Errorf("opening session: %w", err)
 	}
 	t.detail("session", string(s.ID))
+	t.detail("method", s.Method)
+	t.detail("strength", s.Strength)
 	return s, nil
+}
+
+func newToken() string {
+	raw := make([]byte, tokenSize)
+	rand.Read(raw) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 func tokenHash(token string) string {
@@ -164,15 +138,29 @@ func tokenHash(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Authenticate finds who stands behind a token. It writes no event; each act that follows writes its own, and decides
-// again whether the session lives. Errors: ErrUnauthenticated, for whatever reason.
+// Authenticate finds who stands behind a token, and takes the request for something that the person did. It writes no
+// event; each act that follows writes its own, and decides again whether the session lives. A screen that was left
+// alone for too long is locked. Errors: ErrUnauthenticated, for whatever reason.
 func (v *Vault) Authenticate(ctx context.Context, token string) (Actor, error) {
+	return v.authenticate(ctx, token, true)
+}
+
+// AuthenticateBackground is Authenticate for what a page sends by itself: it does not keep the screen from locking.
+func (v *Vault) AuthenticateBackground(ctx context.Context, token string) (Actor, error) {
+	return v.authenticate(ctx, token, false)
+}
+
+func (v *Vault) authenticate(ctx context.Context, token string, doing bool) (Actor, error) {
 	a := Actor{kind: byPerson}
-	var seen int64
+	var seen, active int64
+	var locks sessionLock
+	state := &a.signIn
 	now := v.now()
-	err := v.db.QueryRowContext(ctx, `SELECT s.id, s.person, p.name, s.seen_at FROM sessions s JOIN people p ON p.id = s.person
-		WHERE s.token_hash = $1`+liveSession+`$2 AND s.seen_at > $3`, tokenHash(token), now,
-		now-v.cfg.SessionIdle.Milliseconds()).Scan(&a.session, &a.person, &a.name, &seen)
+	err := v.db.QueryRowContext(ctx, `SELECT s.id, s.person, p.name, s.seen_at, s.active_at, `+lockColumns+`, `+stateColumns+`
+		FROM sessions s JOIN people p ON p.id = s.person LEFT JOIN devices d ON d.id = s.device_id
+		WHERE s.token_hash = $1 AND `+liveSession("$2", "$3"), tokenHash(token), now, now-v.cfg.SessionIdle.Milliseconds()).
+		Scan(&a.session, &a.person, &a.name, &seen, &active, &locks.at, &locks.browser, &locks.shared, &state.Method, &state.Strength,
+			&state.FreshAt, &state.Passkey, &state.TOTP, &state.Password, &state.PIN)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Actor{}, ErrUnauthenticated
 	}
@@ -182,29 +170,26 @@ func (v *Vault) Authenticate(ctx context.Context, token string) (Actor, error) {
 	if a.roles, err = rolesOf(ctx, v.db, a.person); err != nil {
 		return Actor{}, dbError(err)
 	}
-	if now-seen >= seenEvery.Milliseconds() {
-		err := v.retry(ctx, false, func(t *tx) error {
-			_, err := t.ExecContext(ctx, `UPDATE sessions SET seen_at = $1 WHERE id = $2 AND seen_at < $1`, now, a.session)
-			return err
-		})
-		if err != nil {
+	state.Locked, state.Shared, state.LockAfter = v.locksBy(locks, active, now), locks.shared, v.lockAfter(locks)
+	doing = doing && !state.Locked
+	if now-seen >= seenEvery.Milliseconds() || doing && now-active >= activeEvery.Milliseconds() {
+		if err := v.noteUse(ctx, a.session, now, doing); err != nil {
 			return Actor{}, fmt.Errorf("noting the session's use: %w", err)
 		}
 	}
 	return a, nil
 }
 
-// liveSession ends with the comparison of expires_at; what follows it is the present.
-const liveSession = ` AND s.ended_at IS NULL AND p.disabled_at IS NULL AND s.expires_at > `
-
-// sessionLives is Authenticate's check again, inside the transaction that acts.
-func (v *Vault) sessionLives(ctx context.Context, t *tx, id SessionID, person PersonID) error {
-	err := holds(ctx, t, `SELECT count(*) FROM sessions s JOIN people p ON p.id = s.person WHERE s.id = $1 AND s.person = $2`+
-		liveSession+`$3 AND s.seen_at > $4`, id, person, t.now, t.now-v.cfg.SessionIdle.Milliseconds())
-	if errors.Is(err, ErrNotFound) {
-		return ErrUnauthenticated
+// noteUse writes when the session was seen, and when its person did something.
+func (v *Vault) noteUse(ctx context.Context, id SessionID, now int64, doing bool) error {
+	what := `seen_at = $1 WHERE id = $2 AND seen_at < $1`
+	if doing {
+		what = `seen_at = $1, active_at = $1 WHERE id = $2 AND active_at < $1 AND locked_at IS NULL`
 	}
-	return err
+	return v.retry(ctx, false, func(t *tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE sessions SET `+what, now, id)
+		return err
+	})
 }
 
 // SignOut ends the actor's own session.
@@ -247,9 +232,11 @@ func (v *Vault) Sessions(ctx context.Context, a Actor) ([]Session, error) {
 		}
 		out, err = list(ctx, t, func(rows *sql.Rows) (Session, error) {
 			s := Session{Person: a.person, Name: a.name, Roles: roles}
-			return s, rows.Scan(&s.ID, &s.Device, &s.CreatedAt, &s.SeenAt, &s.ExpiresAt)
-		}, `SELECT s.id, s.device, s.created_at, s.seen_at, s.expires_at FROM sessions s JOIN people p ON p.id = s.person
-			WHERE s.person = $1`+liveSession+`$2 AND s.seen_at > $3 ORDER BY s.created_at DESC`, a.person, t.now,
+			return s, rows.Scan(&s.ID, &s.Device, &s.DeviceID, &s.Remote, &s.Strength, &s.Method, &s.CreatedAt, &s.SeenAt,
+				&s.FreshAt, &s.LockedAt, &s.ExpiresAt)
+		}, `SELECT s.id, s.device, s.device_id, s.remote, s.strength, s.method, s.created_at, s.seen_at, s.fresh_at,
+			coalesce(s.locked_at, 0), s.expires_at FROM sessions s JOIN people p ON p.id = s.person
+			WHERE s.person = $1 AND `+liveSession("$2", "$3")+` ORDER BY s.created_at DESC`, a.person, t.now,
 			t.now-v.cfg.SessionIdle.Milliseconds())
 		return err
 	})

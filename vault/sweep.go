@@ -37,6 +37,9 @@ func (v *Vault) Sweep(ctx context.Context, a Actor) error {
 	if err != nil {
 		return fmt.Errorf("freeing claims: %w", err)
 	}
+	if err := v.clearSignIn(ctx, a); err != nil {
+		return fmt.Errorf("clearing sign-ins: %w", err)
+	}
 	deleted, errDelete := v.deleteBlobs(ctx, a)
 	orphans, errOrphans := v.deleteOrphans(ctx, a)
 	if err := errors.Join(errDelete, errOrphans); err != nil {

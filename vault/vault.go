@@ -72,10 +72,33 @@ type Config struct {
 	ClaimFor time.Duration
 	// SessionIdle and SessionMax end sessions; defaults 30 min and 12 h.
 	SessionIdle, SessionMax time.Duration
+	// PasswordOnly lets people work who have shown a password alone. False, the
+	// default, wants a second factor or a passkey.
+	PasswordOnly bool
+	// FederatedOnly refuses every sign-in but those of the hospital's provider
+	// and of emergency accounts.
+	FederatedOnly bool
+	// StepUpFor is how long a factor counts as shown a short while ago; default 15 min.
+	StepUpFor time.Duration
+	// ProofEvery is how often a browser proves that it holds the key that its
+	// session is bound to; default 5 min.
+	ProofEvery time.Duration
+	// LockAfter locks a browser's session that nobody has used for that long,
+	// SharedLockAfter that of a device marked as shared; defaults 5 min and 60 s.
+	LockAfter, SharedLockAfter time.Duration
+	// RequireDevice takes photos in from approved devices alone; default false.
+	RequireDevice bool
+	// WebAuthn is what passkeys are bound to.
+	WebAuthn WebAuthnConfig
+	// BreachedPasswords is a file of the operator's with passwords that are known
+	// to attackers, sorted; empty: none is checked. See openBreached.
+	BreachedPasswords string
 	// BackupsKept is how long backups of the database are kept, which may hold
 	// keys that were destroyed since: certificates of erasure name the date;
 	// default 35 days.
 	BackupsKept time.Duration
+	// BreakGlassFor is how long a broken glass stays open; default 60 min.
+	BreakGlassFor time.Duration
 	// Beside marks a short command of the operator that may run next to the
 	// server on the same SQLite file: it takes no process lock.
 	Beside bool
@@ -83,6 +106,8 @@ type Config struct {
 	Witnesses []WitnessConfig
 	// AcceptRollback, not empty, is the operator's reason for a database that is older than what a witness holds.
 	AcceptRollback string
+	// Notices says how notices leave the house.
+	Notices NoticeConfig
 	// Now is the clock; default time.Now. It may jump, both ways.
 	Now func() time.Time
 	// Elapsed is the time since some moment by a clock that nobody sets;
@@ -104,7 +129,7 @@ type Vault struct {
 	integrityRefused atomic.Int64
 	suspects         suspects
 	orphansLeft      atomic.Int64 // objects that the last sweep did not dare to delete
-	strangers        strangers
+	origins          origins      // where passkeys may be used
 }
 
 var (
@@ -148,9 +173,13 @@ func (c *Config) setDefaults() error {
 	if c.SessionMax <= 0 {
 		c.SessionMax = DefaultSessionMax
 	}
+	if c.BreakGlassFor <= 0 {
+		c.BreakGlassFor = DefaultBreakGlassFor
+	}
 	if c.BackupsKept <= 0 {
 		c.BackupsKept = DefaultBackupsKept
 	}
+	c.setSignInDefaults()
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -170,6 +199,9 @@ func (c *Config) setDefaults() error {
 // and a root key that does not open what the database holds.
 func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	if err := checkBreached(cfg.BreachedPasswords); err != nil {
 		return nil, err
 	}
 	v := &Vault{cfg: cfg}

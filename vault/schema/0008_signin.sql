@@ -45,13 +45,15 @@ CREATE INDEX passkeys_by_person ON passkeys (person);
 
 -- The secret of a person's authenticator app, wrapped by the root key. A step that was used is used up, and so are those before.
 CREATE TABLE totp_secrets (
-    person         TEXT PRIMARY KEY REFERENCES people (id),
+    id             TEXT PRIMARY KEY,
+    person         TEXT NOT NULL REFERENCES people (id),
     wrapped_secret BYTEA NOT NULL,
     root_version   BIGINT NOT NULL,
     last_step      BIGINT NOT NULL DEFAULT 0,
     created_at     BIGINT NOT NULL,
     confirmed_at   BIGINT                  -- null: a first code has not been shown yet
 );
+CREATE INDEX totp_secrets_by_person ON totp_secrets (person);
 
 CREATE TABLE recovery_codes (
     person    TEXT NOT NULL REFERENCES people (id),
