@@ -129,7 +129,7 @@ func (b *backupRun) putRootKey(ctx context.Context, copied *sql.DB) error {
 // cover refuses keys that lack a version which a database needs.
 func (k rootKeys) cover(ctx context.Context, q querier) error {
 	used, err := list(ctx, q, scanOne[int64], `SELECT root_version FROM patients WHERE wrapped_key IS NOT NULL
-		UNION SELECT root_version FROM epoch_keys`)
+		UNION SELECT root_version FROM epoch_keys UNION SELECT root_version FROM totp_secrets`)
 	if err != nil {
 		return fmt.Errorf("reading versions of the root key: %w", err)
 	}

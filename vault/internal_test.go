@@ -83,7 +83,8 @@ func TestCheckPassword(t *testing.T) {
 		"eleven char": false, "twelve chars": true, "zwölf Zeiche": true, "ééééééééééé": false, // 11 characters, 22 bytes
 		strings.Repeat("x", 256): true, strings.Repeat("x", 257): false, "twelve chars\xff": false,
 	} {
-		if err := checkPassword(password); (err == nil) != good || err != nil && !errors.Is(err, ErrInvalid) {
+		v := &Vault{}
+		if err := v.weakPassword(password, "login", "Test Person"); (err == nil) != good || err != nil && !errors.Is(err, ErrInvalid) {
 			t.Errorf("%d bytes: got %v, want good %v", len(password), err, good)
 		}
 	}
@@ -177,7 +178,7 @@ func TestLastWords(t *testing.T) {
 
 // TestGrantsAreWhole: every act has a grant, every grant a scope and a known holder.
 func TestGrantsAreWhole(t *testing.T) {
-	holders := map[Role]bool{toJob: true, toOperator: true, toStranger: true, toAnyone: true}
+	holders := map[Role]bool{toJob: true, toOperator: true, toStranger: true, toProvisioner: true, toFeed: true, toDevice: true, toAnyone: true}
 	for _, r := range Roles() {
 		holders[r] = true
 	}
@@ -186,7 +187,7 @@ func TestGrantsAreWhole(t *testing.T) {
 			t.Errorf("%s is granted to nobody", what)
 		}
 		for _, g := range grants {
-			if g.within == nil || !holders[g.to] {
+			if g.within.asks == nil || !holders[g.to] {
 				t.Errorf("%s: a grant to %q without scope or to nobody known", what, g.to)
 			}
 		}

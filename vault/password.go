@@ -93,6 +93,24 @@ func (v *Vault) SetPassword(ctx context.Context, a Actor, login, password string
 	})
 }
 
+// ChangePassword gives the actor a new password, ends their other sessions, and this one gets a new token. Errors:
+// ErrInvalid, ErrStepUp.
+func (v *Vault) ChangePassword(ctx context.Context, a Actor, password string) (Opened, error) {
+	wrong := v.passwordRefused(ctx, a.person, password)
+	hash := ""
+	if wrong == nil {
+		hash = hashPassword(password)
+	}
+	return v.raise(ctx, a, actSetPassword, MethodPassword, func(t *tx) error {
+		if wrong != nil {
+			return wrong
+		}
+		return t.changes(ctx, "setting password",
+			change{`UPDATE people SET password_hash = $1 WHERE id = $2`, []any{hash, a.person}},
+			change{`UPDATE sessions SET ended_at = $1 WHERE person = $2 AND id <> $3 AND ended_at IS NULL`, []any{t.now, a.person, a.session}})
+	})
+}
+
 func hashPassword(password string) string {
 	salt := make([]byte, saltSize)
 	rand.Read(salt) // never fails (crypto/rand)

@@ -13,10 +13,11 @@ import (
 // transactions, each of which leaves everything readable, so it may be stopped
 // at any point and goes on where it was when it is asked for again:
 //
-//	root                       every patient key and epoch key is unwrapped and wrapped anew; objects stay
+//	root                       every patient key, epoch key and secret of an authenticator app is unwrapped and wrapped anew; objects stay
 //	patient, patients          everything under a patient's key is sealed anew in one transaction
 //	intake                     a new epoch; the old one opens what is queued, and is destroyed later
 //	receipt, certificate, log  a new epoch signs; the old private half is destroyed, its public half stays published
+//	device                     the same; certificates of the old epoch count until they end
 //
 // Nodes learn of it from the database at their next act. A root key in a file
 // reaches the other nodes when the operator brings the file; until then they
@@ -29,6 +30,7 @@ const (
 	RotateReceipt     = keyReceipt
 	RotateCertificate = keyCertificate
 	RotateLog         = keyLog
+	RotateDevice      = keyDevice // the authority for certificates of devices
 	RotatePush        = keyPush
 	RotatePatients    = "patients" // the keys of all patients
 	RotatePatient     = "patient"  // the key of one
@@ -62,7 +64,7 @@ func (v *Vault) RotateKeys(ctx context.Context, a Actor, r Rotation) (RotationPr
 	switch r.Kind {
 	case RotateRoot:
 		return v.rotateRoot(ctx, a, r.Progress)
-	case RotateIntake, RotateReceipt, RotateCertificate, RotateLog:
+	case RotateIntake, RotateReceipt, RotateCertificate, RotateLog, RotateDevice:
 		return v.rotateEpoch(ctx, a, r.Kind)
 	case RotatePush:
 		return v.rotatePush(ctx, a)

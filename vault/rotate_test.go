@@ -127,7 +127,7 @@ func TestRetiredSigningKeysAreDestroyed(t *testing.T) {
 // TestUnderPatientKeyIsWhole: each sealed column of the schema is in the list of what is under the keys of patients, or
 // here with what it is under instead.
 func TestUnderPatientKeyIsWhole(t *testing.T) {
-	elsewhere := []string{"patients.wrapped_key", "epoch_keys.public_key", "epoch_keys.wrapped_private", // root key
+	elsewhere := []string{"patients.wrapped_key", "epoch_keys.public_key", "epoch_keys.wrapped_private", "totp_secrets.wrapped_secret", // root key
 		"audit_hashes.hash", "audit_head.frontier"} // public
 	w := newWorld(t)
 	rows, err := w.db().QueryContext(t.Context(), `SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c

@@ -42,7 +42,7 @@ func (v *Vault) rotateRoot(ctx context.Context, a Actor, progress func(RotationP
 	w, err := v.beginWork(ctx, a, RotateRoot, func(t *tx) (w work, err error) {
 		w = work{from: newest, to: newest + 1}
 		err = t.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM patients WHERE wrapped_key IS NOT NULL)
-			+ (SELECT count(*) FROM epoch_keys)`).Scan(&w.total)
+			+ (SELECT count(*) FROM epoch_keys) + (SELECT count(*) FROM totp_secrets)`).Scan(&w.total)
 		return w, err
 	})
 	if err != nil {
@@ -57,11 +57,15 @@ func (v *Vault) rotateRoot(ctx context.Context, a Actor, progress func(RotationP
 	if err != nil {
 		return w.progress(), err
 	}
-	more, err := v.rewrapPatients(ctx, a, &w, newest, reporter(progress))
-	if err != nil {
-		return w.progress(), err
+	for _, rewrap := range []func(context.Context, Actor, *work, uint32, func(RotationProgress)) (int64, error){
+		v.rewrapSecrets, v.rewrapPatients,
+	} {
+		more, err := rewrap(ctx, a, &w, newest, reporter(progress))
+		if err != nil {
+			return w.progress(), err
+		}
+		left += more
 	}
-	left += more
 	if err := v.finishWork(ctx, a, &w, left); err != nil {
 		return w.progress(), err
 	}
@@ -78,7 +82,8 @@ func (v *Vault) rootNewEnough(ctx context.Context, a Actor, newest uint32) error
 	var used int64
 	err := v.quietly(ctx, a, actRotateKey, object{Kind: "key", ID: RotateRoot}, func(t *tx) error {
 		return t.QueryRowContext(ctx, `SELECT coalesce(max(used), 0) FROM (SELECT max(root_version) AS used FROM patients
-			WHERE wrapped_key IS NOT NULL UNION ALL SELECT max(root_version) FROM epoch_keys) AS both_kinds`).Scan(&used)
+			WHERE wrapped_key IS NOT NULL UNION ALL SELECT max(root_version) FROM epoch_keys
+			UNION ALL SELECT max(root_version) FROM totp_secrets) AS all_kinds`).Scan(&used)
 	})
 	if err == nil && used > int64(newest) {
 		err = rootAway(uint32(used))
@@ -302,7 +307,7 @@ func (v *Vault) ForgetRoot(ctx context.Context, a Actor) error {
 	err = v.do(ctx, a, actForgetRoot, object{Kind: "key", ID: RotateRoot}, func(t *tx) error {
 		var rows, open int64
 		err := t.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM patients WHERE wrapped_key IS NOT NULL AND root_version < $1)
-			+ (SELECT count(*) FROM epoch_keys WHERE root_version < $1),
+			+ (SELECT count(*) FROM epoch_keys WHERE root_version < $1) + (SELECT count(*) FROM totp_secrets WHERE root_version < $1),
 			(SELECT count(*) FROM key_rotations WHERE kind = 'root' AND finished_at IS NULL)`, int64(newest)).Scan(&rows, &open)
 		switch {
 		case err != nil:

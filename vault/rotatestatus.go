@@ -86,7 +86,7 @@ func (v *Vault) KeysStatus(ctx context.Context, a Actor) (KeyStatus, error) {
 func rootVersions(ctx context.Context, q querier) ([]RootVersion, error) {
 	return list(ctx, q, func(rows *sql.Rows) (r RootVersion, err error) { return r, rows.Scan(&r.Version, &r.Keys) },
 		`SELECT root_version, count(*) FROM (SELECT root_version FROM patients WHERE wrapped_key IS NOT NULL
-		UNION ALL SELECT root_version FROM epoch_keys) AS under GROUP BY root_version ORDER BY root_version`)
+		UNION ALL SELECT root_version FROM epoch_keys UNION ALL SELECT root_version FROM totp_secrets) AS under GROUP BY root_version ORDER BY root_version`)
 }
 
 func epochs(ctx context.Context, q querier) ([]EpochStatus, error) {

@@ -101,6 +101,11 @@ func (v *Vault) openSession(ctx context.Context, t *tx, who account, token strin
 	case err != nil:
 		return Session{}, fmt.Errorf("reading account: %w", err)
 	}
+	if o.method != MethodOIDC {
+		if err := t.tellOfEmergency(ctx, emergency); err != nil {
+			return Session{}, err
+		}
+	}
 	if !isLine(o.device, 120) {
 		o.device = "unnamed"
 	}

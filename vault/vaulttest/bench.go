@@ -130,7 +130,7 @@ func OpenOn(t testing.TB, driver, dsn string, blobs vault.Blobs, kms vault.KMS) 
 		Now:          b.Clock.Now,
 		Elapsed:      b.Clock.Elapsed,
 		PasswordOnly: true, StepUpFor: 12 * time.Hour, // tests of sign-in ask for more: change Cfg, then Reopen
-		Log:          slog.New(slog.NewJSONHandler(b.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: slog.New(slog.NewJSONHandler(b.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	b.open(t)
 	t.Cleanup(func() {
