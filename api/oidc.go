@@ -170,3 +170,13 @@ func (c *clockTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return resp, nil
 }
+
+// withHospital adds the provider's state to that of the vault's parts.
+func (s *Server) withHospital(ctx context.Context, parts []vault.Part) []vault.Part {
+	if s.hospital == nil {
+		return parts
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingFor)
+	defer cancel()
+	return append(parts, s.hospital.part(ctx))
+}

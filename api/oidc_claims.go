@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/json"
 	"maps"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/clinivault/clinivault/vault"
@@ -32,9 +34,9 @@ func (c OIDCConfig) identity(token tokenClaims, payload json.RawMessage, info *u
 	if err != nil {
 		return vault.Federated{}, err
 	}
-	login := strings.TrimSuffix(strings.ToLower(text(claims, c.Claims.Login)), strings.ToLower(c.Claims.TrimDomain))
+	login := strings.TrimSuffix(strings.ToLower(claimText(claims, c.Claims.Login)), strings.ToLower(c.Claims.TrimDomain))
 	f := vault.Federated{
-		Issuer: token.Issuer, Subject: token.Subject, SID: token.SID, Login: login, Name: text(claims, c.Claims.Name),
+		Issuer: token.Issuer, Subject: token.Subject, SID: token.SID, Login: login, Name: claimText(claims, c.Claims.Name),
 		Groups: groups, Multi: len(c.RequireACR)+len(c.RequireAMR) > 0, Create: c.Create,
 		ShownAt: token.Shown.Time, IssuedAt: token.Issued.Time,
 	}
@@ -42,7 +44,7 @@ func (c OIDCConfig) identity(token tokenClaims, payload json.RawMessage, info *u
 		f.ACR = token.ACR
 	}
 	if c.Claims.ExternalID != "" {
-		if f.ExternalID = text(claims, c.Claims.ExternalID); f.ExternalID == "" {
+		if f.ExternalID = claimText(claims, c.Claims.ExternalID); f.ExternalID == "" {
 			return vault.Federated{}, refuseSignIn("claims")
 		}
 		f.ByExternalID = true
@@ -53,8 +55,8 @@ func (c OIDCConfig) identity(token tokenClaims, payload json.RawMessage, info *u
 	return f, nil
 }
 
-// text is a claim that is a line of text, or nothing.
-func text(claims map[string]json.RawMessage, name string) string {
+// claimText is a claim that is a line of text, or nothing.
+func claimText(claims map[string]json.RawMessage, name string) string {
 	var s string
 	if json.Unmarshal(claims[name], &s) != nil || !utf8.ValidString(s) {
 		return ""
@@ -92,4 +94,16 @@ func groupsOf(claims map[string]json.RawMessage, name string) ([]string, error) 
 		}
 	}
 	return groups, nil
+}
+
+// ask is what the provider is asked for besides the code.
+func (c OIDCConfig) ask() map[string]string {
+	extra := map[string]string{"max_age": strconv.Itoa(int(c.maxAge() / time.Second))}
+	if len(c.ACRValues) > 0 {
+		extra["acr_values"] = strings.Join(c.ACRValues, " ")
+	}
+	if c.AlwaysAsk {
+		extra["prompt"] = "login"
+	}
+	return extra
 }
