@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -17,6 +19,11 @@ import (
 // person may see is decided by the vault when the page asks it for something.
 func (s *Server) pageRoutes(r chi.Router) {
 	r.Get("/sign-in", s.signInPage)
+	r.Get("/sign-in/prove", s.provePage)
+	r.Get("/enrol", s.enrolPage)
+	r.Get("/sign-in/enrol", s.enrolmentPage)
+	r.Get(hospitalPath, s.toHospital)
+	r.Get(backPath, s.fromHospital)
 	r.Post("/sign-out", s.signOutPage)
 	r.Get("/sw.js", s.worker)
 	for path, build := range map[string]pageFunc{
@@ -37,8 +44,14 @@ func (s *Server) pageRoutes(r chi.Router) {
 		"/retention":           s.retentionPage,
 		"/recalls":             s.recallsPage,
 		"/people":              s.peoplePage,
+		"/devices":             s.devicesPage,
 		"/health":              s.healthPage,
 		"/detection":           s.detectionPage,
+		"/access":              s.accessPage,
+		"/access/report":       s.accessReportPage,
+		"/break-glass":         s.breakGlassPage,
+		"/delegation":          s.delegationPage,
+		"/account":             s.accountPage,
 		"/notices":             s.noticesPage,
 		"/l/{code}":            s.linkPage,
 	} {
@@ -71,6 +84,10 @@ func (s *Server) page(build pageFunc) http.HandlerFunc {
 			s.strangerOr(w, r, err)
 			return
 		}
+		if actor.SignIn().Locked {
+			s.lockedPage(w, r)
+			return
+		}
 		out, err := build(visit{s: s, r: r, ctx: r.Context(), actor: actor})
 		switch {
 		case err != nil:
@@ -92,26 +109,39 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, name s
 	}
 }
 
-// strangerOr sends whoever has no live session to the sign-in page, and tells every other error.
+// strangerOr leads whoever has to show more of who they are to where they do, and tells every other error.
 func (s *Server) strangerOr(w http.ResponseWriter, r *http.Request, err error) {
-	p := problemOf(err, infoOf(r).id)
-	if p.Status != http.StatusUnauthorized {
+	switch {
+	case errors.Is(err, vault.ErrSessionLocked):
+		s.lockedPage(w, r)
+	case errors.Is(err, vault.ErrSecondFactor):
+		http.Redirect(w, r, "/account?add", http.StatusSeeOther)
+	case errors.Is(err, vault.ErrDeviceProof):
+		http.Redirect(w, r, "/sign-in/prove"+nextOf(r), http.StatusSeeOther)
+	case errors.Is(err, vault.ErrUnauthenticated):
+		s.toSignIn(w, r)
+	default:
 		s.problem(w, r, err)
-		return
 	}
-	s.toSignIn(w, r)
 }
 
 func (s *Server) toSignIn(w http.ResponseWriter, r *http.Request) {
-	to := "/sign-in"
-	if r.Method == http.MethodGet && r.URL.Path != "/" {
-		to += "?next=" + url.QueryEscape(r.URL.RequestURI())
+	http.Redirect(w, r, "/sign-in"+nextOf(r), http.StatusSeeOther)
+}
+
+// nextOf is the query that leads back to the page that was asked for.
+func nextOf(r *http.Request) string {
+	if r.Method != http.MethodGet || r.URL.Path == "/" {
+		return ""
 	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	return "?next=" + url.QueryEscape(r.URL.RequestURI())
 }
 
 func whoOf(a vault.Actor) *web.Who {
-	who := &web.Who{ID: string(a.Person()), Name: a.Name()}
+	in := a.SignIn()
+	who := &web.Who{
+		ID: string(a.Person()), Name: a.Name(), Session: string(a.Session()), LockAfter: int(in.LockAfter / time.Second), Shared: in.Shared,
+	}
 	for _, role := range a.Roles() {
 		who.Roles = append(who.Roles, string(role))
 	}
@@ -127,24 +157,10 @@ func safeNext(wish string) string {
 	}
 	u, err := url.Parse(wish)
 	if err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(u.Path, "//") ||
-		u.Path == "/sign-in" || u.Path == "/sign-out" {
+		u.Path == "/sign-in" || strings.HasPrefix(u.Path, "/sign-in/") || u.Path == "/sign-out" {
 		return "/"
 	}
 	return wish
-}
-
-// signInPage is public. Whoever is signed in already goes on.
-func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) {
-	next := safeNext(r.URL.Query().Get("next"))
-	if _, ok := s.actor(r); ok {
-		http.Redirect(w, r, next, http.StatusSeeOther)
-		return
-	}
-	_, err := r.Cookie(cookieName)
-	s.show(w, r, http.StatusOK, "sign-in", web.View{Title: "Sign in", Page: struct {
-		Next    string
-		Expired bool
-	}{next, err == nil}})
 }
 
 // signOutPage ends the session and forgets the cookie; without a session only the latter.

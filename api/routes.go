@@ -15,6 +15,7 @@ type route struct {
 	public       bool
 	local        bool // open to this machine itself
 	scim         bool // for a directory, by its token
+	device       bool // for an enrolled device, by its certificate, and the session of the person on it
 	roles        []vault.Role
 	params       []param
 	in           any    // a value of the JSON body's type
@@ -42,8 +43,8 @@ const (
 func only(roles ...vault.Role) []vault.Role { return roles }
 
 // routes is every address but the pages and their files.
-var routes = slices.Concat(publicRoutes, sessionRoutes, captureRoutes, photoRoutes, reviewRoutes, chartRoutes, auditRoutes, adminRoutes, incidentRoutes, scimRoutes, consentRoutes, erasureRoutes, retentionRoutes,
-	noticeRoutes, linkRoutes)
+var routes = slices.Concat(publicRoutes, signInRoutes, sessionRoutes, accountRoutes, deviceRoutes, captureRoutes, photoRoutes, reviewRoutes, chartRoutes, auditRoutes, adminRoutes, incidentRoutes, scimRoutes, consentRoutes, erasureRoutes, retentionRoutes, accessRoutes,
+	hospitalRoutes, noticeRoutes, linkRoutes)
 
 var publicRoutes = []route{
 	{method: "GET", path: "/healthz", summary: "The process answers", public: true, outType: "text/plain", do: (*call).healthz},
@@ -54,12 +55,15 @@ var publicRoutes = []route{
 }
 
 var sessionRoutes = []route{
-	{method: "POST", path: "/api/v1/session", summary: "Sign in", public: true, in: signInRequest{}, out: sessionAnswer{},
-		params: []param{{name: "Accept-Session", in: "header", about: "bearer: answer with a token instead of a cookie"}}, do: (*call).signIn},
 	{method: "GET", path: "/api/v1/session", summary: "Who is signed in", out: sessionAnswer{}, do: (*call).session},
 	{method: "DELETE", path: "/api/v1/session", summary: "Sign out", status: 204, do: (*call).signOut},
 	{method: "GET", path: "/api/v1/sessions", summary: "One's own live sessions", out: sessionsAnswer{}, do: (*call).sessions},
 	{method: "DELETE", path: "/api/v1/sessions/{id}", summary: "End a session", status: 204, do: (*call).endSession},
+}
+
+var captureParams = []param{
+	{name: "Capture-Id", in: "header", about: "32 lowercase hexadecimal digits, made by the client", required: true},
+	{name: "Content-Digest", in: "header", about: "sha-256=:BASE64: of the body (RFC 9530)", required: true},
 }
 
 var captureRoutes = []route{
@@ -69,10 +73,7 @@ var captureRoutes = []route{
 	{method: "GET", path: "/api/v1/patients/{id}", summary: "One patient", roles: only(clinician, records, privacy), out: vault.Patient{}, do: (*call).patient},
 	{method: "GET", path: "/api/v1/patients/{id}/photos", summary: "Photos of a patient of one's care team", roles: only(clinician), out: photosAnswer{}, do: (*call).patientPhotos},
 	{method: "POST", path: "/api/v1/captures", summary: "Send a sealed capture; 201 new, 200 the same bytes again", roles: only(clinician),
-		inType: captureType, out: seal.Receipt{}, status: 201, also: 200, do: (*call).takeCapture, params: []param{
-			{name: "Capture-Id", in: "header", about: "32 lowercase hexadecimal digits, made by the client", required: true},
-			{name: "Content-Digest", in: "header", about: "sha-256=:BASE64: of the body (RFC 9530)", required: true},
-		}},
+		inType: captureType, out: seal.Receipt{}, status: 201, also: 200, do: (*call).takeCapture, params: captureParams},
 	{method: "GET", path: "/api/v1/captures", summary: "What one sent, newest first", roles: only(clinician), out: photosAnswer{},
 		params: []param{{name: "limit", in: "query", about: "at most 500; 100 if missing"}}, do: (*call).myCaptures},
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -39,27 +40,40 @@ type Config struct {
 	MaxCapture int64
 	// Uploads bounds the captures taken in at once; default DefaultUploads. One person gets half of them at most.
 	Uploads int
-	// Now is the clock of the limits; default time.Now.
+	// Proxies are the networks of the operator's own proxies: what they write into X-Forwarded-For is believed, and
+	// nobody else's; default none.
+	Proxies []netip.Prefix
+	// OIDC is the hospital's provider; nil: people sign in here alone.
+	OIDC *OIDCConfig
+	// Fingerprint is the SHA-256 of the certificate that clients see, or of the authority of our own that signed it, in
+	// hex: a device that is added compares it. Empty where others speak TLS for us.
+	Fingerprint string
+	// Now is the clock of the limits and of the provider's tokens; default time.Now.
 	Now func() time.Time
 }
 
 // Server is the HTTP side of one vault.
 type Server struct {
-	vault      *vault.Vault
-	web        *web.Web
-	log        *slog.Logger
-	metrics    *metrics
-	secure     bool
-	hosts      []string
-	maxCapture int64
-	uploads    chan struct{} // one token for each capture being taken in
-	share      shares        // of uploads that one person may hold
-	signIns    chan struct{} // one token for each password being checked
-	byLogin    *limiter
-	byRemote   *limiter
-	pings      pinger
-	openapi    []byte
-	handler    http.Handler
+	vault       *vault.Vault
+	web         *web.Web
+	log         *slog.Logger
+	metrics     *metrics
+	secure      bool
+	hosts       []string
+	maxCapture  int64
+	uploads     chan struct{} // one token for each capture being taken in
+	share       shares        // of uploads that one person may hold
+	signIns     chan struct{} // one token for each password being checked
+	byRemote    *limiter
+	byToken     *limiter // wrong tokens of directories, by where they come from
+	byDirectory *limiter
+	fingerprint string
+	byDoor      *limiter // what devices at which nobody is signed in ask for, by where they are
+	proxies     []netip.Prefix
+	hospital    *hospital // nil without one
+	pings       pinger
+	openapi     []byte
+	handler     http.Handler
 }
 
 // New makes a server; it registers its numbers once, so a registry takes one server.
@@ -92,11 +106,18 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		vault: cfg.Vault, web: cfg.Web, log: cfg.Log, metrics: m, secure: cfg.Secure, maxCapture: cfg.MaxCapture,
 		uploads: make(chan struct{}, cfg.Uploads), share: shares{each: max(1, cfg.Uploads/2)}, signIns: make(chan struct{}, DefaultSignIns),
-		byLogin: newLimiter(12, 30*time.Second, cfg.Now), byRemote: newLimiter(30, 2*time.Second, cfg.Now),
-		openapi: mustDocument(routes),
+		byRemote: newLimiter(60, time.Second, cfg.Now),
+		byToken:  newLimiter(30, 2*time.Second, cfg.Now), byDirectory: newLimiter(scimBurst, scimRefill, cfg.Now),
+		byDoor: newLimiter(60, time.Second, cfg.Now), fingerprint: cfg.Fingerprint,
+		openapi: mustDocument(routes), proxies: cfg.Proxies,
 	}
 	for _, h := range cfg.Hosts {
 		s.hosts = append(s.hosts, hostName(h))
+	}
+	if cfg.OIDC != nil {
+		if s.hospital, err = newHospital(*cfg.OIDC, cfg.Now, cfg.Log); err != nil {
+			return nil, err
+		}
 	}
 	s.handler = s.router()
 	return s, nil
@@ -133,10 +154,17 @@ func (s *Server) router() http.Handler {
 
 // serve is the way of one route: who is it, then the handler, then its error told.
 func (s *Server) serve(rt route) http.Handler {
+	if rt.scim {
+		return s.directory(rt)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{s: s, w: w, r: r}
 		if !rt.public && !(rt.local && local(r)) {
-			actor, err := s.authenticate(r)
+			who := s.authenticate
+			if rt.device {
+				who = s.authenticateDevice
+			}
+			actor, err := who(r)
 			if err != nil {
 				s.problem(w, r, err)
 				return

@@ -21,11 +21,11 @@ import (
 // database at each call, so there are no revocation lists.
 
 const (
-	deviceCertFor  = 7 * 24 * time.Hour
-	deviceCAFor    = 10 * 365 * 24 * time.Hour
-	clockBehind    = 24 * time.Hour // a device whose clock is behind still takes its certificate
-	deviceKeySize  = 32             // bytes of a P-256 private key
-	maxDeviceCert  = 4 << 10        // bytes of one of ours; about 500 are used
+	deviceCertFor = 7 * 24 * time.Hour
+	deviceCAFor   = 10 * 365 * 24 * time.Hour
+	clockBehind   = 24 * time.Hour // a device whose clock is behind still takes its certificate
+	deviceKeySize = 32             // bytes of a P-256 private key
+	maxDeviceCert = 4 << 10        // bytes of one of ours; about 500 are used
 )
 
 // deviceCA is one epoch of the authority. It prints as [redacted].

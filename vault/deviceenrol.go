@@ -147,10 +147,10 @@ func (v *Vault) BeginEnrolment(ctx context.Context, code string, commitment []by
 
 // FinishEnrolment opens the commitment. The device waits for approval from then on; one that was known already by its
 // key, because somebody signed in on it, gets the code's name. n.Nonce is the vault's number, signed for "enrol"; n.Name
-// may be empty. It answers the device's ID and the number that it has to show. Errors: ErrNotFound for a code without a
+// may be empty. The device works out the number that it shows by itself. Errors: ErrNotFound for a code without a
 // commitment or whose device is known, ErrInvalid for another key or opening than committed to, ErrUnauthenticated for a
 // wrong signature, ErrDenied for a device that was taken out of use.
-func (v *Vault) FinishEnrolment(ctx context.Context, code string, n NewDevice, opening []byte, remote, request string) (id DeviceID, number string, err error) {
+func (v *Vault) FinishEnrolment(ctx context.Context, code string, n NewDevice, opening []byte, remote, request string) (id DeviceID, err error) {
 	door := Actor{kind: byStranger, remote: remote, request: request}
 	n.Name = "device" // the code's counts
 	key, hash, wrong := n.check()
@@ -171,18 +171,18 @@ func (v *Vault) FinishEnrolment(ctx context.Context, code string, n NewDevice, o
 		if err := signedBy(key, proofEnrol, c.nonce, n.Signature); err != nil {
 			return err
 		}
-		n.Name, number = c.name, DeviceNumber(code, c.nonce, opening, n.Key)
+		n.Name, n.Nonce = c.name, c.nonce
 		if id, err = t.knowDevice(ctx, c.madeBy, hash, n); err != nil {
 			return err
 		}
 		t.entry.Object = ownID("device", string(id))
 		t.detail("code_of", string(c.madeBy))
-		return t.enrolled(ctx, code, id, number, c)
+		return t.enrolled(ctx, code, id, DeviceNumber(code, c.nonce, opening, n.Key), c)
 	})
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	return id, number, nil
+	return id, nil
 }
 
 // enrolled writes what the code says of the device into it, and the device into the code.
@@ -192,11 +192,15 @@ func (t *tx) enrolled(ctx context.Context, code string, id DeviceID, number stri
 	if err != nil {
 		return fmt.Errorf("enrolling device: %w", err)
 	}
-	return exactlyOne(ctx, t, "using a code", `UPDATE device_codes SET device = $1 WHERE code_hash = $2 AND device = ''`, id, tokenHash(code))
+	err = exactlyOne(ctx, t, "using a code", `UPDATE device_codes SET device = $1 WHERE code_hash = $2 AND device = ''`, id, tokenHash(code))
+	if err != nil {
+		return err
+	}
+	return t.notify(ctx, noticeDevice, toHolders(RoleAdmin, ""))
 }
 
-// Enrolment is how far a device has come. Certificate is the newest of an approved native device, DER.
-type Enrolment struct {
+// DeviceEnrolment is how far a device has come. Certificate is the newest of an approved native device, DER.
+type DeviceEnrolment struct {
 	Device      DeviceID `json:"device"`
 	Name        string   `json:"name"`
 	State       string   `json:"state"`
@@ -205,9 +209,9 @@ type Enrolment struct {
 
 // EnrolmentState tells a device how far it has come, for a day. opening, which only the device and the vault know, says
 // that it is the device. It takes no actor. Errors: ErrNotFound.
-func (v *Vault) EnrolmentState(ctx context.Context, code string, opening []byte, remote, request string) (Enrolment, error) {
+func (v *Vault) EnrolmentState(ctx context.Context, code string, opening []byte, remote, request string) (DeviceEnrolment, error) {
 	door := Actor{kind: byStranger, remote: remote, request: request}
-	var out Enrolment
+	var out DeviceEnrolment
 	err := v.quietly(ctx, door, actEnrolDevice, object{Kind: "device"}, func(t *tx) error {
 		c, err := t.liveCode(ctx, code)
 		if err != nil || c.device == "" {
@@ -225,7 +229,7 @@ func (v *Vault) EnrolmentState(ctx context.Context, code string, opening []byte,
 		return nil
 	})
 	if err != nil {
-		return Enrolment{}, err
+		return DeviceEnrolment{}, err
 	}
 	return out, nil
 }

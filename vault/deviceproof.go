@@ -111,7 +111,9 @@ func (t *tx) useNonce(ctx context.Context, nonce string, session SessionID) erro
 }
 
 // proofText is what a device signs.
-func proofText(purpose, nonce string) []byte { return []byte(proofDomain + "\n" + purpose + "\n" + nonce) }
+func proofText(purpose, nonce string) []byte {
+	return []byte(proofDomain + "\n" + purpose + "\n" + nonce)
+}
 
 // signedBy checks a device's signature.
 func signedBy(key *ecdsa.PublicKey, purpose, nonce string, signature []byte) error {
@@ -184,6 +186,11 @@ func (v *Vault) BindSession(ctx context.Context, a Actor, n NewDevice) (Device, 
 			return err
 		}
 		t.detail("device", string(id))
+		if t.entry.Detail["new"] != "" && v.cfg.RequireDevice {
+			if err := t.notify(ctx, noticeDevice, toHolders(RoleAdmin, "")); err != nil {
+				return err
+			}
+		}
 		out, err = t.device(ctx, a, id)
 		return err
 	})
@@ -252,9 +259,9 @@ func (t *tx) bind(ctx context.Context, session SessionID, id DeviceID) error {
 }
 
 // ProveDevice keeps the actor's bound session good for another Config.ProofEvery. It answers the time until which it
-// is. Errors: ErrUnauthenticated for a wrong proof, one of another device than the session's, and a device that was
+// is, and how long that is. Errors: ErrUnauthenticated for a wrong proof, one of another device than the session's, and a device that was
 // revoked.
-func (v *Vault) ProveDevice(ctx context.Context, a Actor, p DeviceProof) (until Time, err error) {
+func (v *Vault) ProveDevice(ctx context.Context, a Actor, p DeviceProof) (until Time, every time.Duration, err error) {
 	err = v.quietly(ctx, a, actProveDevice, object{Kind: "session", ID: string(a.session)}, func(t *tx) error {
 		d, err := t.deviceProves(ctx, proofProve, a.session, p)
 		if err != nil {
@@ -268,5 +275,5 @@ func (v *Vault) ProveDevice(ctx context.Context, a Actor, p DeviceProof) (until 
 		until = Time(t.now + v.cfg.ProofEvery.Milliseconds())
 		return err
 	})
-	return until, err
+	return until, v.cfg.ProofEvery, err
 }

@@ -20,8 +20,8 @@ var usedDevice = scope{"only a device on which they were signed in", func(ctx co
 		"They were never signed in on that device.")
 }}
 
-// boundDevice: the actor's session is bound to the device.
-var boundDevice = scope{"only the device they are signed in on", func(ctx context.Context, t *tx, a Actor, on *object) error {
+// signedInDevice: the actor's session is bound to the device.
+var signedInDevice = scope{"only the device they are signed in on", func(ctx context.Context, t *tx, a Actor, on *object) error {
 	return or(holds(ctx, t, `SELECT count(*) FROM sessions WHERE id = $1 AND device_id = $2 AND device_id <> ''`, a.session, on.ID),
 		"They are not signed in on that device.")
 }}

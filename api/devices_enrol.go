@@ -1,0 +1,150 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/boombuler/barcode/qr"
+
+	"github.com/clinivault/clinivault/vault"
+)
+
+type deviceCodeRequest struct {
+	Name   string `json:"name"`
+	Shared bool   `json:"shared,omitempty"`
+}
+
+// deviceCodeAnswer is a one-time code, and the address that brings it to the device: what follows # is not sent to any server.
+type deviceCodeAnswer struct {
+	Code        secret     `json:"code"`
+	ExpiresAt   vault.Time `json:"expires_at"`
+	URL         secret     `json:"url"`
+	Fingerprint string     `json:"fingerprint"` // SHA-256 of the server's certificate or of its authority's, hex; empty without TLS of our own
+	QR          secret     `json:"qr"`          // URL as a picture, SVG
+}
+
+func (c *call) deviceCode() error {
+	var in deviceCodeRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	code, err := c.s.vault.NewDeviceCode(c.r.Context(), c.actor, strings.TrimSpace(in.Name), in.Shared)
+	if err != nil {
+		return err
+	}
+	url := c.s.enrolAddress(c.r.Host, code.Code)
+	picture, err := qrSVG(url)
+	if err != nil {
+		return err
+	}
+	return c.answer(201, deviceCodeAnswer{Code: secret(code.Code), ExpiresAt: code.ExpiresAt, URL: secret(url), Fingerprint: c.s.fingerprint, QR: secret(picture)})
+}
+
+// enrolAddress is where a device goes with a code: host was checked to be one of ours.
+func (s *Server) enrolAddress(host, code string) string {
+	scheme := "http"
+	if s.secure {
+		scheme = "https"
+	}
+	if s.fingerprint != "" {
+		code += "." + s.fingerprint
+	}
+	return scheme + "://" + host + "/enrol#" + code
+}
+
+// qrSVG draws a QR code (ISO/IEC 18004) with its quiet zone of four modules, dark on light in every theme.
+func qrSVG(text string) (string, error) {
+	code, err := qr.Encode(text, qr.M, qr.Unicode)
+	if err != nil {
+		return "", fmt.Errorf("drawing the QR code: %w", err)
+	}
+	size := code.Bounds().Dx()
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[1]d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path fill="#000" d="`, size+8)
+	for y := range size {
+		for x := range size {
+			if r, _, _, _ := code.At(x, y).RGBA(); r == 0 {
+				fmt.Fprintf(&b, "M%d %dh1v1h-1z", x+4, y+4)
+			}
+		}
+	}
+	b.WriteString(`"/></svg>`)
+	return b.String(), nil
+}
+
+type enrolRequest struct {
+	Code       secret `json:"code"`
+	Commitment []byte `json:"commitment"`
+}
+
+type enrolAnswer struct {
+	Nonce string `json:"nonce"`
+}
+
+func (c *call) beginEnrolment() error {
+	var in enrolRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	if err := c.knock(); err != nil {
+		return err
+	}
+	at := infoOf(c.r)
+	nonce, err := c.s.vault.BeginEnrolment(c.r.Context(), string(in.Code), in.Commitment, at.remote, at.id)
+	if err != nil {
+		return err
+	}
+	return c.ok(enrolAnswer{nonce})
+}
+
+type enrolFinishRequest struct {
+	Code      secret `json:"code"`
+	Kind      string `json:"kind"`
+	Key       []byte `json:"key"`
+	Opening   []byte `json:"opening"`
+	Signature []byte `json:"signature"`
+}
+
+type enrolledAnswer struct {
+	Device vault.DeviceID `json:"device"`
+}
+
+// finishEnrolment answers without the number: the device works it out itself, or it would show what somebody in between
+// wants it to.
+func (c *call) finishEnrolment() error {
+	var in enrolFinishRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	if err := c.knock(); err != nil {
+		return err
+	}
+	at := infoOf(c.r)
+	fresh := vault.NewDevice{Key: in.Key, Kind: in.Kind, Signature: in.Signature}
+	id, err := c.s.vault.FinishEnrolment(c.r.Context(), string(in.Code), fresh, in.Opening, at.remote, at.id)
+	if err != nil {
+		return err
+	}
+	return c.ok(enrolledAnswer{id})
+}
+
+type enrolStateRequest struct {
+	Code    secret `json:"code"`
+	Opening []byte `json:"opening"`
+}
+
+func (c *call) enrolmentState() error {
+	var in enrolStateRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	if err := c.knock(); err != nil {
+		return err
+	}
+	at := infoOf(c.r)
+	out, err := c.s.vault.EnrolmentState(c.r.Context(), string(in.Code), in.Opening, at.remote, at.id)
+	if err != nil {
+		return err
+	}
+	return c.ok(out)
+}
