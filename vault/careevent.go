@@ -15,7 +15,8 @@ type CareEvent struct {
 	BirthDate string // YYYY-MM-DD; may be empty where the patient is known
 	Prior     string // CareMerge: the record number that ends
 	Visit     *CareVisit
-	// TiesUntil is until when the teams and doctors of a visit that is over still treat the patient; CareOut alone.
+	// TiesUntil is until when the teams and doctors of a visit treat the patient; zero: while it lasts. Of one that is over
+	// (CareOut) zero is at once.
 	TiesUntil time.Time
 }
 

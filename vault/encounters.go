@@ -166,7 +166,7 @@ func (t *tx) applyVisit(ctx context.Context, patient PatientID, e CareEvent, sou
 	if r.id != "" && at < r.toldAt {
 		return CareOlder, nil
 	}
-	w := visitTies{patient: patient, encounter: r.id, source: source, from: min(at, t.now)}
+	w := visitTies{patient: patient, encounter: r.id, source: source, from: min(at, t.now), until: int64(TimeOf(e.TiesUntil))}
 	switch {
 	case e.Kind == CareOut:
 		w.until = max(int64(TimeOf(e.TiesUntil)), min(at, t.now))

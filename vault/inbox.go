@@ -25,6 +25,7 @@ const (
 	maxMessage     = 1 << 20             // bytes
 	messagesKept   = 30 * 24 * time.Hour // after a message is settled
 	maxMessageList = 500
+	maxWaiting     = 10_000 // messages that wait for somebody to settle them
 )
 
 // FeedMessage is a message as its sender names it. Digest is the SHA-256 of its bytes, hex.
@@ -215,6 +216,9 @@ func (v *Vault) KeepMessage(ctx context.Context, a Actor, m FeedMessage, content
 				error_code = $1, error_place = $2, error_text = $3, settled_at = NULL, settled_by = '', settled_why = '' WHERE id = $4`,
 				p.Code, p.Place, p.Text, old.id)
 		}
+		if err := t.roomForMessage(ctx); err != nil {
+			return err
+		}
 		sealed := seal.SealSmall(key, content, v.inboxAAD(id))
 		_, err = t.ExecContext(ctx, `INSERT INTO feed_messages (id, sender, control_id, digest, event, peer, received_at, state, answer,
 			error_code, error_place, error_text, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, 'failed', 'AE', $8, $9, $10, $11)`,
@@ -222,12 +226,24 @@ func (v *Vault) KeepMessage(ctx context.Context, a Actor, m FeedMessage, content
 		if err != nil {
 			return fmt.Errorf("keeping message: %w", err)
 		}
-		return t.notify(ctx, noticeMessages, toHolders(RoleAdmin, ""))
+		return t.notify(ctx, noticeFeed, toHolders(RoleAdmin, ""))
 	})
 	if err != nil {
 		return FeedAnswer{}, err
 	}
 	return FeedAnswer{Code: "AE", Problem: p}, nil
+}
+
+// roomForMessage refuses more messages than anybody will look at: a sender that is told so stops and waits.
+func (t *tx) roomForMessage(ctx context.Context) error {
+	var n int64
+	if err := t.QueryRowContext(ctx, `SELECT count(*) FROM feed_messages WHERE state = 'failed'`).Scan(&n); err != nil {
+		return fmt.Errorf("counting messages: %w", err)
+	}
+	if n >= maxWaiting {
+		return fmt.Errorf("%d messages wait already: %w", n, ErrUnavailable)
+	}
+	return nil
 }
 
 // inboxAAD is what the content of a message is bound to.
