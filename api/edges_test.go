@@ -45,13 +45,13 @@ func TestHostName(t *testing.T) {
 	}
 }
 
-func TestRemoteOf(t *testing.T) {
+func TestRemoteWithoutProxies(t *testing.T) {
 	for in, want := range map[string]string{
 		"192.0.2.1:5": "192.0.2.1", "[::ffff:192.0.2.1]:5": "192.0.2.1", "[fe80::1%eth0]:5": "fe80::1", "@": "", "": "",
 	} {
 		r := &http.Request{RemoteAddr: in, Header: http.Header{"X-Forwarded-For": {"198.51.100.9"}}}
-		if got := remoteOf(r); got != want {
-			t.Errorf("remoteOf(%q): got %q, want %q", in, got, want)
+		if got := new(Server).remote(r); got != want {
+			t.Errorf("remote of %q: got %q, want %q", in, got, want)
 		}
 	}
 }

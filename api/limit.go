@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -108,9 +107,6 @@ func (s *shares) of(p vault.PersonID) chan struct{} {
 	}
 	return s.held[p]
 }
-
-// loginKey is one key for all spellings of a login.
-func loginKey(login string) string { return "login " + strings.ToLower(strings.TrimSpace(login)) }
 
 // remoteKey is one key for what one guest can choose: an IPv4 address, or the /64 of an IPv6 address.
 func remoteKey(remote string) string {

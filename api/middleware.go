@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -49,7 +48,7 @@ func began(w http.ResponseWriter) bool {
 func (s *Server) follow(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		in := &info{id: rand.Text(), remote: remoteOf(r)}
+		in := &info{id: rand.Text(), remote: s.remote(r)}
 		r = r.WithContext(context.WithValue(r.Context(), infoKey{}, in))
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		ww.Header().Set("X-Request-Id", in.id)
@@ -85,15 +84,6 @@ func method(r *http.Request) string {
 	return "other"
 }
 
-// remoteOf is the address of the peer without its port. Forwarding headers are not believed.
-func remoteOf(r *http.Request) string {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	return ap.Addr().Unmap().WithZone("").String()
-}
-
 // recoverer turns a panic into an internal error; the stack goes to the log, the panic's value only by its type,
 // since it may hold what was being worked on.
 func (s *Server) recoverer(next http.Handler) http.Handler {
@@ -117,7 +107,7 @@ func (s *Server) recoverer(next http.Handler) http.Handler {
 // memory (blob:), for the preview of a frame that exists nowhere else.
 const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob:; " +
 	"connect-src 'self'; media-src 'self' blob:; manifest-src 'self'; form-action 'self'; base-uri 'none'; " +
-	"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+	"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types clinivault-worker"
 
 // guards are the headers of every answer.
 func (s *Server) guards(next http.Handler) http.Handler {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -62,8 +61,7 @@ func (c *call) readyz() error {
 
 // local reports whether the request comes from this machine and was not passed on by a proxy on it.
 func local(r *http.Request) bool {
-	addr, err := netip.ParseAddr(remoteOf(r))
-	return err == nil && addr.IsLoopback() && r.Header.Get("Forwarded") == "" && r.Header.Get("X-Forwarded-For") == "" &&
+	return peerOf(r).IsLoopback() && r.Header.Get("Forwarded") == "" && r.Header.Get("X-Forwarded-For") == "" &&
 		r.Header.Get("Via") == ""
 }
 
@@ -86,5 +84,5 @@ func (c *call) health() error {
 	if err != nil {
 		return err
 	}
-	return c.ok(healthAnswer{some(parts)})
+	return c.ok(healthAnswer{some(c.s.withHospital(c.r.Context(), parts))})
 }

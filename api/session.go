@@ -13,6 +13,11 @@ import (
 const (
 	// cookieName has the prefix that browsers tie to this host, this path and a secure connection.
 	cookieName = "__Host-clinivault"
+	// knownCookie names a browser in which its person signed in before: others' guesses do not keep them out of it.
+	knownCookie = "__Host-clinivault-known"
+	// backgroundHeader marks what a page sends by itself, which does not keep the screen from locking.
+	backgroundHeader = "Clinivault-Background"
+
 	maxToken   = 128 // characters
 	maxLogin   = 200
 	maxSecret  = 1024
@@ -24,7 +29,7 @@ type signInRequest struct {
 	Password secret `json:"password"`
 }
 
-// secret is a password on its way in. It prints as [redacted].
+// secret is a password, a code or a PIN on its way in or out of a person's hands. It prints as [redacted].
 type secret string
 
 func (secret) String() string   { return "[redacted]" }
@@ -33,11 +38,18 @@ func (secret) GoString() string { return "[redacted]" }
 // LogValue keeps it out of logs.
 func (secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
+// sessionAnswer is a session; or, with status 202, the ticket and the ways of the second step.
 type sessionAnswer struct {
-	Token     string     `json:"token,omitempty"`
-	Person    personView `json:"person"`
-	ExpiresAt vault.Time `json:"expires_at,omitzero"`
+	Token     string       `json:"token,omitempty"`
+	SessionID string       `json:"session_id,omitempty"`
+	Person    personView   `json:"person,omitzero"`
+	ExpiresAt vault.Time   `json:"expires_at,omitzero"`
+	Ticket    secret       `json:"ticket,omitempty"`
+	Ways      []secondWays `json:"ways,omitempty"`
 }
+
+// secondWays are "code", "recovery" and "passkey".
+type secondWays string
 
 type personView struct {
 	ID    vault.PersonID `json:"id"`
@@ -45,9 +57,9 @@ type personView struct {
 	Roles []vault.Role   `json:"roles"`
 }
 
-// signIn checks a password. Tries are bounded for each login and each remote address, and few are checked at the
-// same time, because each costs memory. A browser gets a cookie that scripts cannot read; a program that asks for
-// it gets the token.
+// signIn checks a password. Tries are bounded for each remote address here and for each login by the vault, and few are
+// checked at the same time, because each costs memory. A browser gets a cookie that scripts cannot read; a program that
+// asks for it gets the token. Who has a second factor gets a ticket for the next step, and no session.
 func (c *call) signIn() error {
 	var in signInRequest
 	if err := c.decode(&in); err != nil {
@@ -56,38 +68,91 @@ func (c *call) signIn() error {
 	if in.Login == "" || len(in.Login) > maxLogin || in.Password == "" || len(in.Password) > maxSecret {
 		return errCredentials
 	}
-	remote := infoOf(c.r).remote
-	for _, door := range []struct {
-		l   *limiter
-		key string
-	}{{c.s.byRemote, remoteKey(remote)}, {c.s.byLogin, loginKey(in.Login)}} {
-		if wait, ok := door.l.take(door.key); !ok {
-			return &said{kind: errTooMany, text: "Too many sign-in tries. Please wait a moment and try again.", after: wait}
-		}
+	return c.enter(errCredentials, func(d vault.Door) (vault.Opened, error) {
+		return c.s.vault.SignInAt(c.r.Context(), in.Login, string(in.Password), d)
+	})
+}
+
+// enter is the way in, by whatever factor: bounded tries, few at the same time, then what open says. A refusal is told
+// as kind, so that it does not say which part was wrong.
+func (c *call) enter(kind error, open func(vault.Door) (vault.Opened, error)) error {
+	key := remoteKey(infoOf(c.r).remote)
+	if wait, ok := c.s.byRemote.take(key); !ok {
+		return &said{kind: errTooMany, text: "Too many sign-in tries. Please wait a moment and try again.", after: wait}
 	}
 	if err := hold(c, c.s.signIns, signInWait); err != nil {
 		return err
 	}
 	defer func() { <-c.s.signIns }()
-	bearer := strings.EqualFold(c.r.Header.Get("Accept-Session"), "bearer")
-	device := "browser"
-	if bearer {
-		device = "program"
-	}
-	token, session, err := c.s.vault.SignIn(c.r.Context(), in.Login, string(in.Password), device, remote, infoOf(c.r).id)
-	if errors.Is(err, vault.ErrUnauthenticated) {
-		return errCredentials
+	opened, err := open(c.door())
+	var second *vault.SecondStep
+	if errors.As(err, &second) {
+		c.s.byRemote.giveBack(key)
+		return c.answer(http.StatusAccepted, sessionAnswer{Ticket: secret(second.Ticket), Ways: waysOf(second)})
 	}
 	if err != nil {
+		return wrongFactor(kind, err)
+	}
+	c.s.byRemote.giveBack(key)
+	return c.welcome(opened)
+}
+
+// wrongFactor tells a refused try as kind, with the sentence that the vault has for it where there is one to tell.
+func wrongFactor(kind, err error) error {
+	if !errors.Is(err, vault.ErrUnauthenticated) && !errors.Is(err, vault.ErrWrongFactor) {
 		return err
 	}
-	c.s.byRemote.giveBack(remoteKey(remote))
-	c.s.byLogin.giveBack(loginKey(in.Login))
-	out := sessionAnswer{Person: personView{session.Person, session.Name, session.Roles}, ExpiresAt: session.ExpiresAt}
-	if bearer {
-		out.Token = token
-	} else {
-		http.SetCookie(c.w, sessionCookie(token))
+	var told interface{ Sentence() string }
+	if kind == errCredentials || !errors.As(err, &told) {
+		return kind
+	}
+	return say(kind, told.Sentence())
+}
+
+func waysOf(s *vault.SecondStep) []secondWays {
+	var out []secondWays
+	for _, w := range []struct {
+		has bool
+		way secondWays
+	}{{s.TOTP, "code"}, {s.Recovery, "recovery"}, {s.Passkey, "passkey"}} {
+		if w.has {
+			out = append(out, w.way)
+		}
+	}
+	return out
+}
+
+// bearer reports whether a program asks, which keeps its token itself.
+func (c *call) bearer() bool { return strings.EqualFold(c.r.Header.Get("Accept-Session"), "bearer") }
+
+// door is where the request knocks.
+func (c *call) door() vault.Door {
+	in := infoOf(c.r)
+	d := vault.Door{Device: "program", Remote: in.remote, Request: in.id}
+	if c.bearer() {
+		return d
+	}
+	d.Device, d.Browser = browserName(c.r.UserAgent()), true
+	if cookie, err := c.r.Cookie(knownCookie); err == nil && len(cookie.Value) <= maxToken {
+		d.Known = cookie.Value
+	}
+	return d
+}
+
+// welcome hands a session over: its token as a cookie, or in the answer to a program.
+func (c *call) welcome(o vault.Opened) error {
+	out := sessionAnswer{
+		SessionID: string(o.Session.ID), Person: personView{o.Session.Person, o.Session.Name, o.Session.Roles}, ExpiresAt: o.Session.ExpiresAt,
+	}
+	if c.bearer() || c.r.Header.Get("Authorization") != "" {
+		out.Token = o.Token
+		return c.ok(out)
+	}
+	http.SetCookie(c.w, sessionCookie(o.Token))
+	if o.Known != "" {
+		known := sessionCookie(o.Known)
+		known.Name, known.MaxAge = knownCookie, int(vault.KnownFor/time.Second)
+		http.SetCookie(c.w, known)
 	}
 	return c.ok(out)
 }
@@ -124,7 +189,7 @@ func (c *call) signOut() error {
 }
 
 func (c *call) session() error {
-	return c.ok(sessionAnswer{Person: personView{c.actor.Person(), c.actor.Name(), c.actor.Roles()}})
+	return c.ok(sessionAnswer{SessionID: string(c.actor.Session()), Person: personView{c.actor.Person(), c.actor.Name(), c.actor.Roles()}})
 }
 
 // authenticate finds out who sent the request, asking the vault once for each request.
@@ -137,7 +202,11 @@ func (s *Server) authenticate(r *http.Request) (vault.Actor, error) {
 	if token == "" {
 		return vault.Actor{}, vault.ErrUnauthenticated
 	}
-	actor, err := s.vault.Authenticate(r.Context(), token)
+	ask := s.vault.Authenticate
+	if r.Header.Get(backgroundHeader) != "" {
+		ask = s.vault.AuthenticateBackground
+	}
+	actor, err := ask(r.Context(), token)
 	if err != nil {
 		return vault.Actor{}, err
 	}

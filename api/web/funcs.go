@@ -49,6 +49,12 @@ var roleWords = map[string]string{
 	"privacy": "Privacy officer", "admin": "Administrator",
 }
 
+// methodWords say how somebody signed in.
+var methodWords = map[string]string{
+	"password": "Password", "password+totp": "Password and app", "password+recovery": "Password and recovery code",
+	"passkey": "Passkey", "oidc": "Hospital sign-in", "enrolment": "Code from an administrator",
+}
+
 var targetWords = map[string]string{"fhir": "Health record (FHIR)", "dicom": "Image archive (DICOM)"}
 
 // causeWords say why a chart's copy is taken back, howWords how it went.
@@ -94,6 +100,7 @@ func (w *Web) funcs(cfg Config) template.FuncMap {
 		"cause":   func(v any) string { return word(causeWords, v) },
 		"how":     func(v any) string { return word(howWords, v) },
 		"item":    item,
+		"way":     func(v any) string { return word(methodWords, v) },
 		"short":   short,
 		"count":   count,
 	}

@@ -28,8 +28,12 @@ type View struct {
 
 // Who is the person a page is rendered for.
 type Who struct {
-	ID, Name string
-	Roles    []string
+	ID, Name, Session string
+	Roles             []string
+	Waiting           int64 // notices not seen
+	LockAfter         int   // seconds without a sign of the person, after which the screen locks; 0: never
+	Shared            bool  // the device is one that several people use
+	Locked            bool  // the screen is locked: a page shows the way in and nothing else
 }
 
 // Has reports whether the person has the role. It decides what the menu
@@ -63,7 +67,7 @@ func New(cfg Config) (*Web, error) {
 	if w.assets, err = newAssets(static); err != nil {
 		return nil, err
 	}
-	layout, err := template.New("layout.html").Funcs(w.funcs(cfg)).ParseFS(tree, "templates/layout.html", "templates/parts.html")
+	layout, err := template.New("layout.html").Funcs(w.funcs(cfg)).ParseFS(tree, "templates/layout.html", "templates/parts.html", "templates/signin-parts.html")
 	if err != nil {
 		return nil, fmt.Errorf("parsing layout: %w", err)
 	}
@@ -73,7 +77,7 @@ func New(cfg Config) (*Web, error) {
 	}
 	for _, file := range names {
 		name := strings.TrimSuffix(path.Base(file), ".html")
-		if name == "layout" || name == "parts" {
+		if name == "layout" || strings.HasSuffix(name, "parts") {
 			continue
 		}
 		page, err := template.Must(layout.Clone()).ParseFS(tree, file)

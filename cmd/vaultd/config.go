@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clinivault/clinivault/api"
 	"github.com/clinivault/clinivault/api/chart"
 	"github.com/clinivault/clinivault/vault"
 )
@@ -67,8 +68,12 @@ type Config struct {
 	// Witness are the witnesses of the audit log: who keeps its checkpoints where
 	// the administrators of the database cannot reach them.
 	Witness []vault.WitnessConfig `json:"witness"`
+	// SignIn is what people have to show when they sign in.
+	SignIn *SignInConfig `json:"sign_in"`
 	// Notices says how people are told outside the pages that something waits; not at all without it.
 	Notices *NoticesConfig `json:"notices"`
+	// OIDC is the hospital's OpenID provider, at which people sign in; without it they sign in here alone.
+	OIDC *api.OIDCConfig `json:"oidc"`
 	// SecondOpinion is a face model that looks at each photo too; none without it.
 	SecondOpinion *OpinionConfig `json:"second_opinion"`
 	// LogFormat is "text" (default) or "json".
@@ -177,12 +182,16 @@ func (c *Config) resolve(dir string) {
 	if c.SecondOpinion != nil {
 		paths = append(paths, &c.SecondOpinion.Path)
 	}
+	if c.SignIn != nil {
+		paths = append(paths, &c.SignIn.BreachedPasswordsFile)
+	}
 	if c.Chart.FHIR != nil {
 		paths = append(paths, &c.Chart.FHIR.TokenFile, &c.Chart.FHIR.CAFile)
 	}
 	if c.Chart.DICOM != nil {
 		paths = append(paths, &c.Chart.DICOM.PasswordFile, &c.Chart.DICOM.CAFile)
 	}
+	paths = append(paths, c.oidcFiles()...)
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
@@ -212,6 +221,9 @@ func (c *Config) check() error {
 	if o := c.SecondOpinion; o != nil && (o.Path == "" || o.SHA256 == "") {
 		return errors.New(`"second_opinion" needs "path" and "sha256"`)
 	}
+	if err := c.checkSignIn(); err != nil {
+		return err
+	}
 	for _, w := range c.Witness {
 		if err := w.Check(); err != nil {
 			return err
@@ -221,6 +233,9 @@ func (c *Config) check() error {
 		return errors.New("times in the configuration must not be negative")
 	}
 	if err := c.KMS.check(); err != nil {
+		return err
+	}
+	if err := c.checkOIDC(); err != nil {
 		return err
 	}
 	if err := c.Notices.check(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -100,8 +101,13 @@ func (p *parts) serve(ctx context.Context, c *Config, log *slog.Logger, out io.W
 	if err != nil {
 		return err
 	}
+	proxies, err := c.proxies()
+	if err != nil {
+		return err
+	}
 	server, err := api.New(api.Config{
-		Vault: p.vault, Web: pages, Log: log, Metrics: metrics, Secure: c.secure(), Hosts: hostNames(c),
+		Vault: p.vault, Web: pages, Log: log, Metrics: metrics, Secure: c.secure(), Hosts: hostNames(c), Proxies: proxies,
+		OIDC: c.OIDC,
 	})
 	if err != nil {
 		return err
@@ -123,6 +129,9 @@ func (p *parts) serve(ctx context.Context, c *Config, log *slog.Logger, out io.W
 	defer working.Wait()
 	defer stop()
 	base := baseAddress(c, listener)
+	for _, origin := range c.ownOrigins(base) {
+		p.vault.ServesAt(origin)
+	}
 	log.Info("serving", "address", base, "worker", c.works())
 	if ready != nil {
 		if err := ready(base, p); err != nil {
@@ -169,7 +178,7 @@ func listen(ctx context.Context, c *Config, out io.Writer) (net.Listener, error)
 // hostNames are the names that requests may be for.
 func hostNames(c *Config) []string {
 	host, _, err := net.SplitHostPort(c.Listen)
-	names := append([]string{"localhost", "127.0.0.1", "::1"}, c.Hosts...)
+	names := append([]string{"localhost", "127.0.0.1", "::1"}, slices.Concat(c.Hosts, c.oidcHosts())...)
 	if err != nil {
 		return names
 	}

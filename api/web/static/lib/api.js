@@ -8,13 +8,14 @@ export class Problem extends Error {
   /**
    * @param {number} status HTTP status; 0 when no answer came
    * @param {string} sentence
-   * @param {{ title?: string, requestID?: string, retryAfter?: number, residual?: Box[] }} [more]
-   *   retryAfter in seconds; residual is what is still seen on a picture that was not released
+   * @param {{ kind?: string, title?: string, requestID?: string, retryAfter?: number, residual?: Box[] }} [more]
+   *   kind: the last part of the problem's type; retryAfter in seconds; residual is what is still seen on a picture that was not released
    */
   constructor(status, sentence, more = {}) {
     super(sentence);
     this.name = 'Problem';
     this.status = status;
+    this.kind = more.kind ?? '';
     this.title = more.title ?? '';
     this.requestID = more.requestID ?? '';
     this.retryAfter = more.retryAfter ?? 0;
@@ -56,6 +57,7 @@ export function problemFrom(status, body, retryAfter) {
   const wait = Number.parseInt(retryAfter ?? '', 10);
   const sentence = typeof told.detail === 'string' && told.detail ? told.detail : fallback(status);
   return new Problem(status, sentence, {
+    kind: typeof told.type === 'string' ? told.type.split(':').at(-1) ?? '' : '',
     title: typeof told.title === 'string' ? told.title : '',
     requestID: typeof told.request_id === 'string' ? told.request_id : '',
     retryAfter: Number.isFinite(wait) && wait > 0 ? wait : 0,
@@ -81,22 +83,74 @@ function fallback(status) {
 }
 
 /**
+ * What can be done about a refusal, so that the same request may go through: true when it is worth another try.
+ * @typedef {(problem: Problem) => Promise<boolean>} Remedy
+ */
+
+/** @type {Map<string, Remedy>} by kind of problem */
+const remedies = new Map();
+
+/** @param {string} kind @param {Remedy} act */
+export function remedy(kind, act) {
+  remedies.set(kind, act);
+}
+
+/**
+ * Asks the remedy of a problem, if it has one.
+ * @param {Problem} problem
+ * @returns {Promise<boolean>} whether to try again
+ */
+export async function mend(problem) {
+  const act = remedies.get(problem.kind);
+  return act ? act(problem) : false;
+}
+
+/** @typedef {{ background?: boolean }} How background: the page asks by itself, so it neither keeps the screen open nor asks the person anything */
+
+/**
  * @param {string} method
  * @param {string} url
  * @param {unknown} [body] sent as JSON when given
+ * @param {How} [how]
  * @returns {Promise<any>} the JSON answer, or null when there is none
  */
-export async function call(method, url, body) {
+export async function call(method, url, body, how = {}) {
+  const answer = await through(url, requestOf(method, body, { Accept: 'application/json' }, how), how);
+  const text = await answer.text();
+  return text ? JSON.parse(text) : null;
+}
+
+/**
+ * @param {string} method @param {unknown} body @param {Record<string, string>} headers @param {How} how
+ * @returns {RequestInit}
+ */
+function requestOf(method, body, headers, how) {
+  if (how.background) headers['Clinivault-Background'] = '1';
   /** @type {RequestInit} */
-  const request = { method, cache: 'no-store', credentials: 'same-origin', headers: { Accept: 'application/json' } };
+  const request = { method, cache: 'no-store', credentials: 'same-origin', headers };
   if (body !== undefined) {
-    request.headers = { Accept: 'application/json', 'Content-Type': 'application/json' };
+    headers['Content-Type'] = 'application/json';
     request.body = JSON.stringify(body);
   }
-  const answer = await ask(url, request);
-  const text = await answer.text();
-  if (!answer.ok) throw problemFrom(answer.status, text, answer.headers.get('Retry-After'));
-  return text ? JSON.parse(text) : null;
+  return request;
+}
+
+/**
+ * Sends, and once more after each remedy that helped; no remedy is asked twice for one request.
+ * @param {string} url @param {RequestInit} request @param {How} how
+ * @returns {Promise<Response>} a good answer
+ */
+async function through(url, request, how) {
+  /** @type {Set<string>} */
+  const tried = new Set();
+  for (;;) {
+    const answer = await ask(url, request);
+    if (answer.ok) return answer;
+    const problem = problemFrom(answer.status, await answer.text(), answer.headers.get('Retry-After'));
+    const silent = how.background && problem.kind !== 'prove-device';
+    if (silent || tried.has(problem.kind) || !(await mend(problem))) throw problem;
+    tried.add(problem.kind);
+  }
 }
 
 /** @param {string} url @param {RequestInit} request @returns {Promise<Response>} */
@@ -115,13 +169,6 @@ async function ask(url, request) {
  * @returns {Promise<string>}
  */
 export async function picture(url, more = {}) {
-  /** @type {RequestInit} */
-  const request = { method: more.method ?? 'GET', cache: 'no-store', credentials: 'same-origin' };
-  if (more.body !== undefined) {
-    request.headers = { 'Content-Type': 'application/json' };
-    request.body = JSON.stringify(more.body);
-  }
-  const answer = await ask(url, request);
-  if (!answer.ok) throw problemFrom(answer.status, await answer.text(), answer.headers.get('Retry-After'));
+  const answer = await through(url, requestOf(more.method ?? 'GET', more.body, {}, {}), {});
   return URL.createObjectURL(await answer.blob());
 }

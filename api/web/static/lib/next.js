@@ -15,17 +15,17 @@ export function safeNext(wish, origin) {
     return '/';
   }
   if (url.origin !== new URL(origin).origin || url.pathname.startsWith('//')) return '/';
-  if (url.pathname === '/sign-in' || url.pathname === '/sign-out') return '/';
+  if (url.pathname === '/sign-in' || url.pathname.startsWith('/sign-in/') || url.pathname === '/sign-out') return '/';
   return url.pathname + url.search;
 }
 
 /**
  * A plain sentence for a refused sign-in.
- * @param {{ status: number, message: string, retryAfter?: number }} problem
+ * @param {{ status: number, message: string, kind?: string, retryAfter?: number }} problem
  * @returns {string}
  */
 export function signInSentence(problem) {
-  if (problem.status === 401) return 'The login or the password is wrong. Check both and try again.';
+  if (problem.status === 401 && (problem.kind ?? 'wrong-credentials') === 'wrong-credentials') return 'The login or the password is wrong. Check both and try again.';
   if (problem.status === 429 && problem.retryAfter) return `Too many tries. Please wait ${waitWords(problem.retryAfter)} and try again.`;
   return problem.message;
 }

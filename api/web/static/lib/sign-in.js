@@ -1,37 +1,144 @@
 // @ts-check
-// The sign-in form, on its own page and inside the capture page.
+// The sign-in form: on its own page, on the lock screen and inside the capture page. A password comes first, then the
+// code where one is asked for; whoever has a passkey needs neither.
 
 import { Problem, call } from './api.js';
-import { sentence } from './dom.js';
+import { sentence, show } from './dom.js';
 import { signInSentence } from './next.js';
+import * as passkey from './passkey.js';
+
+/** @typedef {{ id: string, name: string, roles: string[] }} Person */
+/** @typedef {{ person: Person, ticket?: string, ways?: string[] }} SignedIn */
+
+/** The address of sign-in, and of what belongs to it. @param {string} [part] */
+export const door = (part = '') => (document.body.dataset.session ?? '') + part;
 
 /**
- * @param {HTMLFormElement} form with fields login and password
+ * Ties the new session to this device. A device that cannot keep a key goes without; the server says what it then may do.
+ */
+export async function settle() {
+  try {
+    const device = await import('./device.js');
+    await device.bind();
+  } catch {
+    // The server asks for the proof when it needs one, and says so in a sentence.
+  }
+}
+
+/** A sentence for whatever went wrong on the way in. @param {unknown} err */
+export function refusalOf(err) {
+  return passkey.passkeySentence(err) || (err instanceof Problem ? signInSentence(err) : sentence(err));
+}
+
+/**
+ * Signs in with a passkey, asking the person or, silently, waiting for what they pick beside the login field.
+ * @param {boolean} silently
+ * @returns {Promise<Person>}
+ */
+export async function withPasskey(silently) {
+  const asked = await call('POST', door('/passkey/begin'));
+  const credential = await (silently ? passkey.offer : passkey.show)(asked.options);
+  const answer = await call('POST', door('/passkey'), { ticket: asked.ticket, credential });
+  await settle();
+  return answer.person;
+}
+
+/** @param {HTMLFormElement} form @param {string} name @returns {HTMLInputElement} */
+const field = (form, name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
+
+/**
+ * The second step of a form: what is asked for, and what is sent.
+ * @param {{ ticket: string, code: string, recovery: string, byRecovery: boolean }} now
+ * @returns {{ body: Record<string, string> } | { gap: string, at: 'code' | 'recovery' }} pure
+ */
+export function secondStep(now) {
+  const code = now.code.replace(/\s/g, '');
+  if (now.byRecovery) {
+    if (!now.recovery.trim()) return { gap: 'Please give one of your recovery codes.', at: 'recovery' };
+    return { body: { ticket: now.ticket, code: now.recovery.trim() } };
+  }
+  if (!/^\d{6}$/.test(code)) return { gap: 'Please give the six digits that your authenticator app shows.', at: 'code' };
+  return { body: { ticket: now.ticket, code } };
+}
+
+/**
+ * @param {HTMLFormElement} form with the fields of the part sign-in-fields
  * @param {Element} errors
- * @param {(person: { id: string, name: string, roles: string[] }) => void} done
+ * @param {(person: Person) => void} done
  */
 export function wireSignIn(form, errors, done) {
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    const login = /** @type {HTMLInputElement} */ (form.elements.namedItem('login'));
-    const password = /** @type {HTMLInputElement} */ (form.elements.namedItem('password'));
-    const button = form.querySelector('button[type="submit"]');
-    errors.textContent = '';
+  let ticket = '';
+  let byRecovery = false;
+  const codes = form.querySelector('[data-step="code"]');
+  /** @param {boolean} second @param {boolean} [recovery] */
+  const turn = (second, recovery = false) => {
+    byRecovery = recovery;
+    show(form.querySelector('[data-step="password"]'), !second);
+    show(codes, second);
+    show(form.querySelector('[data-part="code"]'), !recovery);
+    show(form.querySelector('[data-part="recovery"]'), recovery);
+    field(form, second ? (recovery ? 'recovery' : 'code') : 'password').focus();
+  };
+  const first = async () => {
+    const login = field(form, 'login');
+    const password = field(form, 'password');
     if (!login.value.trim() || !password.value) {
       errors.textContent = 'Please give your login and your password.';
       (login.value.trim() ? password : login).focus();
-      return;
+      return null;
     }
+    try {
+      return await call('POST', door(), { login: login.value.trim(), password: password.value });
+    } finally {
+      password.value = '';
+    }
+  };
+  const second = async () => {
+    const step = secondStep({ ticket, code: field(form, 'code').value, recovery: field(form, 'recovery').value, byRecovery });
+    if ('gap' in step) {
+      errors.textContent = step.gap;
+      field(form, step.at).focus();
+      return null;
+    }
+    field(form, 'code').value = field(form, 'recovery').value = '';
+    return call('POST', door('/code'), step.body);
+  };
+  const go = async () => {
+    /** @type {SignedIn | null} */
+    const answer = await (ticket ? second() : first());
+    if (!answer) return;
+    ticket = answer.ticket ?? '';
+    if (ticket) return ask(answer.ways ?? []);
+    await settle();
+    turn(false);
+    done(answer.person);
+  };
+  const start = () => {
+    ticket = '';
+    turn(false);
+  };
+  /** Asks for what the person has beside the password. @param {string[]} ways */
+  const ask = async (ways) => {
+    if (ways.includes('code') || ways.includes('recovery')) return turn(true, !ways.includes('code'));
+    start();
+    const person = await withPasskey(false);
+    done(person);
+  };
+  form.querySelector('[data-act="recovery"]')?.addEventListener('click', () => turn(true, !byRecovery));
+  form.querySelector('[data-act="again"]')?.addEventListener('click', () => {
+    errors.textContent = '';
+    start();
+  });
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const button = form.querySelector('button[type="submit"]');
+    errors.textContent = '';
     if (button instanceof HTMLButtonElement) button.disabled = true;
     try {
-      const url = document.body.dataset.session ?? '';
-      const answer = await call('POST', url, { login: login.value.trim(), password: password.value });
-      password.value = '';
-      done(answer.person);
+      await go();
     } catch (err) {
-      errors.textContent = err instanceof Problem ? signInSentence(err) : sentence(err);
-      password.value = '';
-      password.focus();
+      errors.textContent = refusalOf(err);
+      turn(ticket !== '', byRecovery);
     } finally {
       if (button instanceof HTMLButtonElement) button.disabled = false;
     }

@@ -1,9 +1,44 @@
 // @ts-check
-import { need } from '../lib/dom.js';
+import { need, show } from '../lib/dom.js';
 import { safeNext } from '../lib/next.js';
-import { wireSignIn } from '../lib/sign-in.js';
+import { offers, passkeySentence, supported } from '../lib/passkey.js';
+import { refusalOf, withPasskey, wireSignIn } from '../lib/sign-in.js';
 
 const form = need('sign-in', HTMLFormElement);
-wireSignIn(form, need('sign-in-error', HTMLElement), () => {
+const button = need('with-passkey', HTMLButtonElement);
+const error = need('passkey-error', HTMLElement);
+
+function enter() {
   location.replace(safeNext(form.dataset.next, location.origin));
+}
+
+/** Lets the browser offer a passkey beside the login field, for as long as nobody chooses another way. */
+async function offerQuietly() {
+  if (!(await offers())) return;
+  try {
+    await withPasskey(true);
+    enter();
+  } catch (err) {
+    // Taken back, or none was picked. What the server refused is worth a sentence.
+    if (!(err instanceof DOMException) && passkeySentence(err) === '') error.textContent = refusalOf(err);
+  }
+}
+
+button.addEventListener('click', async () => {
+  error.textContent = '';
+  button.disabled = true;
+  try {
+    await withPasskey(false);
+    enter();
+  } catch (err) {
+    error.textContent = refusalOf(err);
+    void offerQuietly();
+  } finally {
+    button.disabled = false;
+  }
 });
+
+wireSignIn(form, need('sign-in-error', HTMLElement), enter);
+show(button, supported());
+need('login', HTMLInputElement).focus();
+void offerQuietly();

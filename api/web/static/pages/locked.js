@@ -1,0 +1,31 @@
+// @ts-check
+// The page of a locked screen that was loaded anew: sealed photos of its owner go on to the vault. Only the keys that
+// check receipts are needed for that, which are public; nothing here can open a photo.
+
+import { call } from '../lib/api.js';
+import { need } from '../lib/dom.js';
+import { openQueue } from '../capture/queue.js';
+import { Uploader } from '../capture/upload.js';
+import { loadSeal } from '../capture/wasm.js';
+
+const root = need('locked', HTMLElement);
+
+async function drain() {
+  const owner = document.body.dataset.person ?? '';
+  const queue = await openQueue();
+  if (!(await queue.list()).some((item) => item.owner === owner)) return;
+  const module = await loadSeal({ execURL: root.dataset.wasmExec ?? '', wasmURL: root.dataset.wasm ?? '' });
+  /** @type {Promise<{ key_id: string, public_key: string }[]> | null} */
+  let keys = null;
+  const uploader = new Uploader({
+    queue, owner, url: root.dataset.captures,
+    receiptKeys: async (fresh) => {
+      if (fresh || !keys) keys = call('GET', root.dataset.keys ?? '', undefined, { background: true }).then((all) => all.receipts);
+      return keys;
+    },
+    verify: (key, receipt) => module.verifyReceipt(key, receipt),
+  });
+  await uploader.start();
+}
+
+drain().catch(() => {}); // the queue stays, and goes on when the screen is open
