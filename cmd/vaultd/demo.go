@@ -7,8 +7,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/clinivault/clinivault/vault"
@@ -30,6 +32,7 @@ func demoCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	c.demoSignIn()
 	return serve(ctx, c, out, func(base string, p *parts) error {
 		commands := *config
 		if commands == "" {
@@ -42,7 +45,10 @@ func demoCommand(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("making the demo accounts: %w", err)
 		}
-		return welcome(out, base, file, commands, accounts, len(p.deliver.Targets()) > 0)
+		if c.SignIn.PasswordOnly {
+			base = byName(base)
+		}
+		return welcome(out, base, file, commands, accounts, c.SignIn.PasswordOnly, len(p.deliver.Targets()) > 0)
 	})
 }
 
@@ -61,9 +67,27 @@ func demoConfig(config, addr, data string) (*Config, error) {
 	return parseConfig(text, dir)
 }
 
+// demoSignIn lets the demo's accounts in by their passwords alone, where nobody else can reach it and the configuration
+// does not say otherwise.
+func (c *Config) demoSignIn() {
+	if c.SignIn == nil {
+		c.SignIn = &SignInConfig{PasswordOnly: c.loopback()}
+	}
+}
+
+// byName is the address with the name of this machine's loopback: a passkey belongs to a name.
+func byName(base string) string {
+	scheme, rest, _ := strings.Cut(base, "://")
+	if _, port, err := net.SplitHostPort(rest); err == nil {
+		return scheme + "://" + net.JoinHostPort("localhost", port)
+	}
+	return base
+}
+
 // demoCommands writes the configuration that the other commands need on the demo's data, and names its file.
 func demoCommands(c *Config) (string, error) {
-	text, err := json.Marshal(map[string]string{"listen": c.Listen, "data": "."}) // the folder that the file is in
+	text, err := json.Marshal(map[string]any{"listen": c.Listen, "data": ".", // the folder that the file is in
+		"sign_in": map[string]bool{"password_only": c.SignIn.PasswordOnly}})
 	if err != nil {
 		return "", err
 	}
@@ -91,7 +115,7 @@ func demoAccounts(ctx context.Context, v *vault.Vault, file string) ([]vault.Dem
 	return accounts, publish(file, text, true, nil) // whole or not there: half a file would keep the demo from starting
 }
 
-func welcome(out io.Writer, base, file, config string, accounts []vault.DemoAccount, chart bool) error {
+func welcome(out io.Writer, base, file, config string, accounts []vault.DemoAccount, passwordOnly, chart bool) error {
 	fmt.Fprintf(out, "\nClinivault is running at  %s\n\nDemo accounts:\n", base)
 	w := tabwriter.NewWriter(out, 0, 4, 3, ' ', 0)
 	for _, a := range accounts {
@@ -112,6 +136,11 @@ Three things to try:
 		fmt.Fprintln(out, "And with the chart: sign in as records, press Attach; attached means that each chart gave back the same bytes.")
 	} else {
 		fmt.Fprintln(out, "No chart is configured: `make run-stack` starts a DICOM archive and a FHIR server to attach to.")
+	}
+	if passwordOnly {
+		fmt.Fprintln(out, "The demo lets people in by password alone (only on this machine); add a passkey or an app on the account page.")
+	} else {
+		fmt.Fprintln(out, "After the password the first sign-in asks for a second factor: a passkey, or an authenticator app.")
 	}
 	fmt.Fprintln(out, "\nThe accounts are also in", file)
 	fmt.Fprintln(out, "Commands on this data take  --config", config)

@@ -131,12 +131,12 @@ func openMarked(ctx context.Context, c *Config, log *slog.Logger, beside bool) (
 			return p, fmt.Errorf("migrating the database: %w", err)
 		}
 	}
-	p.vault, err = vault.Open(ctx, vault.Config{
+	p.vault, err = vault.Open(ctx, c.signIn(vault.Config{
 		Driver: driver, DSN: dsn, Blobs: blobs, KMS: p.kms, Imaging: p.pool, Tenant: c.Tenant,
 		ChartTargets: p.deliver.Targets(), ClaimFor: c.claimFor(), SessionIdle: c.sessionIdle(), SessionMax: c.sessionMax(),
 		BackupsKept: c.backupsKept(), Beside: beside, Log: log, IntakeGrace: c.intakeGrace(),
-		Notices: c.Notices.forVault(), Witnesses: c.Witness, AcceptRollback: c.acceptRollback,
-	})
+		Notices: c.Notices.forVault(), FederatedOnly: c.oidcOnly(), Witnesses: c.Witness, AcceptRollback: c.acceptRollback,
+	}))
 	return p, err
 }
 
