@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -142,6 +143,13 @@ func (t *tx) regroup(ctx context.Context, id PersonID) (gained bool, err error) 
 		return false, err
 	}
 	after, err := rolesOf(ctx, t, id)
+	if err != nil {
+		return false, err
+	}
+	err = holds(ctx, t, `SELECT count(*) FROM people p WHERE p.id = $1 AND `+livePerson("p", "$2"), id, t.now)
+	if errors.Is(err, ErrNotFound) {
+		teams, err = nil, nil // who is not here treats nobody
+	}
 	if err != nil {
 		return false, err
 	}

@@ -90,11 +90,8 @@ func (v *Vault) AddPerson(ctx context.Context, a Actor, n NewPerson) (PersonID, 
 		if err := oneRow(res, err, say(ErrConflict, "This login is taken.")); err != nil {
 			return fmt.Errorf("adding person: %w", err)
 		}
-		for _, r := range n.Roles {
-			if _, err := t.ExecContext(ctx, `INSERT INTO person_roles (person, role, source) VALUES ($1, $2, 'local')
-				ON CONFLICT (person, role, source) DO NOTHING`, id, string(r)); err != nil {
-				return fmt.Errorf("adding role: %w", err)
-			}
+		if err := setRoles(ctx, t, id, sourceLocal, n.Roles); err != nil {
+			return err
 		}
 		t.detail("roles", joinRoles(n.Roles))
 		return nil

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -32,6 +31,10 @@ func (v *Vault) EnablePerson(ctx context.Context, a Actor, login string) error {
 		if errors.Is(err, ErrConflict) {
 			return say(ErrConflict, "The directory deleted this person. Add them again.")
 		}
+		if err != nil {
+			return err
+		}
+		_, err = t.regroup(ctx, id)
 		return err
 	})
 }
@@ -59,18 +62,18 @@ func (t *tx) leave(ctx context.Context, id PersonID, source string) error {
 	return t.gone(ctx, id)
 }
 
-// gone is putOut for whoever is not here any more: whom they stood in for, and who for them, is over too.
+// gone is putOut for whoever is not here any more: whom they treated, whom they stood in for, and who for them, the codes
+// with which they could come back, and the browsers they were told on are over too.
 func (t *tx) gone(ctx context.Context, id PersonID) error {
-	if err := putOut(ctx, t, id); err != nil {
-		return err
+	for _, end := range []func(context.Context, *tx, PersonID) error{putOut, endDelegations, endTies} {
+		if err := end(ctx, t, id); err != nil {
+			return err
+		}
 	}
-	if err := endDelegations(ctx, t, id); err != nil {
-		return err
-	}
-	if _, err := t.ExecContext(ctx, `DELETE FROM push_subscriptions WHERE person = $1`, id); err != nil {
-		return fmt.Errorf("forgetting browsers to tell: %w", err)
-	}
-	return nil
+	return t.changes(ctx, "forgetting ways back in",
+		change{`DELETE FROM enrolment_codes WHERE person = $1`, []any{id}},
+		change{`DELETE FROM device_codes WHERE made_by = $1`, []any{id}},
+		change{`DELETE FROM push_subscriptions WHERE person = $1`, []any{id}})
 }
 
 // putOut ends what somebody has open: sessions, and with them device uplinks and what waits for an answer of theirs;
@@ -119,11 +122,15 @@ const expireEvery = 200
 // it ran; it ends what would come to life again with a new date, and gives their claims back. Errors: ErrDenied.
 func (v *Vault) ExpirePeople(ctx context.Context, a Actor) error {
 	return v.quietly(ctx, a, actExpirePeople, object{Kind: "person"}, func(t *tx) error {
-		over, err := list(ctx, t, func(rows *sql.Rows) (id PersonID, err error) { return id, rows.Scan(&id) },
-			`SELECT p.id FROM people p WHERE p.valid_until <= $1 AND (EXISTS (SELECT 1 FROM sessions s WHERE s.person = p.id
-			AND s.ended_at IS NULL) OR EXISTS (SELECT 1 FROM photos f WHERE f.claimed_by = p.id) OR EXISTS (SELECT 1 FROM delegations d
-			WHERE (d.giver = p.id OR d.taker = p.id) AND d.ended_at IS NULL AND d.ends_at > $1)) ORDER BY p.id LIMIT $2`,
-			t.now, expireEvery)
+		over, err := list(ctx, t, scanOne[PersonID], `SELECT p.id FROM people p WHERE p.valid_until <= $1 AND (
+			EXISTS (SELECT 1 FROM sessions s WHERE s.person = p.id AND s.ended_at IS NULL)
+			OR EXISTS (SELECT 1 FROM photos f WHERE f.claimed_by = p.id)
+			OR EXISTS (SELECT 1 FROM links l WHERE l.maker = p.id AND l.ended_at IS NULL AND l.expires_at > $1)
+			OR EXISTS (SELECT 1 FROM care_team c WHERE c.person = p.id AND (c.ended_at IS NULL OR c.ended_at > $1))
+			OR EXISTS (SELECT 1 FROM team_members m WHERE m.person = p.id AND (m.ended_at IS NULL OR m.ended_at > $1))
+			OR EXISTS (SELECT 1 FROM delegations d WHERE (d.giver = p.id OR d.taker = p.id) AND d.ended_at IS NULL AND d.ends_at > $1)
+			OR EXISTS (SELECT 1 FROM break_glass b WHERE b.person = p.id AND b.ended_at IS NULL AND b.open_until > $1)
+			OR EXISTS (SELECT 1 FROM enrolment_codes e WHERE e.person = p.id)) ORDER BY p.id LIMIT $2`, t.now, expireEvery)
 		if err != nil {
 			return fmt.Errorf("finding whose time is over: %w", err)
 		}

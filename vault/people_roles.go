@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -53,12 +52,18 @@ func (v *Vault) SetRoles(ctx context.Context, a Actor, login string, roles []Rol
 
 // setRoles makes roles the ones that a person holds because of source. What they hold for other reasons stays.
 func setRoles(ctx context.Context, t *tx, id PersonID, source string, roles []Role) error {
-	if _, err := t.ExecContext(ctx, `DELETE FROM person_roles WHERE person = $1 AND source = $2`, id, source); err != nil {
-		return fmt.Errorf("taking roles: %w", err)
+	held, err := list(ctx, t, scanOne[Role], `SELECT role FROM person_roles WHERE person = $1 AND source = $2`, id, source)
+	if err != nil {
+		return fmt.Errorf("reading roles: %w", err)
 	}
-	for _, r := range roles {
-		if _, err := t.ExecContext(ctx, `INSERT INTO person_roles (person, role, source) VALUES ($1, $2, $3)
-			ON CONFLICT (person, role, source) DO NOTHING`, id, string(r), source); err != nil {
+	for _, r := range lost(held, roles) {
+		if _, err := t.ExecContext(ctx, `DELETE FROM person_roles WHERE person = $1 AND source = $2 AND role = $3`, id, source, string(r)); err != nil {
+			return fmt.Errorf("taking role: %w", err)
+		}
+	}
+	for _, r := range lost(roles, held) {
+		if _, err := t.ExecContext(ctx, `INSERT INTO person_roles (person, role, source, since) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (person, role, source) DO NOTHING`, id, string(r), source, t.now); err != nil {
 			return fmt.Errorf("giving role: %w", err)
 		}
 	}
@@ -100,13 +105,22 @@ func (v *Vault) SetTerms(ctx context.Context, a Actor, login string, terms Terms
 		t.detail("from", terms.ValidFrom.String())
 		t.detail("until", terms.ValidUntil.String())
 		t.detail("emergency", yesNo(terms.Emergency))
-		err = holds(ctx, t, `SELECT count(*) FROM people p WHERE p.id = $1 AND `+livePerson("p", "$2"), id, t.now)
-		if errors.Is(err, ErrNotFound) {
-			err = t.gone(ctx, id)
-		}
-		if err != nil {
+		if err := t.fitTerms(ctx, id, terms); err != nil {
 			return err
 		}
 		return t.keepsAdmin(ctx, a)
 	})
+}
+
+// fitTerms has new terms take effect at once: whose time is over is gone, whose has not begun has nothing open, and who is
+// back has again what the directory's groups mean.
+func (t *tx) fitTerms(ctx context.Context, id PersonID, terms Terms) error {
+	switch {
+	case terms.ValidUntil != 0 && int64(terms.ValidUntil) <= t.now:
+		return t.gone(ctx, id)
+	case int64(terms.ValidFrom) > t.now:
+		return putOut(ctx, t, id)
+	}
+	_, err := t.regroup(ctx, id)
+	return err
 }

@@ -298,7 +298,11 @@ func (t *tx) saveDirectoryUser(ctx context.Context, a Actor, was, is DirectoryUs
 			return fmt.Errorf("enabling person: %w", err)
 		}
 		n, err := res.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("enabling person: %w", err)
+		}
 		t.detail("active", yesNo(n == 1)) // not when an administrator here said no
+		_, err = t.regroup(ctx, was.ID)
 		return err
 	}
 	return nil
@@ -338,17 +342,9 @@ func (v *Vault) DropDirectoryUser(ctx context.Context, a Actor, id PersonID, che
 		if err := t.leave(ctx, id, sourceSCIM); err != nil {
 			return err
 		}
-		for _, end := range []string{
-			`UPDATE people SET left_at = $2, login = 'left-' || lower(id), external_id = '', mail = '' WHERE id = $1`,
-			`UPDATE care_team SET ended_at = $2 WHERE person = $1 AND (ended_at IS NULL OR ended_at > $2)`,
-			`UPDATE team_members SET ended_at = $2 WHERE person = $1 AND (ended_at IS NULL OR ended_at > $2)`,
-			`DELETE FROM scim_members WHERE person = $1 AND CAST($2 AS BIGINT) > 0`,
-			`DELETE FROM person_roles WHERE person = $1 AND CAST($2 AS BIGINT) > 0`,
-		} {
-			if _, err := t.ExecContext(ctx, end, id, t.now); err != nil {
-				return fmt.Errorf("taking person out: %w", err)
-			}
-		}
-		return nil
+		return t.changes(ctx, "taking person out",
+			change{`UPDATE people SET left_at = $1, login = 'left-' || lower(id), external_id = '', mail = '' WHERE id = $2`, []any{t.now, id}},
+			change{`DELETE FROM scim_members WHERE person = $1`, []any{id}},
+			change{`DELETE FROM person_roles WHERE person = $1`, []any{id}})
 	})
 }

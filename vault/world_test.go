@@ -26,6 +26,7 @@ type world struct {
 	colleague, outsider, second               vault.Actor // clinician of the same team, of another one; second reviewer
 	patient, foreign                          vault.PatientID
 	worker                                    vault.Actor
+	directory                                 vault.Actor // a hospital's, over SCIM
 	picture                                   []byte
 }
 
@@ -68,6 +69,7 @@ func worldOn(t testing.TB, b *vaulttest.Bench) *world {
 	w.records = b.Person(t, "records", vault.RoleRecords)
 	w.privacy = b.Person(t, "privacy", vault.RolePrivacy)
 	w.admin = b.Person(t, "admin", vault.RoleAdmin)
+	w.directory = directory(t, b.V, "Test directory")
 	w.patient = b.Patient(t, w.author, w.colleague)
 	w.foreign = b.Patient(t, w.outsider)
 	w.picture = vaulttest.Picture(t, 160, 120, 7)
