@@ -24,6 +24,7 @@ var deviceRoutes = []route{
 	{method: "GET", path: "/api/v1/devices/all", summary: "All devices", roles: only(admin), out: devicesAnswer{}, do: (*call).allDevices, params: []param{
 		{name: "state", in: "query", about: "pending, approved or revoked"}, {name: "q", in: "query", about: "part of the name, or of the person's who enrolled it"}}},
 	{method: "POST", path: "/api/v1/devices/codes", summary: "A one-time code to add a device with", in: deviceCodeRequest{}, out: deviceCodeAnswer{}, status: 201, do: (*call).deviceCode},
+	{method: "POST", path: "/api/v1/devices/codes/device", summary: "Which device came with one's code, and its number", in: codeDeviceRequest{}, out: codeDeviceAnswer{}, do: (*call).deviceOfCode},
 	{method: "POST", path: "/api/v1/devices/certificate", summary: "A certificate for the device that one is signed in on, where the last one has ended", out: certificateAnswer{}, do: (*call).certifyDevice},
 	{method: "POST", path: "/api/v1/devices/{id}", summary: "Rename a device; as admin also: say that several people use it", in: deviceRequest{}, status: 204, do: (*call).changeDevice},
 	{method: "POST", path: "/api/v1/devices/{id}/approve", summary: "Vouch for a device that waits", roles: only(admin), status: 204, do: (*call).approveDevice},

@@ -1,10 +1,8 @@
 package api
 
 import (
-	"fmt"
+	"net/http"
 	"strings"
-
-	"github.com/boombuler/barcode/qr"
 
 	"github.com/clinivault/clinivault/vault"
 )
@@ -33,11 +31,32 @@ func (c *call) deviceCode() error {
 		return err
 	}
 	url := c.s.enrolAddress(c.r.Host, code.Code)
-	picture, err := qrSVG(url)
+	picture, err := qrPicture(url)
 	if err != nil {
 		return err
 	}
-	return c.answer(201, deviceCodeAnswer{Code: secret(code.Code), ExpiresAt: code.ExpiresAt, URL: secret(url), Fingerprint: c.s.fingerprint, QR: secret(picture)})
+	return c.answer(http.StatusCreated, deviceCodeAnswer{Code: secret(code.Code), ExpiresAt: code.ExpiresAt, URL: secret(url), Fingerprint: c.s.fingerprint, QR: secret(picture)})
+}
+
+type codeDeviceRequest struct {
+	Code secret `json:"code"`
+}
+
+// codeDeviceAnswer is null inside while no device has come.
+type codeDeviceAnswer struct {
+	Device *vault.Device `json:"device"`
+}
+
+func (c *call) deviceOfCode() error {
+	var in codeDeviceRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	out, err := c.s.vault.DeviceOfCode(c.r.Context(), c.actor, string(in.Code))
+	if err != nil {
+		return err
+	}
+	return c.ok(codeDeviceAnswer{out})
 }
 
 // enrolAddress is where a device goes with a code: host was checked to be one of ours.
@@ -50,26 +69,6 @@ func (s *Server) enrolAddress(host, code string) string {
 		code += "." + s.fingerprint
 	}
 	return scheme + "://" + host + "/enrol#" + code
-}
-
-// qrSVG draws a QR code (ISO/IEC 18004) with its quiet zone of four modules, dark on light in every theme.
-func qrSVG(text string) (string, error) {
-	code, err := qr.Encode(text, qr.M, qr.Unicode)
-	if err != nil {
-		return "", fmt.Errorf("drawing the QR code: %w", err)
-	}
-	size := code.Bounds().Dx()
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[1]d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path fill="#000" d="`, size+8)
-	for y := range size {
-		for x := range size {
-			if r, _, _, _ := code.At(x, y).RGBA(); r == 0 {
-				fmt.Fprintf(&b, "M%d %dh1v1h-1z", x+4, y+4)
-			}
-		}
-	}
-	b.WriteString(`"/></svg>`)
-	return b.String(), nil
 }
 
 type enrolRequest struct {

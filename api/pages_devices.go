@@ -12,10 +12,14 @@ type devicesBody struct {
 	Mine, All []vault.Device
 	Admin     bool
 	State, Q  string
+	States    []choice
 }
 
+// deviceStates are what all devices are filtered by.
+var deviceStates = []choice{{"", "All devices"}, {vault.DevicePending, "Not approved"}, {vault.DeviceApproved, "Approved"}, {vault.DeviceRevoked, "Out of use"}}
+
 func (s *Server) devicesPage(v visit) (sheet, error) {
-	body := devicesBody{Admin: v.actor.Has(vault.RoleAdmin), State: v.r.URL.Query().Get("state"), Q: v.r.URL.Query().Get("q")}
+	body := devicesBody{Admin: v.actor.Has(vault.RoleAdmin), States: deviceStates, State: v.r.URL.Query().Get("state"), Q: v.r.URL.Query().Get("q")}
 	var err error
 	if body.Mine, err = s.vault.MyDevices(v.ctx, v.actor); err != nil {
 		return sheet{}, err

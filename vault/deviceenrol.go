@@ -233,3 +233,23 @@ func (v *Vault) EnrolmentState(ctx context.Context, code string, opening []byte,
 	}
 	return out, nil
 }
+
+// DeviceOfCode tells whoever made a code which device came with it, and its number; nil while none has. It writes no
+// event: a page asks it again and again. Errors: ErrNotFound for a code that is not the actor's.
+func (v *Vault) DeviceOfCode(ctx context.Context, a Actor, code string) (d *Device, err error) {
+	err = v.quietly(ctx, a, actMyDevices, onPerson(a.person), func(t *tx) error {
+		d = nil
+		var id DeviceID
+		err := t.QueryRowContext(ctx, `SELECT device FROM device_codes WHERE code_hash = $1 AND made_by = $2`, tokenHash(code), a.person).Scan(&id)
+		if err != nil || id == "" {
+			return absent(err)
+		}
+		found, err := t.device(ctx, a, id)
+		d = &found
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
