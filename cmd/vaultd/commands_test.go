@@ -44,7 +44,7 @@ func TestCommandsRefuse(t *testing.T) {
 		{"missing configuration", []string{"serve", "--config", "/nonexistent/c.json"}, "reading the configuration"},
 		{"unknown flag", []string{"doctor", "--colour"}, "colour"},
 		{"left over", []string{"doctor", "--config", "x", "y"}, "y"},
-		{"user without verb", []string{"user"}, "add or disable"},
+		{"user without verb", []string{"user"}, "add, reset or disable"},
 		{"user with a wrong verb", []string{"user", "promote"}, "promote"},
 		{"patient without verb", []string{"patient"}, "add"},
 		{"verify without file", []string{"verify-audit"}, "name the exported file"},
@@ -87,6 +87,7 @@ func TestOperatorCommands(t *testing.T) {
 		{"add a patient", []string{"patient", "add", "--number", "T-1", "--name", "Test Patient", "--born", "1970-01-31", "--encounter", "Ward 1", "--care-team", "cl1"}, "added patient"},
 		{"labels", []string{"labels"}, "no photo was approved"},
 		{"labels as JSON", []string{"labels", "--months", "3", "--json"}, `"rows": []`},
+		{"reset", []string{"user", "reset", "--login", "cl1"}, "enrolment code: "},
 		{"disable", []string{"user", "disable", "--login", "cl1"}, "cl1 is out"},
 	}
 	for _, step := range steps {

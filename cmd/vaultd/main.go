@@ -29,6 +29,8 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
                                      compare the store with the database, both ways
   vaultd doctor --config FILE        check configuration, keys, store, database, clock
   vaultd user add --config FILE --login L --name N --role R[,R] --password-file F
+  vaultd user reset --config FILE --login L
+                                     take password and factors away; print a code to set new ones
   vaultd user disable --config FILE --login L
   vaultd patient add --config FILE --number N --name NAME --born YYYY-MM-DD
                      [--encounter LABEL] [--care-team LOGIN[,LOGIN]]

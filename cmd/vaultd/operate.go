@@ -74,7 +74,7 @@ func tend(ctx context.Context, config string, out io.Writer, act func(*vault.Vau
 
 func userCommand(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return fmt.Errorf("user: say add or disable; %w", errUsage)
+		return fmt.Errorf("user: say add, reset or disable; %w", errUsage)
 	}
 	flags := flag.NewFlagSet("user "+args[0], flag.ContinueOnError)
 	config := flags.String("config", "", "the configuration file")
@@ -102,6 +102,8 @@ func userCommand(ctx context.Context, args []string, out io.Writer) error {
 			}
 			return err
 		})
+	case "reset":
+		return resetUser(ctx, *config, *login, out)
 	case "disable":
 		return operate(ctx, *config, out, func(v *vault.Vault) error {
 			err := v.DisablePerson(ctx, vault.Operator(), *login)
@@ -111,7 +113,7 @@ func userCommand(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		})
 	}
-	return fmt.Errorf("user: there is no %q; say add or disable", args[0])
+	return fmt.Errorf("user: there is no %q; say add, reset or disable", args[0])
 }
 
 func patientCommand(ctx context.Context, args []string, out io.Writer) error {
