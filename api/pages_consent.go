@@ -86,7 +86,8 @@ func (s *Server) consentPage(v visit) (sheet, error) {
 			now.Publication = c.Allowed
 		}
 	}
-	return sheet{name: "consent", title: "Consent", body: consentBody{ID: id, Purposes: purposeViews(now), Ways: ways(), Words: words}}, nil
+	glass, err := v.glassForPhoto(vault.PhotoID(id))
+	return sheet{name: "consent", title: "Consent", body: consentBody{ID: id, Purposes: purposeViews(now), Ways: ways(), Words: words, Glass: glass}}, err
 }
 
 // consentBody is the card that shows and changes what a patient allows for a photo.
@@ -95,4 +96,5 @@ type consentBody struct {
 	Purposes []purposeView
 	Ways     []choice
 	Words    []wordView
+	Glass    *vault.Glass // the one by which the reader is here; nil: none
 }

@@ -33,7 +33,7 @@ func (p photoView) picture(size string) string {
 	case p.State == vault.StateInReview || p.State == vault.StateRejected:
 		kind = "covered_" + size
 	}
-	if kind == "" || p.Patient == "" {
+	if kind == "" || p.Patient == "" || p.ReasonNeeded || size == "thumb" && p.Sensitivity == vault.SensitivityForensic {
 		return ""
 	}
 	return "/api/v1/photos/" + string(p.ID) + "/renditions/" + kind
@@ -73,6 +73,10 @@ func (p photoView) NoThumb() string {
 		return "The picture is shown to nobody: " + withheldWords[p.Withheld]
 	case p.State == vault.StateAccepted:
 		return "The picture is being prepared."
+	case p.ReasonNeeded:
+		return "The picture is intimate: open it and say why you need it."
+	case p.Sensitivity == vault.SensitivityForensic:
+		return "A forensic picture is in no list: open it."
 	case p.State == vault.StateQuarantined:
 		return "There is no picture: the file could not be used."
 	}
@@ -186,10 +190,15 @@ func (s *Server) patientPage(v visit) (sheet, error) {
 		return sheet{}, err
 	}
 	patient, err := s.vault.Patient(v.ctx, v.actor, vault.PatientID(id))
+	if err != nil {
+		return sheet{}, err
+	}
+	glass, err := v.glassFor(patient.ID)
 	return sheet{name: "patient", title: "Patient", here: "/patients", body: struct {
 		Patient vault.Patient
 		Photos  []photoView
-	}{patient, photoViews(photos)}}, err
+		Glass   *vault.Glass
+	}{patient, photoViews(photos), glass}}, err
 }
 
 func (s *Server) photoPage(v visit) (sheet, error) {
@@ -205,8 +214,12 @@ func (s *Server) photoPage(v visit) (sheet, error) {
 	seen := photo.Withheld == "" && (photo.State == vault.StateInReview || photo.State == vault.StateApproved || photo.State == vault.StateRejected)
 	body := photoBody{Photo: view, MayReveal: seen && v.actor.Has(vault.RoleClinician)}
 	body.MayLink = v.actor.Has(vault.RoleClinician) || v.actor.Has(vault.RoleRecords) && photo.State == vault.StateApproved
-	if v.actor.Has(vault.RoleClinician) {
+	if body.Glass, err = v.glassFor(photo.Patient); err != nil {
+		return sheet{}, err
+	}
+	if v.actor.Has(vault.RoleClinician) && body.Glass == nil {
 		body.Consent = &consentBody{ID: id, Purposes: purposeViews(photo.Consent), Ways: ways()}
+		body.Classes = narrower(photo.Sensitivity)
 	}
 	if v.actor.Has(vault.RoleRecords) && photo.State == vault.StateApproved {
 		if body.Releases, err = s.vault.Releases(v.ctx, v.actor, photo.ID); err != nil {
@@ -223,7 +236,9 @@ type photoBody struct {
 	MayLink    bool
 	Consent    *consentBody // nil for who may not change it
 	Releases   []vault.Release
-	MayRelease []string // purposes that the patient allows and for which there is no copy
+	Glass      *vault.Glass // nil: no glass is broken
+	Classes    []choice     // of sensitivity that it could be given
+	MayRelease []string     // purposes that the patient allows and for which there is no copy
 }
 
 // releasable are the purposes for which a copy could be released now.

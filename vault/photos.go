@@ -42,6 +42,7 @@ type Photo struct {
 	ClaimedUntil   Time         `json:"claimed_until"`
 	Withheld       string       `json:"withheld"` // consent: shown to nobody since the patient withdrew the record
 	Sensitivity    Sensitivity  `json:"sensitivity"`
+	ReasonNeeded   bool         `json:"reason_needed"` // for its pictures, from this actor: see GiveReason
 }
 
 // String keeps photos out of logs.
@@ -170,6 +171,11 @@ func (al *album) complete(ctx context.Context, row storedPhoto) (Photo, error) {
 	}
 	if row.claimedBy != al.who || int64(p.ClaimedUntil) <= al.t.now {
 		p.ClaimedUntil = 0
+	}
+	if al.as == RoleClinician && p.Sensitivity == SensitivityIntimate {
+		if p.ReasonNeeded, err = al.t.reasonNeeded(ctx, al.who, p); err != nil {
+			return Photo{}, err
+		}
 	}
 	if al.as == RoleClinician && p.Consent.Record {
 		return p, al.addFacts(ctx, &p, row.sealed)

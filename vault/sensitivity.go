@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -83,7 +84,28 @@ func discretionOf(ctx context.Context, t *tx, id PhotoID) (d discretion, err err
 
 // near says whether the actor is as close to the photo as a person can be: named for the patient, or tied and the author.
 func (d discretion) near(a Actor, on *object) bool {
-	return on.tie == tieDirect || a.person == d.author && on.tie != tieBreakGlass
+	return on.tie == tieDirect || a.person == d.author && on.tie != "" && on.tie != tieBreakGlass
+}
+
+// reasonNeeded says whether somebody who knows of an intimate photo sees its pictures only after a reason, as shown does.
+func (t *tx) reasonNeeded(ctx context.Context, who PersonID, p Photo) (bool, error) {
+	how, err := tieOf(ctx, t, who, p.Patient, t.now)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return false, err
+	}
+	if (discretion{author: p.Author}).near(Actor{person: who}, &object{tie: how}) {
+		return false, nil
+	}
+	err = hasReason(ctx, t, p.ID, who)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return false, err
+	}
+	return err != nil, nil
+}
+
+// hasReason asks for a reason that was given for the photo a short while ago.
+func hasReason(ctx context.Context, t *tx, id PhotoID, who PersonID) error {
+	return holds(ctx, t, `SELECT count(*) FROM look_reasons WHERE photo = $1 AND person = $2 AND open_until > $3`, id, who, t.now)
 }
 
 // told narrows a scope to photos that the actor's tie lets them know of: of a forensic one, the author and direct ties.
@@ -119,8 +141,7 @@ func shown(within scope) scope {
 			case d.class != SensitivityIntimate || d.near(a, on):
 				return nil
 			}
-			return or(holds(ctx, t, `SELECT count(*) FROM look_reasons WHERE photo = $1 AND person = $2 AND open_until > $3`,
-				on.Photo, a.person, t.now), "The photo is intimate: they have to give a reason first.")
+			return or(hasReason(ctx, t, on.Photo, a.person), "The photo is intimate: they have to give a reason first.")
 		}}
 }
 

@@ -3,7 +3,7 @@
 // data- attributes; the page is loaded again when it is done.
 //
 //   form[data-post]       the address; {name} in it is taken from the field of that name
-//   field[data-as]        number, time (a date: the start of that day, UTC), flag, or optional (left out when empty)
+//   field[data-as]        number, time (a date: the start of that day, UTC), dayend (its end), flag, or optional (left out when empty)
 //   data-sure, data-sure-text, data-sure-ok, data-sure-type
 //                         a question before the act; with data-sure-type that text has to be typed
 //   button[data-post]     an act without fields; with data-reason a reason is asked for, and data-reason-text, data-reason-ok
@@ -34,6 +34,8 @@ export function bodyOf(fields, inAddress = []) {
     else if (f.as === 'number') body[f.name] = Number(text);
     else if (f.as === 'time') {
       if (text) body[f.name] = `${text}T00:00:00.000Z`;
+    } else if (f.as === 'dayend') {
+      if (text) body[f.name] = `${text}T23:59:59.999Z`;
     } else if (f.as !== 'optional' || text) body[f.name] = text;
   }
   return body;

@@ -57,3 +57,14 @@ export function localTimes(root) {
     if (iso) node.textContent = node.hasAttribute('data-seconds') ? exactTime(iso) : localTime(iso);
   }
 }
+
+/**
+ * How much of a time box is left. Pure.
+ * @param {number} milliseconds
+ * @returns {string} for example "59 min 03 s"; empty when it is over
+ */
+export function leftText(milliseconds) {
+  const s = Math.ceil(milliseconds / 1000);
+  if (!(s > 0)) return '';
+  return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, '0')} s`;
+}
