@@ -73,16 +73,13 @@ func (f PeopleFilter) where(now int64) (string, []any) {
 		n := arg("%" + likeText(strings.ToLower(f.Search)) + "%")
 		conditions = append(conditions, `(lower(name) LIKE `+n+` ESCAPE '\' OR login LIKE `+n+` ESCAPE '\')`)
 	}
-	live := livePerson("people", arg(now))
 	switch f.State {
 	case PeopleLive:
-		conditions = append(conditions, live)
+		conditions = append(conditions, livePerson("people", arg(now)))
 	case PeopleOut:
-		conditions = append(conditions, "NOT ("+live+") AND left_at IS NULL")
+		conditions = append(conditions, "NOT "+livePerson("people", arg(now))+" AND left_at IS NULL")
 	case PeopleLeft:
 		conditions = append(conditions, "left_at IS NOT NULL")
-	default:
-		args = args[:len(args)-1]
 	}
 	if f.Role != "" {
 		conditions = append(conditions, `EXISTS (SELECT 1 FROM person_roles r WHERE r.person = people.id AND r.role = `+arg(string(f.Role))+`)`)
