@@ -16,7 +16,7 @@ import (
 )
 
 // operation is one exported method of Vault: who may do it, and a call that changes nothing even when it is allowed.
-// Actors: c clinician of the care team, r reviewer who holds the claim, d records, p privacy, a admin, j job,
+// Actors: s a directory, c clinician of the care team, r reviewer who holds the claim, d records, p privacy, a admin, j job,
 // o operator. x is a clinician of another team. Everybody who is not in may must be refused.
 type operation struct {
 	method string
@@ -39,11 +39,12 @@ type scene struct {
 }
 
 // Methods that take no actor: they open or close the vault's door, or give figures and public keys.
-var actorless = []string{"SignIn", "Authenticate", "Close", "Ping", "PublicKeys", "JobCounts", "PhotoCounts", "LogSize",
-	"IntegrityRefusals", "WitnessLags", "IncidentCounts"}
+var actorless = append(slices.Clone(signInDoor), []string{"SignIn", "Authenticate", "Close", "Ping", "PublicKeys", "JobCounts", "PhotoCounts", "LogSize",
+	"BeginFederated", "TakeFederated", "SignInFederated", "RefuseFederated", "EndFederated",
+	"AuthenticateProvisioner", "IntegrityRefusals", "WitnessLags", "IncidentCounts"}...)
 
 // operations covers all of Vault, by topic.
-var operations = slices.Concat(dailyOperations, keyOperations, storeOperations, logOperations, lifeOperations, backupOperations)
+var operations = slices.Concat(dailyOperations, keyOperations, storeOperations, logOperations, lifeOperations, backupOperations, oidcOperations, provisionOperations, noticeOperations, signInOperations)
 
 var dailyOperations = []operation{
 	{"Accept", "cx", "", func(ctx context.Context, s scene, a vault.Actor) error {
@@ -227,9 +228,6 @@ var dailyOperations = []operation{
 		_, err := s.v.Sessions(ctx, a)
 		return err
 	}},
-	{"SetPassword", "ao", "", func(ctx context.Context, s scene, a vault.Actor) error {
-		return s.v.SetPassword(ctx, a, "leaver", "short")
-	}},
 	{"SignOut", "cxrdpa", "", nil}, // it ends the actor; see TestSignOut
 	{"Sweep", "jo", "", func(ctx context.Context, s scene, a vault.Actor) error { return s.v.Sweep(ctx, a) }},
 	{"VerifyLog", "po", "", func(ctx context.Context, s scene, a vault.Actor) error {
@@ -291,7 +289,7 @@ func TestRights(t *testing.T) {
 		letter string
 		actor  vault.Actor
 	}{{"c", w.colleague}, {"x", w.outsider}, {"r", w.reviewer}, {"d", w.records}, {"p", w.privacy}, {"a", w.admin},
-		{"j", vault.JobActor("test")}, {"o", vault.Operator()}, {"nobody", vault.Actor{}}}
+		{"j", vault.JobActor("test")}, {"o", vault.Operator()}, {"s", w.directory}, {"nobody", vault.Actor{}}}
 	for _, op := range operations {
 		if op.call == nil {
 			continue
