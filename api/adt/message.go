@@ -3,6 +3,7 @@ package adt
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -304,4 +305,19 @@ func hexDigit(b byte) int {
 		return int(b-'a') + 10
 	}
 	return -1
+}
+
+// Lines are the segments of a message as lines that a terminal can show: what cannot be printed stands as a question mark.
+func Lines(raw []byte) []string {
+	text := strings.ToValidUTF8(string(raw), "?")
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\r' || r == '\n' })
+	for i, line := range lines {
+		lines[i] = strings.Map(func(r rune) rune {
+			if !unicode.IsPrint(r) {
+				return '?'
+			}
+			return r
+		}, line)
+	}
+	return lines
 }

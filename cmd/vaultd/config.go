@@ -74,6 +74,8 @@ type Config struct {
 	Notices *NoticesConfig `json:"notices"`
 	// OIDC is the hospital's OpenID provider, at which people sign in; without it they sign in here alone.
 	OIDC *api.OIDCConfig `json:"oidc"`
+	// ADT is the feed of the hospital's patient administration; none without it.
+	ADT *ADTConfig `json:"adt"`
 	// SecondOpinion is a face model that looks at each photo too; none without it.
 	SecondOpinion *OpinionConfig `json:"second_opinion"`
 	// LogFormat is "text" (default) or "json".
@@ -163,6 +165,7 @@ func parseConfig(text []byte, dir string) (*Config, error) {
 // resolve makes the file names absolute.
 func (c *Config) resolve(dir string) {
 	paths := append(c.KMS.paths(), &c.Data, &c.RootKeyFile)
+	paths = append(paths, c.ADT.paths()...)
 	if c.TLS != nil {
 		paths = append(paths, &c.TLS.CertFile, &c.TLS.KeyFile)
 	}
@@ -233,6 +236,9 @@ func (c *Config) check() error {
 		return errors.New("times in the configuration must not be negative")
 	}
 	if err := c.KMS.check(); err != nil {
+		return err
+	}
+	if err := c.ADT.check(); err != nil {
 		return err
 	}
 	if err := c.checkOIDC(); err != nil {

@@ -35,6 +35,10 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd patient add --config FILE --number N --name NAME --born YYYY-MM-DD
                      [--encounter LABEL] [--care-team LOGIN[,LOGIN]]
   vaultd patient join|leave --config FILE --patient ID --care-team LOGIN[,LOGIN]
+  vaultd import patients|teams FILE --config FILE [--dry-run]
+                                     patients with visits, or the people of teams, from CSV
+  vaultd adt list --config FILE | show --config FILE --id ID --reason TEXT
+                                     messages of the patient administration that were not applied
   vaultd backup --config FILE --out FILE|- --to AGE-RECIPIENT[,...] [--recipients-file FILE]
                 [--with-root-key] [--objects]
                                      database and objects, one encrypted file, beside the server
@@ -145,6 +149,8 @@ var commands = map[string]func(ctx context.Context, args []string, out io.Writer
 	"keys":             keysCommand,
 	"labels":           labelsCommand,
 	"learn":            learnCommand,
+	"adt":              adtCommand,
+	"import":           importCommand,
 	"demo":             demoCommand,
 	"help":             helpCommand,
 	"-h":               helpCommand,

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"github.com/clinivault/clinivault/api/adt"
 	"github.com/clinivault/clinivault/api/chart"
 	"github.com/clinivault/clinivault/imaging"
 	"github.com/clinivault/clinivault/vault"
@@ -21,6 +22,9 @@ type parts struct {
 	pool    *imaging.Pool
 	notify  *notifier
 	kms     vault.KMS
+
+	feed        *adt.Feed // nil where none is configured
+	feedAddress string    // once it is listening
 }
 
 // newLog writes operational messages for people who run the service.
@@ -137,6 +141,9 @@ func openMarked(ctx context.Context, c *Config, log *slog.Logger, beside bool) (
 		BackupsKept: c.backupsKept(), Beside: beside, Log: log, IntakeGrace: c.intakeGrace(),
 		Notices: c.Notices.forVault(), FederatedOnly: c.oidcOnly(), Witnesses: c.Witness, AcceptRollback: c.acceptRollback,
 	}))
+	if err == nil {
+		p.feed, err = c.openFeed(p.vault, log)
+	}
 	return p, err
 }
 

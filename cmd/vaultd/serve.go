@@ -128,6 +128,9 @@ func (p *parts) serve(ctx context.Context, c *Config, log *slog.Logger, out io.W
 	}
 	defer working.Wait()
 	defer stop()
+	if err := p.serveFeed(ctx, c, log, &working); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	base := baseAddress(c, listener)
 	for _, origin := range c.ownOrigins(base) {
 		p.vault.ServesAt(origin)

@@ -60,6 +60,7 @@ func (w *worker) run(ctx context.Context) {
 	all.Go(func() { w.every(ctx, tidyEvery, "checking the store", w.parts.vault.TidyStore) })
 	all.Go(func() { w.every(ctx, checkpointEvery, "signing a checkpoint", w.parts.vault.Checkpoint) })
 	all.Go(func() { w.every(ctx, tidyEvery, "deleting old notices", w.parts.vault.TidyNotices) })
+	all.Go(func() { w.every(ctx, tidyEvery, "forgetting old messages", w.parts.vault.ForgetMessages) })
 	all.Go(func() { w.every(ctx, keysEvery, "destroying retired keys", w.parts.vault.DestroyRetiredKeys) })
 	all.Wait()
 }
@@ -141,6 +142,10 @@ func (w *worker) act(ctx context.Context, job *vault.Job) error {
 		return w.parts.vault.FinishErasure(ctx, w.actor, job)
 	case vault.JobHold:
 		return w.parts.vault.CarryHold(ctx, w.actor, job)
+	case vault.JobMerge:
+		return w.parts.vault.MovePatient(ctx, w.actor, job)
+	case vault.JobMessage:
+		return w.parts.redo(ctx, job)
 	case vault.JobNotify:
 		return w.parts.notify.deliver(ctx, w.parts.vault, w.actor, job)
 	}

@@ -157,6 +157,8 @@ func (b *Bench) Work(t testing.TB) {
 			err = b.V.FinishErasure(t.Context(), worker, job)
 		case vault.JobHold:
 			err = b.V.CarryHold(t.Context(), worker, job)
+		case vault.JobMerge:
+			err = b.V.MovePatient(t.Context(), worker, job)
 		default:
 			t.Fatalf("job of kind %q is due", job.Kind)
 		}
