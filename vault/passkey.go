@@ -64,7 +64,7 @@ func (v *Vault) refuse(ctx context.Context, a Actor, what act, why error) error 
 
 // FinishPasskey takes what the authenticator made. The passkey is the actor's from then on, under a name of theirs, and
 // the session counts as one with two factors. Errors: ErrWrongFactor, ErrConflict when somebody has this passkey already,
-// ErrUnauthenticated when the question was of another session, took too long or was answered, ErrInvalid for the name.
+// or the question was of another session, took too long or was answered; ErrInvalid for the name.
 func (v *Vault) FinishPasskey(ctx context.Context, a Actor, ticket, name string, answer json.RawMessage) (Opened, error) {
 	c, err := v.asked(ctx, ticket, askPasskeyAdd)
 	if err == nil && c.session != a.session {
@@ -186,7 +186,7 @@ func (v *Vault) ownPasskeys(ctx context.Context, a Actor) func() (*passkeyUser, 
 
 // FinishPasskeySignIn takes the authenticator's answer and opens a session with two factors behind it. Errors:
 // ErrWrongFactor for an answer that is wrong, of a passkey that is not known, was suspended, or may be a copy;
-// ErrUnauthenticated for people who may not be here and for a question that took too long or was answered.
+// ErrUnauthenticated for people who may not be here; ErrConflict for a question that took too long or was answered.
 func (v *Vault) FinishPasskeySignIn(ctx context.Context, ticket string, answer json.RawMessage, d Door) (Opened, error) {
 	c, err := v.asked(ctx, ticket, askPasskeySignIn)
 	if err != nil {

@@ -96,10 +96,11 @@ func (v *Vault) SetPassword(ctx context.Context, a Actor, login, password string
 // ChangePassword gives the actor a new password, ends their other sessions, and this one gets a new token. Errors:
 // ErrInvalid, ErrStepUp.
 func (v *Vault) ChangePassword(ctx context.Context, a Actor, password string) (Opened, error) {
-	wrong := v.passwordRefused(ctx, a.person, password)
-	hash := ""
-	if wrong == nil {
-		hash = hashPassword(password)
+	hash, wrong := "", ErrDenied // who is no person has none
+	if a.kind == byPerson {
+		if wrong = v.passwordRefused(ctx, a.person, password); wrong == nil {
+			hash = hashPassword(password)
+		}
 	}
 	return v.raise(ctx, a, actSetPassword, MethodPassword, func(t *tx) error {
 		if wrong != nil {

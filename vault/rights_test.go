@@ -34,17 +34,18 @@ type scene struct {
 	waiting          *vault.Job      // of a photo that is not processed
 	review, approved vault.PhotoID   // claimed by the reviewer; released
 	attachment       vault.AttachmentID
-	deliver          *vault.Job // holds no lease
+	deliver          *vault.Job    // holds no lease
+	glass            vault.GlassID // broken by a person who may do nothing else
 	request          func(vault.Actor) vault.AcceptRequest
 }
 
 // Methods that take no actor: they open or close the vault's door, or give figures and public keys.
 var actorless = append(slices.Clone(signInDoor), []string{"SignIn", "Authenticate", "Close", "Ping", "PublicKeys", "JobCounts", "PhotoCounts", "LogSize",
 	"BeginFederated", "TakeFederated", "SignInFederated", "RefuseFederated", "EndFederated",
-	"AuthenticateProvisioner", "IntegrityRefusals", "WitnessLags", "IncidentCounts"}...)
+	"AuthenticateProvisioner", "IntegrityRefusals", "WitnessLags", "IncidentCounts", "OpenReviews"}...)
 
 // operations covers all of Vault, by topic.
-var operations = slices.Concat(dailyOperations, keyOperations, storeOperations, logOperations, lifeOperations, backupOperations, oidcOperations, provisionOperations, noticeOperations, signInOperations)
+var operations = slices.Concat(dailyOperations, keyOperations, storeOperations, logOperations, lifeOperations, backupOperations, accessOperations, oidcOperations, provisionOperations, noticeOperations, signInOperations)
 
 var dailyOperations = []operation{
 	{"Accept", "cx", "", func(ctx context.Context, s scene, a vault.Actor) error {
@@ -256,6 +257,7 @@ func newScene(w *world) scene {
 	w.Person(w.t, "leaver", vault.RoleClinician)
 	guest := w.Person(w.t, "guest", vault.RoleClinician)
 	s.person, s.session = guest.Person(), guest.Session()
+	s.glass = must(w.V.BreakGlass(w.t.Context(), guest, emergency("TEST-000001")))(w.t).ID
 	s.attachment = must(w.V.Attach(w.t.Context(), w.records, s.approved, []string{"fhir"}))(w.t)[0].ID
 	s.deliver = &vault.Job{ID: "none", Kind: vault.JobDeliver, Subject: string(s.attachment), Lease: "none"}
 	w.change(`UPDATE jobs SET state = 'done' WHERE kind = 'deliver'`)

@@ -167,7 +167,7 @@ func (v *Vault) askSecond(ctx context.Context, at Actor, who account, tries []do
 }
 
 // SignInCode ends a sign-in with a code of the authenticator app or a recovery code; see SecondStep. Errors:
-// ErrWrongFactor for a wrong code, ErrUnauthenticated for a ticket that ended or was used, ErrLocked.
+// ErrWrongFactor for a wrong code, ErrConflict for a ticket that ended or was used, ErrLocked.
 func (v *Vault) SignInCode(ctx context.Context, ticket, code string, d Door) (Opened, error) {
 	c, err := v.asked(ctx, ticket, askSignIn)
 	if err != nil {

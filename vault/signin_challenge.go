@@ -41,9 +41,9 @@ func (t *tx) ask(ctx context.Context, c challenge) error {
 	return nil
 }
 
-var errNoTicket = say(ErrUnauthenticated, "This step took too long or was done already. Begin again.")
+var errNoTicket = say(ErrConflict, "This step took too long or was done already. Begin again.")
 
-// asked finds a question that still waits. Errors: ErrUnauthenticated.
+// asked finds a question that still waits. Errors: ErrConflict.
 func (v *Vault) asked(ctx context.Context, ticket, kind string) (challenge, error) {
 	c := challenge{ticket: ticket, kind: kind}
 	err := v.db.QueryRowContext(ctx, `SELECT person, session, data FROM challenges WHERE ticket_hash = $1 AND kind = $2
@@ -57,7 +57,7 @@ func (v *Vault) asked(ctx context.Context, ticket, kind string) (challenge, erro
 	return c, nil
 }
 
-// answered takes the question out; who comes second finds none. Errors: ErrUnauthenticated.
+// answered takes the question out; who comes second finds none. Errors: ErrConflict.
 func (t *tx) answered(ctx context.Context, c challenge) error {
 	res, err := t.ExecContext(ctx, `DELETE FROM challenges WHERE ticket_hash = $1 AND kind = $2 AND expires_at > $3`,
 		tokenHash(c.ticket), c.kind, t.now)
