@@ -98,20 +98,20 @@ func (h *hospital) only() bool { return h.cfg.Only }
 func (h *hospital) provider(ctx context.Context) (*provider, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := time.Now()
-	if h.found != nil && now.Sub(h.at) < rediscover {
+	now := h.now()
+	if h.found != nil && now.Sub(h.at).Abs() < rediscover {
 		return h.found, nil
 	}
-	if h.down == nil || now.Sub(h.downAt) >= downFor {
+	if h.down == nil || now.Sub(h.downAt).Abs() >= downFor {
 		ctx, cancel := detached(ctx)
 		defer cancel()
-		found, err := discover(ctx, h.cfg, h.secret, h.client)
+		found, err := discover(ctx, h.cfg, h.secret, h.client, h.now)
 		if err == nil {
 			h.found, h.at, h.down = found, now, nil
 			return found, nil
 		}
 		h.log.Warn("the hospital's sign-in does not answer", "err", err)
-		h.down, h.downAt = err, time.Now()
+		h.down, h.downAt = err, h.now()
 	}
 	if h.found != nil {
 		return h.found, nil
@@ -144,7 +144,7 @@ func CheckOIDC(ctx context.Context, c OIDCConfig) error {
 	}
 	clock := &clockTransport{inner: client.Transport}
 	client.Transport = clock
-	if _, err := discover(ctx, c.withDefaults(), key, client); err != nil {
+	if _, err := discover(ctx, c.withDefaults(), key, client, time.Now); err != nil {
 		return err
 	}
 	if off := clock.off.Abs(); off > c.skew() {

@@ -61,7 +61,7 @@ func (b boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // tokens with made-up key IDs do not make us ask more often.
 type keysTransport struct {
 	inner http.RoundTripper
-	now   func() time.Time // one that nobody sets
+	now   func() time.Time
 
 	mu   sync.Mutex
 	at   time.Time // guarded by mu; of the last answer
@@ -71,7 +71,7 @@ type keysTransport struct {
 func (k *keysTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.body == nil || k.now().Sub(k.at) >= keysKept {
+	if k.body == nil || k.now().Sub(k.at).Abs() >= keysKept {
 		if err := k.fetch(r); err != nil {
 			return nil, err
 		}

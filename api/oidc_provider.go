@@ -45,7 +45,7 @@ type metadata struct {
 }
 
 // discover reads the discovery document (OpenID Connect Discovery 1.0 section 4).
-func discover(ctx context.Context, c OIDCConfig, key secret, client *http.Client) (*provider, error) {
+func discover(ctx context.Context, c OIDCConfig, key secret, client *http.Client, now func() time.Time) (*provider, error) {
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, client), c.Issuer)
 	var other *oidc.IssuerMismatchError
 	switch {
@@ -70,7 +70,7 @@ func discover(ctx context.Context, c OIDCConfig, key secret, client *http.Client
 		style = oauth2.AuthStyleInParams
 	}
 	keysClient := &http.Client{Timeout: client.Timeout, CheckRedirect: client.CheckRedirect,
-		Transport: &keysTransport{inner: client.Transport, now: time.Now}}
+		Transport: &keysTransport{inner: client.Transport, now: now}}
 	return &provider{
 		issuer: c.Issuer, found: found, client: client, tellsIs: m.TellsIs,
 		keys: oidc.NewRemoteKeySet(oidc.ClientContext(context.WithoutCancel(ctx), keysClient), m.Keys),
