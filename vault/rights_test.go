@@ -36,16 +36,18 @@ type scene struct {
 	attachment       vault.AttachmentID
 	deliver          *vault.Job    // holds no lease
 	glass            vault.GlassID // broken by a person who may do nothing else
+	device           vault.DeviceID
 	request          func(vault.Actor) vault.AcceptRequest
 }
 
 // Methods that take no actor: they open or close the vault's door, or give figures and public keys.
 var actorless = append(slices.Clone(signInDoor), []string{"SignIn", "Authenticate", "Close", "Ping", "PublicKeys", "JobCounts", "PhotoCounts", "LogSize",
 	"BeginFederated", "TakeFederated", "SignInFederated", "RefuseFederated", "EndFederated",
+	"DoorChallenge", "BeginEnrolment", "FinishEnrolment", "EnrolmentState", "DeviceAuthorities", "AuthenticateDevice",
 	"AuthenticateProvisioner", "IntegrityRefusals", "WitnessLags", "IncidentCounts", "OpenReviews"}...)
 
 // operations covers all of Vault, by topic.
-var operations = slices.Concat(dailyOperations, keyOperations, storeOperations, logOperations, lifeOperations, backupOperations, accessOperations, oidcOperations, provisionOperations, noticeOperations, signInOperations)
+var operations = slices.Concat(dailyOperations, keyOperations, storeOperations, logOperations, lifeOperations, backupOperations, accessOperations, oidcOperations, provisionOperations, deviceOperations, noticeOperations, signInOperations, careOperations)
 
 var dailyOperations = []operation{
 	{"Accept", "cx", "", func(ctx context.Context, s scene, a vault.Actor) error {
@@ -253,7 +255,7 @@ func refused(err error) bool {
 
 func newScene(w *world) scene {
 	w.t.Helper()
-	s := scene{v: w.V, patient: w.patient, approved: w.approved()}
+	s := scene{v: w.V, patient: w.patient, approved: w.approved(), device: w.aDevice()}
 	w.Person(w.t, "leaver", vault.RoleClinician)
 	guest := w.Person(w.t, "guest", vault.RoleClinician)
 	s.person, s.session = guest.Person(), guest.Session()
@@ -291,7 +293,7 @@ func TestRights(t *testing.T) {
 		letter string
 		actor  vault.Actor
 	}{{"c", w.colleague}, {"x", w.outsider}, {"r", w.reviewer}, {"d", w.records}, {"p", w.privacy}, {"a", w.admin},
-		{"j", vault.JobActor("test")}, {"o", vault.Operator()}, {"s", w.directory}, {"nobody", vault.Actor{}}}
+		{"j", vault.JobActor("test")}, {"o", vault.Operator()}, {"f", vault.FeedActor("test")}, {"s", w.directory}, {"nobody", vault.Actor{}}}
 	for _, op := range operations {
 		if op.call == nil {
 			continue

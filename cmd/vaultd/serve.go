@@ -105,14 +105,19 @@ func (p *parts) serve(ctx context.Context, c *Config, log *slog.Logger, out io.W
 	if err != nil {
 		return err
 	}
+	secure, err := serverTLS(c, out)
+	if err != nil {
+		return err
+	}
+	p.askDevices(secure)
 	server, err := api.New(api.Config{
-		Vault: p.vault, Web: pages, Log: log, Metrics: metrics, Secure: c.secure(), Hosts: hostNames(c), Proxies: proxies,
+		Fingerprint: authorityFingerprint(secure), Vault: p.vault, Web: pages, Log: log, Metrics: metrics, Secure: c.secure(), Hosts: hostNames(c), Proxies: proxies,
 		OIDC: c.OIDC,
 	})
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, c, out)
+	listener, err := listenWith(ctx, c, secure)
 	if err != nil {
 		return err
 	}
@@ -164,18 +169,23 @@ func answer(ctx context.Context, srv *http.Server, l net.Listener) error {
 
 // listen opens the address, with TLS away from loopback.
 func listen(ctx context.Context, c *Config, out io.Writer) (net.Listener, error) {
+	secure, err := serverTLS(c, out)
+	if err != nil {
+		return nil, err
+	}
+	return listenWith(ctx, c, secure)
+}
+
+// listenWith opens the address; without a TLS configuration it is plain.
+func listenWith(ctx context.Context, c *Config, secure *tls.Config) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listening (is another program on that address?): %w", err)
 	}
-	if !c.secure() {
+	if secure == nil {
 		return l, nil
 	}
-	config, err := tlsConfig(c, out)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return tls.NewListener(l, config), nil
+	return tls.NewListener(l, secure), nil
 }
 
 // hostNames are the names that requests may be for.
