@@ -260,6 +260,7 @@ func TestNoticesThatAreNotSent(t *testing.T) {
 
 func TestReviewersAreToldAtMostOnceAnHour(t *testing.T) {
 	w := newWorld(t)
+	w.Cfg.SessionIdle = 12 * time.Hour
 	w.telling()
 	w.browser(w.reviewer, "/r")
 	told := 0
