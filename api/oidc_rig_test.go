@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -311,3 +312,5 @@ func (g *rig) answers(fn http.HandlerFunc) {
 	defer g.mu.Unlock()
 	g.answer = fn
 }
+
+func listenAgain(address string) (net.Listener, error) { return net.Listen("tcp", address) }
