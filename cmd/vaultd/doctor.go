@@ -80,6 +80,8 @@ func (d *doctor) checks(ctx context.Context) []check {
 		{"audit log", "keep the database as it is and call the privacy officer: the log was changed outside the vault",
 			d.asked(func() (string, error) { return d.log(ctx) })},
 		{"witness", "see whether each witness can be reached and what it says: `vaultd witness status`", d.asked(func() (string, error) { return d.witness(ctx) })},
+		{"hospital sign-in", "see whether the provider answers at \"issuer\", and set the clocks (NTP); while it is down only emergency accounts sign in",
+			func() (string, error) { return d.oidc(ctx) }},
 		{"clock", "set the clock (NTP): events must not go back in time", d.asked(d.clock)},
 		{"limited child", "processes of this user must be allowed to start and to set resource limits", func() (string, error) { return checkChild(ctx) }},
 	}
