@@ -122,8 +122,8 @@ func (t *tx) emergencyPatient(ctx context.Context, a Actor, e Emergency) (Patien
 		return "", err
 	}
 	var misses int64
-	err := t.QueryRowContext(ctx, `SELECT count(*) FROM audit_events WHERE actor = $1 AND act = $2 AND outcome = 'failed' AND at > $3`,
-		a.subject(), string(actBreakGlass), t.now-missesIn.Milliseconds()).Scan(&misses)
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM audit_events WHERE actor = $1 AND act = $2 AND outcome = 'failed' AND at > $3
+		AND entry LIKE '%"error":"not_found"%'`, a.subject(), string(actBreakGlass), t.now-missesIn.Milliseconds()).Scan(&misses)
 	if err != nil {
 		return "", fmt.Errorf("counting misses: %w", err)
 	}
