@@ -28,10 +28,16 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd fsck --config FILE [--deep] [--repair] [--json]
                                      compare the store with the database, both ways
   vaultd doctor --config FILE        check configuration, keys, store, database, clock
-  vaultd user add --config FILE --login L --name N --role R[,R] --password-file F
+  vaultd user add --config FILE --login L --name N --role R[,R] [--password-file F]
   vaultd user reset --config FILE --login L
                                      take password and factors away; print a code to set new ones
-  vaultd user disable --config FILE --login L
+  vaultd user disable|enable --config FILE --login L
+  vaultd user roles --config FILE --login L --role R[,R]
+  vaultd user terms --config FILE --login L [--from DAY] [--until DAY] [--emergency]
+                                     days on which somebody may sign in; account for emergencies
+  vaultd scim token --config FILE --name NAME --out FILE
+  vaultd scim list --config FILE | end --config FILE --id ID
+                                     directories that bring people in over SCIM
   vaultd patient add --config FILE --number N --name NAME --born YYYY-MM-DD
                      [--encounter LABEL] [--care-team LOGIN[,LOGIN]]
   vaultd patient join|leave --config FILE --patient ID --care-team LOGIN[,LOGIN]
@@ -134,6 +140,7 @@ var commands = map[string]func(ctx context.Context, args []string, out io.Writer
 	"guard":            guardCommand,
 	"fsck":             fsckCommand,
 	"user":             userCommand,
+	"scim":             scimCommand,
 	"patient":          patientCommand,
 	"backup":           backupCommand,
 	"restore":          restoreCommand,

@@ -72,50 +72,6 @@ func tend(ctx context.Context, config string, out io.Writer, act func(*vault.Vau
 	return operate(ctx, config, out, act)
 }
 
-func userCommand(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) == 0 {
-		return fmt.Errorf("user: say add, reset or disable; %w", errUsage)
-	}
-	flags := flag.NewFlagSet("user "+args[0], flag.ContinueOnError)
-	config := flags.String("config", "", "the configuration file")
-	login := flags.String("login", "", "what the person types to sign in")
-	name := flags.String("name", "", "the person's name as others see it")
-	roles := flags.String("role", "", "clinician, reviewer, records, privacy, admin")
-	password := flags.String("password-file", "", "a file that holds the first password")
-	if err := parse(flags, args[1:]); err != nil {
-		return err
-	}
-	switch args[0] {
-	case "add":
-		secret, err := readSecret(*password)
-		if err != nil {
-			return fmt.Errorf("user add needs --password-file: %w", err)
-		}
-		n := vault.NewPerson{Login: *login, Name: *name, Password: secret}
-		for _, r := range splitList(*roles) {
-			n.Roles = append(n.Roles, vault.Role(r))
-		}
-		return operate(ctx, *config, out, func(v *vault.Vault) error {
-			id, err := v.AddPerson(ctx, vault.Operator(), n)
-			if err == nil {
-				fmt.Fprintf(out, "added %s as person %s\n", *login, id)
-			}
-			return err
-		})
-	case "reset":
-		return resetUser(ctx, *config, *login, out)
-	case "disable":
-		return operate(ctx, *config, out, func(v *vault.Vault) error {
-			err := v.DisablePerson(ctx, vault.Operator(), *login)
-			if err == nil {
-				fmt.Fprintf(out, "%s is out: sessions ended, claims released\n", *login)
-			}
-			return err
-		})
-	}
-	return fmt.Errorf("user: there is no %q; say add, reset or disable", args[0])
-}
-
 func patientCommand(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
 		return fmt.Errorf("patient: say add, join or leave; %w", errUsage)

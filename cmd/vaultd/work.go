@@ -61,6 +61,9 @@ func (w *worker) run(ctx context.Context) {
 	all.Go(func() { w.every(ctx, checkpointEvery, "signing a checkpoint", w.parts.vault.Checkpoint) })
 	all.Go(func() { w.every(ctx, tidyEvery, "deleting old notices", w.parts.vault.TidyNotices) })
 	all.Go(func() { w.every(ctx, tidyEvery, "forgetting old messages", w.parts.vault.ForgetMessages) })
+	all.Go(func() {
+		w.every(ctx, vault.ExpireEvery, "putting out whose time here is over", w.parts.vault.ExpirePeople)
+	})
 	all.Go(func() { w.every(ctx, keysEvery, "destroying retired keys", w.parts.vault.DestroyRetiredKeys) })
 	all.Wait()
 }

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/clinivault/clinivault/vault"
+)
+
+// userFlags are what the user commands read.
+type userFlags struct {
+	config, login, name, roles, password, from, until *string
+	emergency                                         *bool
+}
+
+// userCommands change people; each tells what it did.
+var userCommands = map[string]func(ctx context.Context, f userFlags, out io.Writer) error{
+	"add": addUser,
+	"reset": func(ctx context.Context, f userFlags, out io.Writer) error {
+		return resetUser(ctx, *f.config, *f.login, out)
+	},
+	"disable": disableUser,
+	"enable":  enableUser,
+	"roles":   setUserRoles,
+	"terms":   setUserTerms,
+}
+
+func userCommand(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 0 {
+		return fmt.Errorf("user: say add, reset, disable, enable, roles or terms; %w", errUsage)
+	}
+	run, ok := userCommands[args[0]]
+	if !ok {
+		return fmt.Errorf("user: there is no %q; say add, reset, disable, enable, roles or terms", args[0])
+	}
+	flags := flag.NewFlagSet("user "+args[0], flag.ContinueOnError)
+	f := userFlags{
+		config:    flags.String("config", "", "the configuration file"),
+		login:     flags.String("login", "", "what the person types to sign in"),
+		name:      flags.String("name", "", "the person's name as others see it"),
+		roles:     flags.String("role", "", "clinician, reviewer, records, privacy, admin"),
+		password:  flags.String("password-file", "", "a file that holds the first password; without it, use `vaultd user reset`"),
+		from:      flags.String("from", "", "first day, YYYY-MM-DD"),
+		until:     flags.String("until", "", "last day, YYYY-MM-DD"),
+		emergency: flags.Bool("emergency", false, "may sign in here although the hospital's provider is the only way"),
+	}
+	if err := parse(flags, args[1:]); err != nil {
+		return err
+	}
+	return run(ctx, f, out)
+}
+
+func (f userFlags) wanted() []vault.Role {
+	var roles []vault.Role
+	for _, r := range splitList(*f.roles) {
+		roles = append(roles, vault.Role(r))
+	}
+	return roles
+}
+
+func addUser(ctx context.Context, f userFlags, out io.Writer) error {
+	n := vault.NewPerson{Login: *f.login, Name: *f.name, Roles: f.wanted()}
+	if *f.password != "" {
+		secret, err := readSecret(*f.password)
+		if err != nil {
+			return fmt.Errorf("user add: %w", err)
+		}
+		n.Password = secret
+	}
+	return operate(ctx, *f.config, out, func(v *vault.Vault) error {
+		id, err := v.AddPerson(ctx, vault.Operator(), n)
+		if err == nil {
+			fmt.Fprintf(out, "added %s as person %s\n", *f.login, id)
+		}
+		return err
+	})
+}
+
+func disableUser(ctx context.Context, f userFlags, out io.Writer) error {
+	return operate(ctx, *f.config, out, func(v *vault.Vault) error {
+		err := v.DisablePerson(ctx, vault.Operator(), *f.login)
+		if err == nil {
+			fmt.Fprintf(out, "%s is out: sessions ended, claims released\n", *f.login)
+		}
+		return err
+	})
+}
+
+func enableUser(ctx context.Context, f userFlags, out io.Writer) error {
+	return operate(ctx, *f.config, out, func(v *vault.Vault) error {
+		err := v.EnablePerson(ctx, vault.Operator(), *f.login)
+		if err == nil {
+			fmt.Fprintf(out, "%s may sign in again\n", *f.login)
+		}
+		return err
+	})
+}
+
+func setUserRoles(ctx context.Context, f userFlags, out io.Writer) error {
+	return operate(ctx, *f.config, out, func(v *vault.Vault) error {
+		err := v.SetRoles(ctx, vault.Operator(), *f.login, f.wanted())
+		if err == nil {
+			fmt.Fprintf(out, "%s: roles given here: %s\n", *f.login, *f.roles)
+		}
+		return err
+	})
+}
+
+// setUserTerms sets the days on which a person may sign in, by the days of this machine's clock; the last one counts
+// to its end.
+func setUserTerms(ctx context.Context, f userFlags, out io.Writer) error {
+	from, err := dayOf(*f.from)
+	if err != nil {
+		return err
+	}
+	until, err := dayOf(*f.until)
+	if err != nil {
+		return err
+	}
+	terms := vault.Terms{ValidFrom: vault.TimeOf(from), Emergency: *f.emergency}
+	if !until.IsZero() {
+		terms.ValidUntil = vault.TimeOf(until.AddDate(0, 0, 1))
+	}
+	return operate(ctx, *f.config, out, func(v *vault.Vault) error {
+		err := v.SetTerms(ctx, vault.Operator(), *f.login, terms)
+		if err == nil {
+			fmt.Fprintf(out, "%s: from %q until %q, emergency account: %v\n", *f.login, *f.from, *f.until, *f.emergency)
+		}
+		return err
+	})
+}
+
+func dayOf(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	day, err := time.ParseInLocation(time.DateOnly, text, time.Local)
+	if err != nil {
+		return time.Time{}, errors.New("a day is written YYYY-MM-DD")
+	}
+	return day, nil
+}
