@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	filter "github.com/scim2/filter-parser/v2"
@@ -26,11 +27,16 @@ type sought struct {
 	members                  bool // the filter looks at members
 }
 
+// partAfterBrackets is how Microsoft Entra ID asks for somebody by address, emails[type eq "work"].value eq "…", which the
+// standard writes with both conditions in the brackets. An "or" there would change its meaning; then it stays unread.
+var partAfterBrackets = regexp.MustCompile(`(\w+)\[(\w+ eq (?:"[^"\\]*"|true|false))\]\.(\w+) (\w\w) ("(?:[^"\\]|\\.)*"|true|false)`)
+
 // parseFilter reads a filter on resources of a kind.
 func parseFilter(r *resource, text string) (test, sought, error) {
 	if err := bounded(text); err != nil {
 		return nil, sought{}, err
 	}
+	text = partAfterBrackets.ReplaceAllString(text, `$1[$2 and $3 $4 $5]`)
 	expr, err := parsed(func() (filter.Expression, error) { return filter.ParseFilter([]byte(text)) })
 	if err != nil {
 		return nil, sought{}, errFilter
