@@ -38,6 +38,7 @@ var exempt = map[act]exemption{
 	actSessions:      {factor: true},
 	actFactors:       {factor: true},
 	actStepUp:        {factor: true},
+	actStepUpFailed:  {factor: true},
 	actAddPasskey:    {factor: true},
 	actAddTOTP:       {factor: true},
 	actRecoveryCodes: {factor: true},
