@@ -35,6 +35,11 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd user roles --config FILE --login L --role R[,R]
   vaultd user terms --config FILE --login L [--from DAY] [--until DAY] [--emergency]
                                      days on which somebody may sign in; account for emergencies
+  vaultd access explain --config FILE --person LOGIN --act ACT [--patient NUMBER|ID] [--photo ID]
+                                     whether somebody may do something, and why
+  vaultd access table                who may do what: the table that decides
+  vaultd access report --config FILE [--quarter 2026Q4] [--csv FILE]
+                                     who holds what, and what leavers still hold
   vaultd scim token --config FILE --name NAME --out FILE
   vaultd scim list --config FILE | end --config FILE --id ID
                                      directories that bring people in over SCIM
@@ -136,6 +141,7 @@ var commands = map[string]func(ctx context.Context, args []string, out io.Writer
 	"serve":            serveCommand,
 	"work":             workCommand,
 	"migrate":          migrateCommand,
+	"access":           accessCommand,
 	"doctor":           doctorCommand,
 	"guard":            guardCommand,
 	"fsck":             fsckCommand,
