@@ -110,7 +110,7 @@ func hasReason(ctx context.Context, t *tx, id PhotoID, who PersonID) error {
 
 // told narrows a scope to photos that the actor's tie lets them know of: of a forensic one, the author and direct ties.
 func told(within scope) scope {
-	return scope{within.words + " (a forensic photo: only who took it, or is named for the patient)",
+	return scope{within.words + " (forensic: only who took it, or is named for the patient)",
 		func(ctx context.Context, t *tx, a Actor, on *object) error {
 			if err := within.asks(ctx, t, a, on); err != nil || on.Photo == "" {
 				return err
@@ -127,7 +127,7 @@ func told(within scope) scope {
 // broken glass, and a forensic one is in no list.
 func shown(within scope) scope {
 	known := told(within)
-	return scope{within.words + " (an intimate photo: others than who took it or is named for the patient give a reason; a forensic one: only these, never in lists)",
+	return scope{within.words + " (intimate: after a reason, but for who took it or is named for the patient; forensic: only these, never in lists)",
 		func(ctx context.Context, t *tx, a Actor, on *object) error {
 			if err := known.asks(ctx, t, a, on); err != nil {
 				return err
@@ -150,7 +150,7 @@ const forRecordsSQL = `(f.sensitivity <> 'forensic' OR EXISTS (SELECT 1 FROM all
 	AND l.purpose = 'record' AND l.ended_at IS NULL))`
 
 // forRecords: the photo is released now, and not forensic unless the privacy officer allowed it.
-var forRecords = scope{"approved photos (a forensic one: once the privacy officer allowed it)", func(ctx context.Context, t *tx, a Actor, on *object) error {
+var forRecords = scope{"approved photos (forensic: once the privacy officer signed)", func(ctx context.Context, t *tx, a Actor, on *object) error {
 	if err := approved.asks(ctx, t, a, on); err != nil {
 		return err
 	}
