@@ -78,7 +78,9 @@ func TestProofs(t *testing.T) {
 			c := must(w.V.DoorChallenge(t.Context(), "", ""))(t)
 			return vault.DeviceProof{Device: device.ID, Nonce: c.Nonce, Signature: device.Sign(t, "prove", c.Nonce)}
 		},
-		"no number":       func() vault.DeviceProof { return vault.DeviceProof{Device: device.ID, Signature: device.Sign(t, "prove", "")} },
+		"no number": func() vault.DeviceProof {
+			return vault.DeviceProof{Device: device.ID, Signature: device.Sign(t, "prove", "")}
+		},
 		"short signature": func() vault.DeviceProof { p := device.Proof(t, w.V, a); p.Signature = p.Signature[:63]; return p },
 		"no device":       func() vault.DeviceProof { p := device.Proof(t, w.V, a); p.Device = ""; return p },
 		"a number too old": func() vault.DeviceProof {

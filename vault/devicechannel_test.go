@@ -166,7 +166,6 @@ func TestRotateDevice(t *testing.T) {
 		device := vaulttest.NewDevice(t)
 		token, old := w.OnDevice(t, "author", w.admin, device)
 		must(w.V.RotateKeys(ctx, w.admin, vault.Rotation{Kind: vault.RotateDevice}))(t)
-		must(w.V.RotateKeys(ctx, w.admin, vault.Rotation{Kind: vault.RotateRoot}))(t)
 		w.Reopen(t) // nothing of it is remembered
 		a := must(w.V.AuthenticateDevice(ctx, parsed(t, old), token))(t)
 		fresh := parsed(t, must(w.V.CertifyDevice(ctx, a))(t))
@@ -183,7 +182,7 @@ func TestRotateDevice(t *testing.T) {
 		if n := len(must(w.V.DeviceAuthorities(ctx))(t)); n != 1 {
 			t.Errorf("authorities that count after a certificate's life: got %d, want 1", n)
 		}
-		status := must(w.V.KeysStatus(ctx, w.admin))(t)
+		status := must(w.V.KeysStatus(ctx, vault.Operator()))(t)
 		epochs := 0
 		for _, e := range status.Epochs {
 			if e.Kind == vault.RotateDevice {
@@ -193,8 +192,23 @@ func TestRotateDevice(t *testing.T) {
 		if epochs != 2 {
 			t.Errorf("epochs in the status: got %d, want 2", epochs)
 		}
-		w.verified()
 	})
+}
+
+// TestRootCarriesDevice: the authority is wrapped anew with the root key, whether it signs still or only counts.
+func TestRootCarriesDevice(t *testing.T) {
+	w := worldOn(t, vaulttest.New(t))
+	ctx := t.Context()
+	device := vaulttest.NewDevice(t)
+	token, old := w.OnDevice(t, "author", w.admin, device)
+	must(w.V.RotateKeys(ctx, w.admin, vault.Rotation{Kind: vault.RotateDevice}))(t)
+	must(w.V.RotateKeys(ctx, w.admin, vault.Rotation{Kind: vault.RotateRoot}))(t)
+	ok(t, w.V.ForgetRoot(ctx, vault.Operator()))
+	w.Reopen(t)
+	a := must(w.V.AuthenticateDevice(ctx, parsed(t, old), token))(t)
+	fresh := must(w.V.CertifyDevice(ctx, a))(t)
+	must(w.V.AuthenticateDevice(ctx, parsed(t, fresh), token))(t)
+	w.verified()
 }
 
 // TestForeignAuthority: who can write into the database cannot have the vault trust an authority of their own.

@@ -52,7 +52,7 @@ type sessionLock struct {
 }
 
 // lockColumns are sessionLock's, of session s and, left joined, its device d.
-const lockColumns = `coalesce(s.locked_at, 0), s.binding <> 'none', coalesce(d.shared, false)`
+const lockColumns = `coalesce(s.locked_at, 0), s.binding <> 'none' AND coalesce(d.kind, 'browser') = 'browser', coalesce(d.shared, false)`
 
 // lockAfter is how long nobody may use a screen before it locks; 0: it does not lock by itself, as a program's.
 func (v *Vault) lockAfter(l sessionLock) time.Duration {

@@ -74,12 +74,15 @@ func signIn(ctx context.Context, args []string, s surroundings) error {
 	if err := parse(set, args); err != nil {
 		return err
 	}
-	if *server == "" || *login == "" || *passwordFile == "" || set.NArg() > 0 {
-		return usageError{"sign-in needs --server, --login and --password-file"}
-	}
 	dir, err := stateDir(*state, s)
 	if err != nil {
 		return err
+	}
+	if err := fillFromDevice(dir, server, ca); err != nil {
+		return err
+	}
+	if *server == "" || *login == "" || *passwordFile == "" || set.NArg() > 0 {
+		return usageError{"sign-in needs --server, --login and --password-file"}
 	}
 	password, err := readPassword(*passwordFile)
 	if err != nil {
@@ -113,6 +116,10 @@ func signIn(ctx context.Context, args []string, s surroundings) error {
 	}
 	a.Token, a.Person, a.ExpiresAt = answer.Token, answer.Person.ID, answer.ExpiresAt
 	if err := a.save(dir); err != nil {
+		return err
+	}
+	c.token = a.Token
+	if err := bindHere(ctx, c, dir, s); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.stdout, "signed in as %s at %s\n", a.Login, a.Server)

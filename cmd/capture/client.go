@@ -28,12 +28,17 @@ const (
 // client speaks to one server, over TLS unless it is this machine, and follows no redirect: the token stays with the server
 // it was given by.
 type client struct {
-	base  *url.URL
-	http  *http.Client
-	token token
+	base   *url.URL
+	http   *http.Client
+	token  token
+	device *device // that the session is bound to; nil: none
+	shown  bool    // the device's certificate, in the handshake
 }
 
-func newClient(a account) (*client, error) {
+func newClient(a account) (*client, error) { return newDeviceClient(a, nil, time.Time{}) }
+
+// newDeviceClient is newClient on an enrolled device, which shows its certificate while it counts.
+func newDeviceClient(a account, d *device, now time.Time) (*client, error) {
 	base, err := url.Parse(a.Server)
 	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, usageError{"the server must be an address like https://vault.example.org"}
@@ -47,7 +52,13 @@ func newClient(a account) (*client, error) {
 			return nil, err
 		}
 	}
-	return &client{base: base, token: a.Token, http: &http.Client{
+	shown := d != nil && base.Scheme == "https" && d.certified(now)
+	if shown {
+		if err := d.shows(conf); err != nil {
+			return nil, err
+		}
+	}
+	return &client{base: base, token: a.Token, device: d, shown: shown, http: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, TLSClientConfig: conf, ForceAttemptHTTP2: true,
@@ -81,6 +92,7 @@ func trusting(path string) (*x509.CertPool, error) {
 // refusal is an answer other than success, with the server's sentence for the person.
 type refusal struct {
 	status int
+	kind   string // the problem's type, without its prefix
 	detail string
 	after  time.Duration // Retry-After
 }
@@ -116,6 +128,12 @@ func (c *client) call(ctx context.Context, method, path string, header http.Head
 		req.Header.Set("Content-Type", "application/json")
 	}
 	b, err := c.answer(req)
+	var refused *refusal
+	if c.device != nil && errors.As(err, &refused) && refused.kind == "prove-device" {
+		if err = c.prove(ctx); err == nil {
+			b, err = c.again(req)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -123,6 +141,18 @@ func (c *client) call(ctx context.Context, method, path string, header http.Head
 		return errors.New("the server's answer is not one of a vault")
 	}
 	return nil
+}
+
+// again does a request once more.
+func (c *client) again(req *http.Request) ([]byte, error) {
+	if req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, fmt.Errorf("making a request: %w", err)
+		}
+		req.Body = body
+	}
+	return c.answer(req)
 }
 
 // answer does the request and returns the body of a 200 or 201; errors are *refusal and *silence.
@@ -152,10 +182,12 @@ func (c *client) answer(req *http.Request) ([]byte, error) {
 func refusalOf(resp *http.Response, body []byte) *refusal {
 	r := &refusal{status: resp.StatusCode, after: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	var problem struct {
+		Type   string `json:"type"`
 		Detail string `json:"detail"`
 	}
 	if json.Unmarshal(body, &problem) == nil && problem.Detail != "" {
 		r.detail = clean(problem.Detail)
+		r.kind = strings.TrimPrefix(problem.Type, "urn:problem-type:clinivault:")
 	} else if resp.StatusCode < 400 {
 		r.detail = "the server answers from another address: sign in there"
 	} else {

@@ -55,7 +55,7 @@ func open(state string, s surroundings) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := newClient(a)
+	c, err := clientIn(dir, a, s)
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +233,16 @@ func (c *client) upload(ctx context.Context, it item, body io.Reader) ([]byte, e
 	if err != nil {
 		return nil, fmt.Errorf("the queue note holds no digest: %w", errKept)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base.JoinPath("/api/v1/captures").String(), io.NopCloser(body))
+	path := "/api/v1/captures"
+	switch {
+	case c.shown:
+		path = "/api/v1/device/captures"
+	case c.device != nil:
+		if err := c.prove(ctx); err != nil { // the bytes can be sent once
+			return nil, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base.JoinPath(path).String(), io.NopCloser(body))
 	if err != nil {
 		return nil, fmt.Errorf("making a request: %w", err)
 	}

@@ -7,6 +7,8 @@
 // asked for first, then the photo is sealed and made durable, then sent, and only a receipt that is signed by the vault and
 // names the very bytes removes the sealed copy. A fault on the way leaves the sealed copy; "capture flush" goes on from there.
 //
+//	capture enrol --url URL [--ca FILE]
+//	capture status
 //	capture sign-in --server URL --login NAME --password-file FILE [--ca FILE]
 //	capture send --patient NUMBER --site SITE [flags] PHOTO|-
 //	capture queue
@@ -40,6 +42,11 @@ const (
 
 const usage = `capture seals photos and sends them to the vault.
 
+  capture enrol --url URL [--ca FILE]
+      adds this machine as a device: URL is what the QR code under "Add a device" holds; compare the number it shows; its
+      key stays in the state folder, readable by you alone, and its certificate renews itself
+  capture status
+      tells which device this is, until when its certificate counts, and how much waits
   capture sign-in --server URL --login NAME --password-file FILE [--ca FILE]
       signs in and keeps the session (readable by you alone)
   capture send --patient NUMBER --site SITE [--side left|right|midline|bilateral] [--consent record,teaching,publication]
@@ -94,7 +101,7 @@ func main() {
 // run does one command and returns its exit code. Answers go to stdout, one sentence about a fault to stderr.
 func run(ctx context.Context, args []string, s surroundings) int {
 	commands := map[string]func(context.Context, []string, surroundings) error{
-		"sign-in": signIn, "send": send, "queue": list, "flush": flush,
+		"enrol": enrol, "status": status, "sign-in": signIn, "send": send, "queue": list, "flush": flush,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		if len(args) == 1 && (args[0] == "help" || args[0] == "-h" || args[0] == "--help") {
