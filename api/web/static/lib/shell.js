@@ -17,7 +17,7 @@ if (document.body.dataset.person) {
     return device.prove();
   });
   remedy('second-factor', async () => {
-    if (location.pathname !== '/account') location.assign('/account');
+    if (location.pathname !== '/account') location.assign('/account?add');
     return false;
   });
   void proveOn();

@@ -8,7 +8,10 @@ const form = need('sign-in', HTMLFormElement);
 const button = need('with-passkey', HTMLButtonElement);
 const error = need('passkey-error', HTMLElement);
 
+let entering = false;
+
 function enter() {
+  entering = true;
   location.replace(safeNext(form.dataset.next, location.origin));
 }
 
@@ -25,6 +28,7 @@ async function offerQuietly() {
 }
 
 button.addEventListener('click', async () => {
+  if (entering) return;
   error.textContent = '';
   button.disabled = true;
   try {
