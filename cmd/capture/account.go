@@ -1,16 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -64,25 +67,34 @@ func (a account) save(dir string) error {
 	return nil
 }
 
+// opened is the server's answer to a way in: a session, or a ticket for the second step.
+type opened struct {
+	Token  token `json:"token"`
+	Person struct {
+		ID string `json:"id"`
+	} `json:"person"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Ticket    token     `json:"ticket"`
+	Ways      []string  `json:"ways"`
+}
+
 // signIn is the command of that name.
 func signIn(ctx context.Context, args []string, s surroundings) error {
 	set, state := flags("sign-in")
 	server := set.String("server", "", "")
 	login := set.String("login", "", "")
 	passwordFile := set.String("password-file", "", "")
+	codeFile := set.String("code-file", "", "")
 	ca := set.String("ca", "", "")
 	if err := parse(set, args); err != nil {
 		return err
 	}
+	if *server == "" || *login == "" || *passwordFile == "" || set.NArg() > 0 {
+		return usageError{"sign-in needs --server, --login and --password-file"}
+	}
 	dir, err := stateDir(*state, s)
 	if err != nil {
 		return err
-	}
-	if err := fillFromDevice(dir, server, ca); err != nil {
-		return err
-	}
-	if *server == "" || *login == "" || *passwordFile == "" || set.NArg() > 0 {
-		return usageError{"sign-in needs --server, --login and --password-file"}
 	}
 	password, err := readPassword(*passwordFile)
 	if err != nil {
@@ -99,16 +111,8 @@ func signIn(ctx context.Context, args []string, s surroundings) error {
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		Token  token `json:"token"`
-		Person struct {
-			ID string `json:"id"`
-		} `json:"person"`
-		ExpiresAt time.Time `json:"expires_at"`
-	}
-	header := http.Header{"Accept-Session": {"bearer"}}
-	in := map[string]string{"login": *login, "password": string(password)}
-	if err := c.call(ctx, http.MethodPost, "/api/v1/session", header, in, &answer); err != nil {
+	answer, err := c.enter(ctx, *login, password, func() ([]byte, error) { return readCode(*codeFile, s) })
+	if err != nil {
 		return fmt.Errorf("signing in: %w", err)
 	}
 	if answer.Token == "" || answer.Person.ID == "" {
@@ -118,34 +122,103 @@ func signIn(ctx context.Context, args []string, s surroundings) error {
 	if err := a.save(dir); err != nil {
 		return err
 	}
-	c.token = a.Token
-	if err := bindHere(ctx, c, dir, s); err != nil {
-		return err
-	}
 	fmt.Fprintf(s.stdout, "signed in as %s at %s\n", a.Login, a.Server)
 	return nil
 }
 
+// enter goes in by a password, and a code where one is asked for.
+func (c *client) enter(ctx context.Context, login string, password []byte, code func() ([]byte, error)) (opened, error) {
+	header := http.Header{"Accept-Session": {"bearer"}}
+	var answer opened
+	in := map[string]string{"login": login, "password": string(password)}
+	if err := c.call(ctx, http.MethodPost, "/api/v1/session", header, in, &answer); err != nil || answer.Ticket == "" {
+		return answer, err
+	}
+	if !slices.Contains(answer.Ways, "code") && !slices.Contains(answer.Ways, "recovery") {
+		return opened{}, errors.New("this account has a passkey only, which a command line cannot use: add an authenticator app on the account page")
+	}
+	shown, err := code()
+	if err != nil {
+		return opened{}, err
+	}
+	defer clear(shown)
+	in = map[string]string{"ticket": string(answer.Ticket), "code": string(shown)}
+	answer = opened{}
+	return answer, c.call(ctx, http.MethodPost, "/api/v1/session/code", header, in, &answer)
+}
+
+// readCode takes the second factor from a file, or asks for it.
+func readCode(path string, s surroundings) ([]byte, error) {
+	if path != "" {
+		return readSecret("code", path)
+	}
+	fmt.Fprint(s.stderr, "Six digits of your authenticator app, or a recovery code: ")
+	line, err := bufio.NewReaderSize(io.LimitReader(s.stdin, maxPassword), maxPassword).ReadBytes('\n')
+	if line = bytes.TrimSpace(line); len(line) == 0 {
+		return nil, errors.New("a code is needed: name a file that holds it with --code-file, or type it when asked")
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading the code: %w", err)
+	}
+	return line, nil
+}
+
+// signOut ends the session at the server and forgets it here. What is sealed stays in the queue.
+func signOut(ctx context.Context, args []string, s surroundings) error {
+	set, state := flags("sign-out")
+	if err := parse(set, args); err != nil {
+		return err
+	}
+	if set.NArg() > 0 {
+		return usageError{"sign-out takes no arguments"}
+	}
+	dir, err := stateDir(*state, s)
+	if err != nil {
+		return err
+	}
+	a, err := loadAccount(dir)
+	if err != nil {
+		return err
+	}
+	c, err := newClient(a)
+	if err != nil {
+		return err
+	}
+	ended := c.call(ctx, http.MethodDelete, "/api/v1/session", nil, nil, nil)
+	if err := os.Remove(filepath.Join(dir, accountFile)); err != nil {
+		return fmt.Errorf("forgetting the session: %w", err)
+	}
+	var refused *refusal
+	if ended != nil && !(errors.As(ended, &refused) && refused.status == http.StatusUnauthorized) {
+		return fmt.Errorf("signed out here, but the session goes on at the server until it ends by itself: %w", ended)
+	}
+	fmt.Fprintf(s.stdout, "signed out %s\n", a.Login)
+	return nil
+}
+
 // readPassword takes the first line of a file. A file that others can read is refused.
-func readPassword(path string) ([]byte, error) {
+func readPassword(path string) ([]byte, error) { return readSecret("password", path) }
+
+// readSecret does so for any secret; what says which.
+func readSecret(what, path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the password file: %w", err)
+		return nil, fmt.Errorf("reading the %s file: %w", what, err)
 	}
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		return nil, errors.New("the password file is readable by others: chmod 600 it")
+		return nil, fmt.Errorf("the %s file is readable by others: chmod 600 it", what)
 	}
 	if info.Size() > maxPassword {
-		return nil, errors.New("the password file is longer than a password")
+		return nil, fmt.Errorf("the %s file is longer than a %s", what, what)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the password file: %w", err)
+		return nil, fmt.Errorf("reading the %s file: %w", what, err)
 	}
 	line, _, _ := bytes.Cut(b, []byte("\n"))
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	if len(line) == 0 {
-		return nil, errors.New("the password file is empty")
+		return nil, fmt.Errorf("the %s file is empty", what)
 	}
 	return line, nil
 }

@@ -105,7 +105,7 @@ type silence struct{ err error }
 func (s *silence) Error() string { return "the server does not answer: " + s.err.Error() }
 func (s *silence) Unwrap() error { return s.err }
 
-// call sends in as JSON (nil: no body) and reads the answer into out.
+// call sends in as JSON (nil: no body) and reads the answer into out (nil: none is wanted).
 func (c *client) call(ctx context.Context, method, path string, header http.Header, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -137,7 +137,7 @@ func (c *client) call(ctx context.Context, method, path string, header http.Head
 	if err != nil {
 		return err
 	}
-	if json.Unmarshal(b, out) != nil {
+	if out != nil && json.Unmarshal(b, out) != nil {
 		return errors.New("the server's answer is not one of a vault")
 	}
 	return nil
@@ -155,7 +155,7 @@ func (c *client) again(req *http.Request) ([]byte, error) {
 	return c.answer(req)
 }
 
-// answer does the request and returns the body of a 200 or 201; errors are *refusal and *silence.
+// answer does the request and returns the body of a 200, 201, 202 or 204; errors are *refusal and *silence.
 func (c *client) answer(req *http.Request) ([]byte, error) {
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+string(c.token))
@@ -173,7 +173,8 @@ func (c *client) answer(req *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, &silence{err}
 	}
-	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusCreated {
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent:
 		return b, nil
 	}
 	return nil, refusalOf(resp, b)
@@ -230,13 +231,30 @@ const (
 	fateRefused             // not by itself any more
 )
 
+// needsFactor says, for each refusal that asks who is signed in for more, what to do about it.
+var needsFactor = map[string]string{
+	"second-factor": "this account has a password alone: add an authenticator app on the account page, run capture sign-in again",
+	"step-up":       "a fresh code is wanted: run capture sign-in again",
+	"app-locked":    "the session is locked: run capture sign-in again",
+	"prove-device":  "the session belongs to a browser: run capture sign-in",
+}
+
+// signInAgain says why signing in is what helps.
+func signInAgain(err error) string {
+	var r *refusal
+	if errors.As(err, &r) && needsFactor[r.kind] != "" {
+		return needsFactor[r.kind]
+	}
+	return "the session has ended: run capture sign-in"
+}
+
 func fateOf(err error) fate {
 	var r *refusal
 	if !errors.As(err, &r) {
 		return fateRetry
 	}
 	switch s := r.status; {
-	case s == http.StatusUnauthorized:
+	case s == http.StatusUnauthorized, needsFactor[r.kind] != "":
 		return fateSignIn
 	case s < 400, s >= 500, s == http.StatusRequestTimeout, s == http.StatusTooEarly, s == http.StatusTooManyRequests:
 		return fateRetry

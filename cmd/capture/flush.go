@@ -142,7 +142,7 @@ func (r *session) sendAll(ctx context.Context, chosen func(item) bool) error {
 		case fateOf(err) == fateRefused:
 			refused = errors.Join(refused, fmt.Errorf("capture %s was refused and stays in the queue: %w", it.CaptureID, err))
 		case fateOf(err) == fateSignIn:
-			return codeError{exitWaiting, errors.New("the session has ended; the photo stays sealed in the queue: run capture sign-in, then capture flush")}
+			return codeError{exitWaiting, errors.New("the photo stays sealed in the queue: " + signInAgain(err) + ", then capture flush")}
 		default:
 			return codeError{exitWaiting, fmt.Errorf("%w; the photo stays sealed in the queue: run capture flush later", err)}
 		}

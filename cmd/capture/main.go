@@ -9,7 +9,8 @@
 //
 //	capture enrol --url URL [--ca FILE]
 //	capture status
-//	capture sign-in --server URL --login NAME --password-file FILE [--ca FILE]
+//	capture sign-in --server URL --login NAME --password-file FILE [--code-file FILE] [--ca FILE]
+//	capture sign-out
 //	capture send --patient NUMBER --site SITE [flags] PHOTO|-
 //	capture queue
 //	capture flush [--failed]
@@ -47,8 +48,11 @@ const usage = `capture seals photos and sends them to the vault.
       key stays in the state folder, readable by you alone, and its certificate renews itself
   capture status
       tells which device this is, until when its certificate counts, and how much waits
-  capture sign-in --server URL --login NAME --password-file FILE [--ca FILE]
-      signs in and keeps the session (readable by you alone)
+  capture sign-in --server URL --login NAME --password-file FILE [--code-file FILE] [--ca FILE]
+      signs in and keeps the session (readable by you alone); the code of your authenticator app, or a recovery code, is
+      asked for where none is in a file
+  capture sign-out
+      ends the session and forgets it; what is sealed stays in the queue
   capture send --patient NUMBER --site SITE [--side left|right|midline|bilateral] [--consent record,teaching,publication]
                [--encounter ID] [--note TEXT] [--taken-at TIME] PHOTO|-
       seals a JPEG, PNG or HEIC file (- is standard input) and sends it; --consent is what the patient allowed: record,
@@ -101,7 +105,7 @@ func main() {
 // run does one command and returns its exit code. Answers go to stdout, one sentence about a fault to stderr.
 func run(ctx context.Context, args []string, s surroundings) int {
 	commands := map[string]func(context.Context, []string, surroundings) error{
-		"enrol": enrol, "status": status, "sign-in": signIn, "send": send, "queue": list, "flush": flush,
+		"enrol": enrol, "status": status, "sign-in": signIn, "sign-out": signOut, "send": send, "queue": list, "flush": flush,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		if len(args) == 1 && (args[0] == "help" || args[0] == "-h" || args[0] == "--help") {

@@ -88,6 +88,9 @@ func send(ctx context.Context, args []string, s surroundings) error {
 		if errors.As(err, &told) && told.status == http.StatusUnauthorized {
 			return errors.New("the session has ended, and nothing was sealed: run capture sign-in, then send again")
 		}
+		if errors.As(err, &told) && needsFactor[told.kind] != "" {
+			return errors.New("nothing was sealed: " + needsFactor[told.kind] + ", then send again")
+		}
 		return fmt.Errorf("%w; nothing was sealed", err)
 	}
 	it, err := r.seal(o, in, facts)

@@ -50,6 +50,9 @@ type intakeServer struct {
 	posts   int
 	faults  []func(w http.ResponseWriter) // one for each next upload; nil: none
 	expired bool
+	ways    []string // of the second step; none: a password will do
+
+	signedOut int
 	forge   bool
 }
 
@@ -66,6 +69,13 @@ func newIntakeServer(t *testing.T) *intakeServer {
 	s := &intakeServer{t: t, intake: intake, sign: sign, got: map[string]received{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v1/session", s.session)
+	mux.HandleFunc("POST /api/v1/session/code", s.secondStep)
+	mux.HandleFunc("DELETE /api/v1/session", s.signedIn(func(w http.ResponseWriter, _ *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.expired, s.signedOut = true, s.signedOut+1
+		w.WriteHeader(http.StatusNoContent)
+	}))
 	mux.HandleFunc("GET /api/v1/intake", s.signedIn(s.keys))
 	mux.HandleFunc("GET /api/v1/body-sites", s.signedIn(func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, `{"body_sites":[{"code":"forearm","label":"Forearm","sided":true},{"code":"neck","label":"Neck","sided":false}]}`)
@@ -113,6 +123,31 @@ func (s *intakeServer) session(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, http.StatusUnauthorized, "Login or password is wrong.")
 		return
 	}
+	s.mu.Lock()
+	ways := s.ways
+	s.mu.Unlock()
+	if ways != nil {
+		w.WriteHeader(http.StatusAccepted)
+		s.answer(w, map[string]any{"ticket": "secret-ticket", "ways": ways})
+		return
+	}
+	s.open(w)
+}
+
+func (s *intakeServer) secondStep(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Ticket, Code string }
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Ticket != "secret-ticket" || r.Header.Get("Accept-Session") != "bearer" {
+		s.problem(w, http.StatusBadRequest, "No second step.")
+		return
+	}
+	if in.Code != "123456" {
+		s.problem(w, http.StatusUnauthorized, "The code is wrong or was used before.")
+		return
+	}
+	s.open(w)
+}
+
+func (s *intakeServer) open(w http.ResponseWriter) {
 	s.mu.Lock()
 	s.expired = false
 	s.mu.Unlock()
