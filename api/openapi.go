@@ -61,6 +61,9 @@ func operation(rt route, sh *shapes) object {
 	switch {
 	case rt.public:
 		op["security"] = []object{}
+	case rt.scim:
+		op["description"] = "For a directory, with its own bearer token."
+		op["security"] = []object{{"bearer": []string{}}}
 	case len(rt.roles) > 0:
 		op["description"] = "For: " + strings.Join(roleNames(rt), ", ") + "."
 	default:

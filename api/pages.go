@@ -44,6 +44,8 @@ func (s *Server) pageRoutes(r chi.Router) {
 		"/retention":           s.retentionPage,
 		"/recalls":             s.recallsPage,
 		"/people":              s.peoplePage,
+		"/people/{login}":      s.personPage,
+		"/directory":           s.directoryPage,
 		"/devices":             s.devicesPage,
 		"/health":              s.healthPage,
 		"/detection":           s.detectionPage,

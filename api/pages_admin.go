@@ -14,18 +14,6 @@ type count struct {
 	Number int64
 }
 
-func (s *Server) peoplePage(v visit) (sheet, error) {
-	if err := v.must(vault.RoleAdmin); err != nil {
-		return sheet{}, err
-	}
-	people, err := s.vault.People(v.ctx, v.actor)
-	return sheet{name: "people", title: "People", here: "/people", body: struct {
-		People []vault.Person
-		Roles  []vault.Role
-		Self   vault.PersonID
-	}{people, vault.Roles(), v.actor.Person()}}, err
-}
-
 var stateNames = []count{
 	{Name: "accepted"}, {Name: "in_review"}, {Name: "approved"}, {Name: "rejected"}, {Name: "quarantined"}, {Name: "erased"},
 }

@@ -147,7 +147,11 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		{"audit of a patient", "/audit?patient=" + patient, privacy, []string{"About Synthetic Patient 1, number TEST-000001", "patient (pseudonym)"}, nil},
 		{"audit of a person", "/audit?person=" + string(w.actorOf(t, clinician).Person()), privacy, []string{"By Demo only-clinician", "selected"}, []string{"approved a photo"}},
 		{"audit, later page", "/audit?before=5", privacy, []string{"Raw entry 4"}, []string{"Raw entry 5"}},
-		{"people", "/people", admin, []string{"only-reviewer", "Privacy officer", "/api/v1/people/only-reviewer/disable", "/api/v1/people/only-reviewer/password", `/api/v1/people/only-admin/password" data-name="Demo only-admin" data-self`}, []string{"/api/v1/people/only-admin/disable", "Synthetic Patient"}},
+		{"people", "/people", admin, []string{`href="/people/only-reviewer"`, "Privacy officer", "(you)", "Groups and directories"}, []string{"Synthetic Patient"}},
+		{"people, nobody fits", "/people?q=nobody-like-that", admin, []string{"Nobody fits"}, []string{"only-reviewer"}},
+		{"one person", "/people/only-reviewer", admin, []string{"/api/v1/people/only-reviewer/disable", "/api/v1/people/only-reviewer/reset", `value="reviewer" checked`, `data-sure-type="only-reviewer"`}, []string{"Let in again", "Synthetic Patient"}},
+		{"oneself", "/people/only-admin", admin, []string{"You cannot give yourself a role", "your account page"}, []string{"/api/v1/people/only-admin/disable", "/api/v1/people/only-admin/reset"}},
+		{"groups and directories", "/directory", admin, []string{"No group is known yet", "No directory may bring people in", "/scim/v2"}, []string{"Synthetic Patient"}},
 		{"detection", "/detection", admin, []string{"1 approved photo since April 2025", "March 2026", "1 drawn", "Other", "How to read this"}, []string{"Synthetic Patient", "Nothing to count", "TEST-"}},
 		{"health", "/health", admin, []string{"Database", "Photos in review", "None is open", "never checked", "version 1 wraps", "None is configured", "In use", "None. Work that fails"}, []string{"Synthetic Patient"}},
 	} {
@@ -192,7 +196,7 @@ func TestPagesRefuseOtherRoles(t *testing.T) {
 		"/photos/" + photo: {clinician}, "/review": {reviewer}, "/records": {records}, "/audit": {privacy},
 		"/photos/" + photo + "/consent": {clinician, privacy}, "/erasures": {records, privacy}, "/holds": {records, privacy},
 		"/erasures?patient=" + patient: {records, privacy}, "/recalls": {records, privacy}, "/retention": {records, privacy},
-		"/audit?patient=" + patient: {privacy}, "/people": {admin}, "/health": {admin}, "/detection": {admin},
+		"/audit?patient=" + patient: {privacy}, "/people": {admin}, "/people/only-records": {admin}, "/directory": {admin}, "/health": {admin}, "/detection": {admin},
 	} {
 		for _, role := range vault.Roles() {
 			got := w.page(t, w.as(t, role), path)

@@ -13,7 +13,7 @@ import (
 func byLetter(w *world) map[string]vault.Actor {
 	out := map[string]vault.Actor{}
 	for letter, a := range map[string]vault.Actor{"c": w.colleague, "x": w.outsider, "r": w.reviewer, "d": w.records, "p": w.privacy,
-		"a": w.admin, "j": vault.JobActor("test"), "o": vault.Operator()} {
+		"a": w.admin, "j": vault.JobActor("test"), "o": vault.Operator(), "s": w.directory} {
 		out[letter] = a.From("192.0.2.7", "REQUEST"+strings.ToUpper(letter))
 	}
 	return out

@@ -16,9 +16,11 @@ type MappedGroup struct {
 	Roles     []Role `json:"roles"` // may be empty
 	Team      string `json:"team"`  // name or external ID of a team; may be empty
 	ChangedAt Time   `json:"changed_at"`
+	Members   int    `json:"members"` // how many the directory has in it
 }
 
-// GroupMap lists what groups mean, by name. Errors: ErrDenied.
+// GroupMap lists what groups mean, by name, and the directory's groups that mean nothing yet: those have no ID.
+// Errors: ErrDenied.
 func (v *Vault) GroupMap(ctx context.Context, a Actor) (out []MappedGroup, err error) {
 	err = v.do(ctx, a, actGroupMap, object{Kind: "group_map"}, func(t *tx) error {
 		out, err = t.groupMap(ctx)
@@ -30,7 +32,26 @@ func (v *Vault) GroupMap(ctx context.Context, a Actor) (out []MappedGroup, err e
 	return out, nil
 }
 
-func (t *tx) groupMap(ctx context.Context) ([]MappedGroup, error) { return readGroupMap(ctx, t) }
+func (t *tx) groupMap(ctx context.Context) ([]MappedGroup, error) {
+	out, err := readGroupMap(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	came, err := list(ctx, t, func(rows *sql.Rows) (m MappedGroup, err error) { return m, rows.Scan(&m.Name, &m.Members) },
+		`SELECT g.name, (SELECT count(*) FROM scim_members m WHERE m.group_id = g.id) FROM scim_groups g ORDER BY g.name_folded`)
+	if err != nil {
+		return nil, fmt.Errorf("reading groups: %w", err)
+	}
+	for _, g := range came {
+		at := slices.IndexFunc(out, func(m MappedGroup) bool { return strings.EqualFold(m.Name, g.Name) })
+		if at < 0 {
+			out = append(out, g)
+		} else {
+			out[at].Members = g.Members
+		}
+	}
+	return out, nil
+}
 
 func readGroupMap(ctx context.Context, q querier) ([]MappedGroup, error) {
 	out, err := list(ctx, q, func(rows *sql.Rows) (m MappedGroup, err error) {

@@ -36,6 +36,8 @@ type Person struct {
 	Emergency   bool     `json:"emergency"`   // may sign in here although the hospital's provider is the only way
 	Provisioned string   `json:"provisioned"` // "scim", "oidc", or empty for here
 	LeftAt      Time     `json:"left_at"`     // deleted by the directory; the login is free again
+	Mail        string   `json:"mail"`        // where notices go; may be empty
+	State       string   `json:"state"`       // PeopleLive, PeopleOut or PeopleLeft, now
 }
 
 // Live reports whether the person may be here at that time.

@@ -54,6 +54,21 @@ func (v *Vault) FindPeople(ctx context.Context, a Actor, f PeopleFilter) (page [
 	return page, more && err == nil, err
 }
 
+// PersonByLogin reads one person. Errors: ErrNotFound, ErrDenied.
+func (v *Vault) PersonByLogin(ctx context.Context, a Actor, login string) (Person, error) {
+	found, err := v.people(ctx, a, func(t *tx) ([]Person, error) {
+		found, err := t.people(ctx, " WHERE login = $1", askable(login))
+		if err == nil && len(found) == 0 {
+			err = ErrNotFound
+		}
+		return found, err
+	})
+	if err != nil {
+		return Person{}, err
+	}
+	return found[0], nil
+}
+
 func (f PeopleFilter) check() error {
 	states := []string{"", PeopleLive, PeopleOut, PeopleLeft}
 	if len(f.Search) > 480 || !utf8.ValidString(f.Search) || strings.ContainsRune(f.Search, 0) || len(f.After) > 64 || !utf8.ValidString(f.After) || f.Limit < 0 ||
@@ -110,11 +125,19 @@ func (t *tx) people(ctx context.Context, rest string, args ...any) ([]Person, er
 	}
 	out, err := list(ctx, t, func(rows *sql.Rows) (p Person, err error) {
 		err = rows.Scan(&p.ID, &p.Login, &p.Name, &p.CreatedAt, &p.DisabledAt, &p.LockedUntil, &p.ValidFrom, &p.ValidUntil,
-			&p.Emergency, &p.Provisioned, &p.LeftAt)
+			&p.Emergency, &p.Provisioned, &p.LeftAt, &p.Mail)
 		p.Provisioned, _, _ = strings.Cut(p.Provisioned, ":")
+		switch {
+		case p.LeftAt != 0:
+			p.State = PeopleLeft
+		case p.Live(Time(t.now)):
+			p.State = PeopleLive
+		default:
+			p.State = PeopleOut
+		}
 		return p, err
 	}, `SELECT id, login, name, created_at, coalesce(disabled_at, 0), locked_until, valid_from, coalesce(valid_until, 0),
-		emergency, provisioned_by, coalesce(left_at, 0) FROM people`+rest, args...)
+		emergency, provisioned_by, coalesce(left_at, 0), mail FROM people`+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing people: %w", err)
 	}

@@ -52,6 +52,10 @@ var provisionOperations = []operation{
 		_, _, err := s.v.FindPeople(ctx, a, vault.PeopleFilter{})
 		return err
 	}},
+	{"PersonByLogin", "pao", "", func(ctx context.Context, s scene, a vault.Actor) error {
+		_, err := s.v.PersonByLogin(ctx, a, "leaver")
+		return past(err)
+	}},
 	{"ExpirePeople", "jo", "", func(ctx context.Context, s scene, a vault.Actor) error { return s.v.ExpirePeople(ctx, a) }},
 	{"DirectoryUsers", "s", "", func(ctx context.Context, s scene, a vault.Actor) error {
 		_, err := s.v.DirectoryUsers(ctx, a, vault.DirectoryQuery{})
