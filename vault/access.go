@@ -361,6 +361,7 @@ var rights = map[act][]grant{
 	actForgetMessages: {{toJob, anything}},
 	actImportCare:     {{toOperator, anything}},
 	actMergePatient:   {{toJob, anything}},
+	actMerged:         {{toJob, anything}},
 	actTeams:          {{RoleAdmin, anything}, {RolePrivacy, anything}, {toOperator, anything}},
 	actAddTeam:        {{RoleAdmin, anything}, {toOperator, anything}},
 	actEndTeam:        {{RoleAdmin, anything}, {toOperator, anything}},

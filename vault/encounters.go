@@ -207,14 +207,14 @@ func (t *tx) writeVisit(ctx context.Context, patient PatientID, r visitRow, e Ca
 		}
 		id := EncounterID(newID())
 		_, err := t.ExecContext(ctx, `INSERT INTO encounters (id, patient, label, started_at, ended_at, external_id, source, told_at)
-			VALUES ($1, $2, $3, $4, nullif($5, 0), $6, $7, $8)`, id, patient, e.Visit.Label, start, end, e.Visit.Number, source, TimeOf(e.At))
+			VALUES ($1, $2, $3, $4, nullif(CAST($5 AS BIGINT), 0), $6, $7, $8)`, id, patient, e.Visit.Label, start, end, e.Visit.Number, source, TimeOf(e.At))
 		if err != nil {
 			return "", fmt.Errorf("adding visit: %w", err)
 		}
 		return id, nil
 	}
-	err := exactlyOne(ctx, t, "changing visit", `UPDATE encounters SET label = $1, started_at = CASE WHEN $2 > 0 THEN $2 ELSE started_at END,
-		ended_at = nullif($3, 0), told_at = $4 WHERE id = $5`, e.Visit.Label, start, end, TimeOf(e.At), r.id)
+	err := exactlyOne(ctx, t, "changing visit", `UPDATE encounters SET label = $1, started_at = CASE WHEN CAST($2 AS BIGINT) > 0 THEN $2 ELSE started_at END,
+		ended_at = nullif(CAST($3 AS BIGINT), 0), told_at = $4 WHERE id = $5`, e.Visit.Label, start, end, TimeOf(e.At), r.id)
 	return r.id, err
 }
 

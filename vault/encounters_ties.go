@@ -57,14 +57,14 @@ func (t *tx) tieTeams(ctx context.Context, w visitTies) error {
 			until = w.until
 			missing = slices.DeleteFunc(missing, func(id TeamID) bool { return string(id) == x.who })
 		}
-		err := exactlyOne(ctx, t, "changing tie", `UPDATE team_patients SET ended_at = nullif($1, 0) WHERE id = $2`, until, x.row)
+		err := exactlyOne(ctx, t, "changing tie", `UPDATE team_patients SET ended_at = nullif(CAST($1 AS BIGINT), 0) WHERE id = $2`, until, x.row)
 		if err != nil {
 			return err
 		}
 	}
 	for _, id := range missing {
 		_, err := t.ExecContext(ctx, `INSERT INTO team_patients (id, team, patient, encounter, source, started_at, ended_at)
-			VALUES ($1, $2, $3, $4, $5, $6, nullif($7, 0))`, newID(), id, w.patient, w.encounter, w.source, w.from, w.until)
+			VALUES ($1, $2, $3, $4, $5, $6, nullif(CAST($7 AS BIGINT), 0))`, newID(), id, w.patient, w.encounter, w.source, w.from, w.until)
 		if err != nil {
 			return fmt.Errorf("tying team: %w", err)
 		}
@@ -85,7 +85,7 @@ func (t *tx) tieDoctors(ctx context.Context, w visitTies) error {
 			until = w.until
 			missing = slices.DeleteFunc(missing, func(id PersonID) bool { return string(id) == x.who })
 		}
-		err := exactlyOne(ctx, t, "changing tie", `UPDATE care_team SET ended_at = nullif($1, 0) WHERE patient = $2 AND person = $3
+		err := exactlyOne(ctx, t, "changing tie", `UPDATE care_team SET ended_at = nullif(CAST($1 AS BIGINT), 0) WHERE patient = $2 AND person = $3
 			AND started_at = $4`, until, w.patient, x.who, x.started)
 		if err != nil {
 			return err
@@ -93,7 +93,7 @@ func (t *tx) tieDoctors(ctx context.Context, w visitTies) error {
 	}
 	for _, id := range missing {
 		_, err := t.ExecContext(ctx, `INSERT INTO care_team (patient, person, started_at, ended_at, source, encounter)
-			VALUES ($1, $2, $3, nullif($4, 0), $5, $6) ON CONFLICT (patient, person, started_at) DO UPDATE
+			VALUES ($1, $2, $3, nullif(CAST($4 AS BIGINT), 0), $5, $6) ON CONFLICT (patient, person, started_at) DO UPDATE
 			SET ended_at = excluded.ended_at, source = excluded.source, encounter = excluded.encounter WHERE care_team.source <> 'local'
 			AND care_team.ended_at IS NOT NULL`, w.patient, id, w.from, w.until, w.source, w.encounter)
 		if err != nil {

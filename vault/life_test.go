@@ -59,6 +59,10 @@ func (w *world) retraction() *vault.Job {
 			ok(w.t, w.V.FinishErasure(w.t.Context(), w.worker, job))
 		case job.Kind == vault.JobHold:
 			ok(w.t, w.V.CarryHold(w.t.Context(), w.worker, job))
+		case job.Kind == vault.JobMerge:
+			ok(w.t, w.V.MovePatient(w.t.Context(), w.worker, job))
+		case job.Kind == vault.JobProcess:
+			ok(w.t, w.V.ProcessCapture(w.t.Context(), w.worker, job))
 		default:
 			w.t.Fatalf("job of kind %s is due", job.Kind)
 		}

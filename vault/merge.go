@@ -62,6 +62,7 @@ func (t *tx) renumber(ctx context.Context, id PatientID, e CareEvent) error {
 	}
 	err := t.changes(ctx, "changing record number",
 		change{`DELETE FROM patient_aliases WHERE record_number = $1`, []any{e.Number}},
+		change{`UPDATE patients SET record_number = id WHERE record_number = $1 AND merged_into IS NOT NULL`, []any{e.Number}},
 		change{`UPDATE patients SET record_number = $1 WHERE id = $2`, []any{e.Number, id}})
 	if err != nil {
 		return err

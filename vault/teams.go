@@ -119,7 +119,7 @@ func (t *tx) joinTeam(ctx context.Context, team TeamID, who PersonID, source str
 		return err
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO team_members (team, person, source, started_at, ended_at)
-		VALUES ($1, $2, $3, $4, nullif($5, 0)) ON CONFLICT (team, person, source, started_at) DO UPDATE SET ended_at = excluded.ended_at`,
+		VALUES ($1, $2, $3, $4, nullif(CAST($5 AS BIGINT), 0)) ON CONFLICT (team, person, source, started_at) DO UPDATE SET ended_at = excluded.ended_at`,
 		team, who, source, from, until)
 	if err != nil {
 		return fmt.Errorf("joining team: %w", err)
@@ -136,7 +136,7 @@ func (v *Vault) LeaveTeam(ctx context.Context, a Actor, team TeamID, who PersonI
 }
 
 func (t *tx) leaveTeam(ctx context.Context, team TeamID, who PersonID, source string) error {
-	_, err := t.ExecContext(ctx, `UPDATE team_members SET ended_at = CASE WHEN started_at > $1 THEN started_at ELSE $1 END
+	_, err := t.ExecContext(ctx, `UPDATE team_members SET ended_at = CASE WHEN started_at > CAST($1 AS BIGINT) THEN started_at ELSE $1 END
 		WHERE team = $2 AND person = $3 AND source = $4 AND (ended_at IS NULL OR ended_at > $1)`, t.now, team, who, source)
 	if err != nil {
 		return fmt.Errorf("leaving team: %w", err)
