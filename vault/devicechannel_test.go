@@ -152,7 +152,7 @@ func TestCertificateEnds(t *testing.T) {
 	_, err = w.V.CertifyDevice(ctx, browser)
 	wants(t, "a session of no device", err, vault.ErrNotFound)
 	tab.Bind(t, w.V, browser, vault.DeviceBrowser)
-	ok(t, w.V.ApproveDevice(ctx, w.admin, tab.ID))
+	ok(t, w.V.ApproveDevice(ctx, w.SignIn(t, "admin"), tab.ID))
 	_, err = w.V.CertifyDevice(ctx, browser)
 	wants(t, "a browser", err, vault.ErrConflict)
 }
