@@ -95,7 +95,7 @@ func epochState(e vault.EpochStatus) string {
 	return "in use"
 }
 
-var rotations = []string{vault.RotateRoot, vault.RotateIntake, vault.RotateReceipt, vault.RotateCertificate, vault.RotateLog,
+var rotations = []string{vault.RotateRoot, vault.RotateIntake, vault.RotateReceipt, vault.RotateCertificate, vault.RotateLog, vault.RotateDevice,
 	vault.RotatePatients, vault.RotatePatient}
 
 func keysRotate(ctx context.Context, args []string, out io.Writer) error {
@@ -154,6 +154,8 @@ func rotate(ctx context.Context, v *vault.Vault, kind string, patient vault.Pati
 		fmt.Fprintln(out, "older versions are unused now; `vaultd keys forget` gives them up. Make a new copy of the root key file, or new shares")
 	case vault.RotateIntake:
 		fmt.Fprintln(out, "the old key goes on opening what devices have queued and is destroyed when the grace is over")
+	case vault.RotateDevice:
+		fmt.Fprintln(out, "certificates of devices that the old authority signed count until they end, at most seven days")
 	case vault.RotateLog, vault.RotateCertificate:
 		fmt.Fprintln(out, "give the new public key to whoever checks with one from outside: GET /api/v1/keys")
 	}

@@ -73,7 +73,7 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
                                      watch a log for somebody else, and sign what holds
   vaultd keys status --config FILE [--json]
                                      where the vault's keys stand
-  vaultd keys rotate root|intake|receipt|certificate|log|patients --config FILE
+  vaultd keys rotate root|intake|receipt|certificate|log|device|patients --config FILE
                 [--forget] [--shared-key-file]
   vaultd keys rotate patient --patient ID --config FILE
                                      new keys, while the service runs; again to go on

@@ -30,6 +30,8 @@ type SignInConfig struct {
 	SharedLockSeconds int `json:"shared_lock_seconds"`
 	// ProofMinutes is how often a browser proves that it holds the key its session is bound to; default 5.
 	ProofMinutes int `json:"proof_minutes"`
+	// RequireDevice takes photos in from devices alone that an administrator approved.
+	RequireDevice bool `json:"require_device"`
 	// BreachedPasswordsFile lists passwords that attackers know, sorted: lines of SHA-1 as Have I Been Pwned gives them out,
 	// or of passwords. Nobody may choose one of them; without it none is checked.
 	BreachedPasswordsFile string `json:"breached_passwords_file"`
@@ -61,7 +63,7 @@ func (c *Config) signIn(v vault.Config) vault.Config {
 	if s == nil {
 		s = &SignInConfig{}
 	}
-	v.PasswordOnly, v.BreachedPasswords = s.PasswordOnly, s.BreachedPasswordsFile
+	v.PasswordOnly, v.BreachedPasswords, v.RequireDevice = s.PasswordOnly, s.BreachedPasswordsFile, s.RequireDevice
 	v.StepUpFor, v.ProofEvery = time.Duration(s.StepUpMinutes)*time.Minute, time.Duration(s.ProofMinutes)*time.Minute
 	v.LockAfter, v.SharedLockAfter = time.Duration(s.LockMinutes)*time.Minute, time.Duration(s.SharedLockSeconds)*time.Second
 	v.WebAuthn = vault.WebAuthnConfig{RPID: s.RPID, Name: s.Name, Origins: slices.Clone(s.Origins)}
