@@ -130,6 +130,11 @@ func (s *Server) guards(next http.Handler) http.Handler {
 		for name, value := range fixed {
 			w.Header().Set(name, value)
 		}
+		if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
+			// net/http drops a Content-Length beside it without a word: whoever stood between may have believed that
+			// one, so nothing that follows on the connection is answered (RFC 9112 section 6.3).
+			w.Header().Set("Connection", "close")
+		}
 		next.ServeHTTP(w, r)
 	})
 }
