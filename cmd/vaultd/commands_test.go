@@ -44,7 +44,7 @@ func TestCommandsRefuse(t *testing.T) {
 		{"missing configuration", []string{"serve", "--config", "/nonexistent/c.json"}, "reading the configuration"},
 		{"unknown flag", []string{"doctor", "--colour"}, "colour"},
 		{"left over", []string{"doctor", "--config", "x", "y"}, "y"},
-		{"user without verb", []string{"user"}, "add, reset or disable"},
+		{"user without verb", []string{"user"}, "add, reset, disable"},
 		{"user with a wrong verb", []string{"user", "promote"}, "promote"},
 		{"patient without verb", []string{"patient"}, "add"},
 		{"verify without file", []string{"verify-audit"}, "name the exported file"},

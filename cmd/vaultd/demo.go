@@ -87,7 +87,7 @@ func byName(base string) string {
 // demoCommands writes the configuration that the other commands need on the demo's data, and names its file.
 func demoCommands(c *Config) (string, error) {
 	text, err := json.Marshal(map[string]any{"listen": c.Listen, "data": ".", // the folder that the file is in
-		"sign_in": map[string]bool{"password_only": c.SignIn.PasswordOnly}})
+		"sign_in": map[string]bool{"password_only": c.SignIn != nil && c.SignIn.PasswordOnly}})
 	if err != nil {
 		return "", err
 	}
