@@ -47,6 +47,8 @@ func (s *Server) pageRoutes(r chi.Router) {
 		"/people/{login}":      s.personPage,
 		"/directory":           s.directoryPage,
 		"/devices":             s.devicesPage,
+		"/teams":               s.teamsPage,
+		"/messages":            s.messagesPage,
 		"/health":              s.healthPage,
 		"/detection":           s.detectionPage,
 		"/access":              s.accessPage,

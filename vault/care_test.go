@@ -62,12 +62,12 @@ func (f *feeder) found(a vault.Actor, number string) (vault.Patient, bool) {
 }
 
 // ward makes a team and puts people in it.
-func (f *feeder) ward(name string, people ...vault.Actor) vault.TeamID {
+func (f *feeder) ward(name string, logins ...string) vault.TeamID {
 	f.t.Helper()
 	ctx := f.t.Context()
 	id := must(f.V.AddTeam(ctx, f.admin, name))(f.t)
-	for _, a := range people {
-		ok(f.t, f.V.JoinTeam(ctx, f.admin, id, a.Person(), f.Clock.Now(), time.Time{}))
+	for _, login := range logins {
+		ok(f.t, f.V.JoinTeam(ctx, f.admin, id, login, f.Clock.Now(), time.Time{}))
 	}
 	return id
 }
@@ -84,8 +84,8 @@ func doctors(names ...string) func(*vault.CareEvent) {
 func TestVisitsTie(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		f := w.feeder()
-		f.ward("Ward 3B", w.author)
-		f.ward("Ward 4", w.outsider)
+		f.ward("Ward 3B", "author")
+		f.ward("Ward 4", "outsider")
 		sees := func(step string, author, outsider, colleague bool) {
 			t.Helper()
 			for who, want := range map[*vault.Actor]bool{&w.author: author, &w.outsider: outsider, &w.colleague: colleague} {
@@ -131,7 +131,7 @@ func (f *feeder) relog() {
 func TestOlderEvents(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		f := w.feeder()
-		f.ward("Ward 3B", w.author)
+		f.ward("Ward 3B", "author")
 		admit := f.told(vault.CareIn, "ADM-2", "V1")
 		rename := f.told(vault.CareUpdate, "ADM-2", "V1", func(e *vault.CareEvent) { e.Name = "Sample Renamed" })
 		out := f.told(vault.CareOut, "ADM-2", "V1")

@@ -88,7 +88,11 @@ func (v *Vault) EndTeam(ctx context.Context, a Actor, id TeamID) error {
 
 // JoinTeam makes somebody a member of a team from a time on, and until another where that is not zero: a locum. Who is a
 // member already at that time stays as they are. Errors: ErrInvalid, ErrNotFound, ErrDenied.
-func (v *Vault) JoinTeam(ctx context.Context, a Actor, team TeamID, who PersonID, from, until time.Time) error {
+func (v *Vault) JoinTeam(ctx context.Context, a Actor, team TeamID, login string, from, until time.Time) error {
+	who, err := v.personByLogin(ctx, login)
+	if err != nil {
+		return err
+	}
 	return v.do(ctx, a, actJoinTeam, teamTie(team, who), func(t *tx) error {
 		if from.IsZero() || !until.IsZero() && !until.After(from) {
 			return say(ErrInvalid, "A membership needs a start, and an end that is after it.")
@@ -96,7 +100,11 @@ func (v *Vault) JoinTeam(ctx context.Context, a Actor, team TeamID, who PersonID
 		if err := t.liveTeam(ctx, team); err != nil {
 			return err
 		}
-		if err := holds(ctx, t, `SELECT count(*) FROM people WHERE id = $1 AND disabled_at IS NULL`, who); err != nil {
+		err := holds(ctx, t, `SELECT count(*) FROM people WHERE id = $1 AND disabled_at IS NULL`, who)
+		if errors.Is(err, ErrNotFound) {
+			return say(ErrNotFound, "There is nobody with this login.")
+		}
+		if err != nil {
 			return err
 		}
 		return t.joinTeam(ctx, team, who, memberLocal, from.UnixMilli(), int64(TimeOf(until)))
