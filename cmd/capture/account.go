@@ -78,40 +78,57 @@ type opened struct {
 	Ways      []string  `json:"ways"`
 }
 
+// wayIn is what the command line says of signing in.
+type wayIn struct {
+	dir                               string
+	server, login, password, code, ca string // the last three name files
+}
+
+// parseWayIn reads the command line; what it does not say of the server, an enrolled device does.
+func parseWayIn(args []string, s surroundings) (w wayIn, err error) {
+	set, state := flags("sign-in")
+	set.StringVar(&w.server, "server", "", "")
+	set.StringVar(&w.login, "login", "", "")
+	set.StringVar(&w.password, "password-file", "", "")
+	set.StringVar(&w.code, "code-file", "", "")
+	set.StringVar(&w.ca, "ca", "", "")
+	if err := parse(set, args); err != nil {
+		return w, err
+	}
+	if w.dir, err = stateDir(*state, s); err != nil {
+		return w, err
+	}
+	if err := fillFromDevice(w.dir, &w.server, &w.ca); err != nil {
+		return w, err
+	}
+	if w.server == "" || w.login == "" || w.password == "" || set.NArg() > 0 {
+		return w, usageError{"sign-in needs --server, --login and --password-file"}
+	}
+	if w.ca != "" {
+		if w.ca, err = filepath.Abs(w.ca); err != nil {
+			return w, fmt.Errorf("finding the certificate file: %w", err)
+		}
+	}
+	return w, nil
+}
+
 // signIn is the command of that name.
 func signIn(ctx context.Context, args []string, s surroundings) error {
-	set, state := flags("sign-in")
-	server := set.String("server", "", "")
-	login := set.String("login", "", "")
-	passwordFile := set.String("password-file", "", "")
-	codeFile := set.String("code-file", "", "")
-	ca := set.String("ca", "", "")
-	if err := parse(set, args); err != nil {
-		return err
-	}
-	if *server == "" || *login == "" || *passwordFile == "" || set.NArg() > 0 {
-		return usageError{"sign-in needs --server, --login and --password-file"}
-	}
-	dir, err := stateDir(*state, s)
+	w, err := parseWayIn(args, s)
 	if err != nil {
 		return err
 	}
-	password, err := readPassword(*passwordFile)
+	password, err := readPassword(w.password)
 	if err != nil {
 		return err
 	}
 	defer clear(password)
-	a := account{Server: strings.TrimRight(*server, "/"), Login: *login}
-	if *ca != "" {
-		if a.CA, err = filepath.Abs(*ca); err != nil {
-			return fmt.Errorf("finding the certificate file: %w", err)
-		}
-	}
+	a := account{Server: strings.TrimRight(w.server, "/"), Login: w.login, CA: w.ca}
 	c, err := newClient(a)
 	if err != nil {
 		return err
 	}
-	answer, err := c.enter(ctx, *login, password, func() ([]byte, error) { return readCode(*codeFile, s) })
+	answer, err := c.enter(ctx, w.login, password, func() ([]byte, error) { return readCode(w.code, s) })
 	if err != nil {
 		return fmt.Errorf("signing in: %w", err)
 	}
@@ -119,7 +136,11 @@ func signIn(ctx context.Context, args []string, s surroundings) error {
 		return errors.New("signing in: the server gave no session")
 	}
 	a.Token, a.Person, a.ExpiresAt = answer.Token, answer.Person.ID, answer.ExpiresAt
-	if err := a.save(dir); err != nil {
+	if err := a.save(w.dir); err != nil {
+		return err
+	}
+	c.token = a.Token
+	if err := bindHere(ctx, c, w.dir, s); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.stdout, "signed in as %s at %s\n", a.Login, a.Server)
