@@ -31,12 +31,30 @@ func (s *Server) toHospital(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &call{s: s, w: w, r: r}
+	if to := s.hospital.elsewhere(r); to != "" {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return
+	}
 	to, err := c.beginHospital()
 	if err != nil {
 		s.refuseHospital(w, r, err)
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// elsewhere is the same request under the name that the provider sends people back to, if it came under another: the
+// cookie of the way there would not be there on the way back. It is asked once, for a proxy may change names.
+func (h *hospital) elsewhere(r *http.Request) string {
+	u, err := url.Parse(h.cfg.Address)
+	if err != nil || r.Host == u.Host || r.URL.Query().Get("here") != "" {
+		return ""
+	}
+	q := url.Values{"next": {safeNext(r.URL.Query().Get("next"))}, "here": {"1"}}
+	if r.URL.Query().Get("raise") == "1" {
+		q.Set("raise", "1")
+	}
+	return h.cfg.Address + hospitalPath + "?" + q.Encode()
 }
 
 // beginHospital writes the flow down, sets its cookie, and says where the browser goes.

@@ -55,7 +55,7 @@ func TestHospitalDown(t *testing.T) {
 	g := newRig(t, nil)
 	address := g.provider.Listener.Addr().String()
 	g.provider.Close()
-	got := g.send(t, request{method: "GET", path: hospitalPath})
+	got := g.send(t, request{method: "GET", path: hospitalPath, host: "photos.example"})
 	got.refused(t, http.StatusServiceUnavailable, "hospital-down")
 	g.logsOut("a.b.c").refused(t, http.StatusServiceUnavailable, "hospital-down")
 	var health healthAnswer
@@ -166,7 +166,7 @@ func TestHospitalUserInfo(t *testing.T) {
 // TestHospitalRaise: who is signed in shows the provider again who they are, now, and goes on under a new token.
 func TestHospitalRaise(t *testing.T) {
 	g := newRig(t, nil)
-	if got := g.send(t, request{method: "GET", path: hospitalPath + "?raise=1"}); got.StatusCode != http.StatusUnauthorized {
+	if got := g.send(t, request{method: "GET", path: hospitalPath + "?raise=1", host: "photos.example"}); got.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a stranger: got %d, want 401", got.StatusCode)
 	}
 	old := sessionOf(g.signsIn(nil))

@@ -101,7 +101,8 @@ func benchWith(t *testing.T, cfg *OIDCConfig) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{Bench: inner, lines: &vaulttest.Log{}, token: map[vault.Role]string{}}
-	b.s, err = New(Config{Vault: inner.V, Web: pages, Log: slog.New(slog.NewJSONHandler(b.lines, nil)), OIDC: cfg, Now: inner.Clock.Now})
+	b.s, err = New(Config{Vault: inner.V, Web: pages, Log: slog.New(slog.NewJSONHandler(b.lines, nil)), OIDC: cfg, Now: inner.Clock.Now,
+		Hosts: []string{"photos.example", "127.0.0.1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +204,7 @@ type trip struct {
 // leaves begins a sign-in as a browser that has cookies already.
 func (g *rig) leaves(path, cookies string) trip {
 	g.t.Helper()
-	got := g.send(g.t, request{method: "GET", path: path, header: map[string]string{"Accept": "text/html", "Cookie": cookies}})
+	got := g.send(g.t, request{method: "GET", path: path, host: "photos.example", header: map[string]string{"Accept": "text/html", "Cookie": cookies}})
 	to, err := url.Parse(got.Header.Get("Location"))
 	if err != nil || got.StatusCode != http.StatusSeeOther || !strings.HasPrefix(to.String(), g.provider.URL+"/auth?") {
 		g.t.Fatalf("%s: got %d to %q, want the provider", path, got.StatusCode, got.Header.Get("Location"))

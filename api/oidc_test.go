@@ -268,6 +268,21 @@ func TestHospitalFlowsOfOneBrowser(t *testing.T) {
 	}
 }
 
+// TestHospitalByAnotherName: who came under another name of the service goes on under the one that the provider sends
+// people back to, once.
+func TestHospitalByAnotherName(t *testing.T) {
+	g := newRig(t, nil)
+	got := g.send(t, request{method: "GET", path: hospitalPath + "?next=%2Fcaptures"})
+	want := "https://photos.example/sign-in/hospital?here=1&next=%2Fcaptures"
+	if to := got.Header.Get("Location"); got.StatusCode != http.StatusSeeOther || to != want {
+		t.Errorf("got %d to %q, want 303 to %q", got.StatusCode, to, want)
+	}
+	got = g.send(t, request{method: "GET", path: hospitalPath + "?here=1&next=%2Fcaptures"})
+	if to := got.Header.Get("Location"); !strings.HasPrefix(to, g.provider.URL+"/auth?") {
+		t.Errorf("behind a proxy that changes the name: sent to %q, want the provider", to)
+	}
+}
+
 // TestHospitalLeadsNowhereElse: the address to go on to is one of ours.
 func TestHospitalLeadsNowhereElse(t *testing.T) {
 	for _, next := range []string{"https://other.example/", "//other.example", "/\\other.example", "javascript:alert(1)", ""} {

@@ -39,10 +39,11 @@ const provider = new Provider(issuer, {
   jwks: { keys: await keys() },
   cookies: { keys: ['only-for-tests'] },
   conformIdTokenClaims: setup.userinfo ?? false, // true: profile claims at userinfo alone
-  claims: { openid: ['sub', 'groups'], profile: ['name', 'preferred_username'], acr: null, amr: null, auth_time: null, sid: null, iss: null },
+  claims: { openid: ['sub', 'groups', 'amr'], profile: ['name', 'preferred_username'], acr: null, auth_time: null, sid: null, iss: null },
   acrValues: [...new Set(setup.accounts.map((a) => a.acr).filter(Boolean))],
   pkce: { required: () => true },
   features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true }, rpInitiatedLogout: { enabled: true } },
+  fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined }), // the service is on this machine
   interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
   ttl: { AccessToken: 600, AuthorizationCode: 60, Grant: 3600, IdToken: 600, Interaction: 600, Session: 3600 },
   async findAccount(_ctx, sub) {
@@ -92,5 +93,5 @@ const server = http.createServer((req, res) => {
   });
 });
 provider.on('server_error', (_ctx, err) => console.error(err));
-provider.on('backchannel.error', (_ctx, err) => console.error('backchannel', err.message));
+provider.on('backchannel.error', (_ctx, err) => console.error('backchannel', err.message, err.cause?.message ?? ''));
 server.listen(setup.port, '127.0.0.1', () => console.log(`listening on ${issuer}`));
