@@ -17,6 +17,7 @@ import (
 var open = []string{
 	"GET /healthz", "GET /readyz", "GET /api/openapi.json", "GET /api/v1/keys", "POST /api/v1/session",
 	"GET /static/*", "GET /sign-in",
+	"POST /api/v1/device/challenge", "POST /api/v1/device/enrol", "POST /api/v1/device/enrol/finish", "POST /api/v1/device/enrol/state", "GET /enrol",
 }
 
 var anyParam = regexp.MustCompile(`\{\w+\}`)
@@ -111,6 +112,7 @@ func (b *bench) try(t *testing.T, rt route, path, token string) *reply {
 	}
 	if rt.inType == captureType {
 		in = captureRequest(token, strings.Repeat("ab", 16), []byte("no envelope"))
+		in.path = path
 	}
 	return b.send(t, in)
 }

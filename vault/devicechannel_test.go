@@ -88,6 +88,12 @@ func TestDeviceRefused(t *testing.T) {
 		"no session":                    {der, "nothing"},
 		"a foreign authority":           {forged(t, w, first, nil), token},
 		"signed by the device itself":   {forged(t, w, first, first.Key), token},
+		"for a server":                  {odd(t, w, first, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }), token},
+		"of a lower authority":          {odd(t, w, first, func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }), token},
+		"over":                          {odd(t, w, first, func(c *x509.Certificate) { c.NotAfter = w.Clock.Now().Add(-time.Second) }), token},
+		"not yet":                       {odd(t, w, first, func(c *x509.Certificate) { c.NotBefore = w.Clock.Now().Add(time.Minute) }), token},
+		"of no device":                  {odd(t, w, first, func(c *x509.Certificate) { c.Subject.CommonName = "nobody" }), token},
+		"another key than the device's": {odd(t, w, &vaulttest.Device{Key: second.Key, ID: first.ID}, func(*x509.Certificate) {}), token},
 	} {
 		_, err := w.V.AuthenticateDevice(ctx, parsed(t, c.der), c.token)
 		wants(t, name, err, vault.ErrUnauthenticated)
@@ -95,6 +101,7 @@ func TestDeviceRefused(t *testing.T) {
 	_, err = w.V.AuthenticateDevice(ctx, nil, token)
 	wants(t, "no certificate", err, vault.ErrUnauthenticated)
 
+	must(w.V.AuthenticateDevice(ctx, parsed(t, odd(t, w, first, func(*x509.Certificate) {})), token))(t) // or none of it is refused for what it says
 	a := must(w.V.AuthenticateDevice(ctx, parsed(t, der), token))(t)
 	ok(t, w.V.RevokeDevice(ctx, w.admin, first.ID))
 	_, err = w.V.AuthenticateDevice(ctx, parsed(t, der), token)
@@ -109,6 +116,17 @@ func TestDeviceRefused(t *testing.T) {
 	_, _, err = w.V.Accept(ctx, b, w.Capture(t, w.author, w.patient, w.picture).Request())
 	wants(t, "an actor of somebody who has left", err, vault.ErrUnauthenticated)
 	w.verified()
+}
+
+// odd is a certificate by the vault's own authority such as it never signs.
+func odd(t testing.TB, w *world, d *vaulttest.Device, change func(*x509.Certificate)) []byte {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(8), Subject: pkix.Name{CommonName: string(d.ID)}, NotBefore: w.Clock.Now().Add(-time.Hour),
+		NotAfter: w.Clock.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	change(template)
+	return must(vault.SignByAuthority(t.Context(), w.V, template, &d.Key.PublicKey))(t)
 }
 
 // forged is a certificate for a device by another key than the vault's, under the name of the vault's authority.
