@@ -103,7 +103,7 @@ func (v *Vault) FinishPasskey(ctx context.Context, a Actor, ticket, name string,
 		if err := oneRow(res, err, say(ErrConflict, "This passkey is in use already.")); err != nil {
 			return fmt.Errorf("keeping a passkey: %w", err)
 		}
-		return nil
+		return t.endWeaker(ctx, a)
 	})
 }
 

@@ -40,6 +40,44 @@ func TestSecondFactorIsAsked(t *testing.T) {
 	wants(t, "working with a second factor", err, nil)
 }
 
+// TestFirstFactorEndsWeakerSessions: whoever knew the password before there was a second factor is out when it comes, and
+// cannot add one of their own.
+func TestFirstFactorEndsWeakerSessions(t *testing.T) {
+	for name, add := range map[string]func(w *world){
+		"app": func(w *world) { w.withApp("author") }, "passkey": func(w *world) { w.withPasskey("author") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t).strictly()
+			w.t = t
+			thief := w.actor(must(w.V.SignInAt(t.Context(), "author", vaulttest.Password, at("192.0.2.66")))(t))
+			add(w)
+			_, err := w.V.BeginTOTP(t.Context(), thief)
+			wants(t, "adding an app in the session from before", err, vault.ErrUnauthenticated)
+			_, err = w.V.MyCaptures(t.Context(), w.author, 1)
+			wants(t, "a session with two factors", err, nil)
+		})
+	}
+}
+
+// TestSweepForgetsSignIns: what nobody can use any more does not stay.
+func TestSweepForgetsSignIns(t *testing.T) {
+	w := newWorld(t).strictly()
+	w.withApp("author")
+	w.secondStep("author", browser("192.0.2.7", ""))
+	must(w.V.BeginPasskeySignIn(t.Context(), at("192.0.2.7")))(t)
+	must(w.V.ResetFactors(t.Context(), vault.Operator(), "reviewer"))(t)
+	_, err := w.V.SignInAt(t.Context(), "author", wrongPassword, at("192.0.2.7"))
+	wants(t, "a wrong password", err, vault.ErrUnauthenticated)
+	kept := `SELECT (SELECT count(*) FROM challenges) + (SELECT count(*) FROM enrolment_codes) + (SELECT count(*) FROM sign_in_tries)`
+	ok(t, w.V.Sweep(t.Context(), w.worker))
+	before := w.count(kept)
+	w.Clock.Add(72 * time.Hour)
+	ok(t, w.V.Sweep(t.Context(), w.worker))
+	if after := w.count(kept); before < 5 || after != 0 {
+		t.Errorf("%d rows kept while they may be used, %d afterwards, want none", before, after)
+	}
+}
+
 // TestSignInWithCode: once there is a second factor, the password alone opens nothing.
 func TestSignInWithCode(t *testing.T) {
 	onBothStrictly(t, func(t *testing.T, w *world) {

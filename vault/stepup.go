@@ -40,6 +40,17 @@ func (t *tx) raiseTo(ctx context.Context, id SessionID, token, method string) (S
 	return readSession(ctx, t, id)
 }
 
+// endWeaker ends the person's other sessions that have a password alone behind them, when a second factor comes: whoever
+// knew the password could have opened one beforehand, and would add a factor of their own.
+func (t *tx) endWeaker(ctx context.Context, a Actor) error {
+	_, err := t.ExecContext(ctx, `UPDATE sessions SET ended_at = $1 WHERE person = $2 AND id <> $3 AND strength = 'single'
+		AND ended_at IS NULL`, t.now, a.person, a.session)
+	if err != nil {
+		return fmt.Errorf("ending weaker sessions: %w", err)
+	}
+	return nil
+}
+
 func readSession(ctx context.Context, q querier, id SessionID) (Session, error) {
 	s := Session{ID: id}
 	err := q.QueryRowContext(ctx, `SELECT s.person, p.name, s.device, s.device_id, s.remote, s.strength, s.method, s.created_at,

@@ -117,8 +117,10 @@ func (v *Vault) ConfirmTOTP(ctx context.Context, a Actor, code string) (Opened, 
 			WHERE id = $3 AND confirmed_at IS NULL`, t.now, step, s.id); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `DELETE FROM totp_secrets WHERE person = $1 AND id <> $2`, a.person, s.id)
-		return err
+		if _, err := t.ExecContext(ctx, `DELETE FROM totp_secrets WHERE person = $1 AND id <> $2`, a.person, s.id); err != nil {
+			return fmt.Errorf("forgetting a secret: %w", err)
+		}
+		return t.endWeaker(ctx, a)
 	})
 }
 
