@@ -114,6 +114,9 @@ func (f *Feed) apply(ctx context.Context, m *message, h header, broken *Fault, n
 		problem = &vault.CareProblem{Code: broken.Code, Place: broken.Place, Text: broken.Text}
 	}
 	a, err := f.cfg.Vault.KeepMessage(ctx, actor, named, raw, *problem)
+	if errors.Is(err, vault.ErrTooLarge) { // sending it again would not help
+		return vault.FeedAnswer{Code: "AE", Problem: *problem}
+	}
 	if err != nil {
 		f.cfg.Log.Warn("message of the feed not kept, its sender is asked to try again", "event", h.event, "error", err)
 		return later()
