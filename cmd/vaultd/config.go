@@ -58,6 +58,8 @@ type Config struct {
 	Worker *bool `json:"worker"`
 	// ClaimMinutes is how long a reviewer holds a photo; default 10.
 	ClaimMinutes int `json:"claim_minutes"`
+	// BreakGlassMinutes is how long a broken glass stays open, 5 to 480; default 60.
+	BreakGlassMinutes int `json:"break_glass_minutes"`
 	// SessionIdleMinutes and SessionMaxHours end sessions; defaults 30 and 12.
 	SessionIdleMinutes int `json:"session_idle_minutes"`
 	SessionMaxHours    int `json:"session_max_hours"`
@@ -232,6 +234,9 @@ func (c *Config) check() error {
 			return err
 		}
 	}
+	if c.BreakGlassMinutes != 0 && (c.BreakGlassMinutes < 5 || c.BreakGlassMinutes > 480) {
+		return errors.New("break_glass_minutes must be 5 to 480")
+	}
 	if c.ClaimMinutes < 0 || c.IntakeGraceDays < 0 || c.SessionIdleMinutes < 0 || c.SessionMaxHours < 0 || c.BackupsKeptDays < 0 {
 		return errors.New("times in the configuration must not be negative")
 	}
@@ -275,6 +280,9 @@ func (c *Config) secure() bool { return c.TLS != nil || !c.loopback() }
 
 func (c *Config) backupsKept() time.Duration {
 	return time.Duration(c.BackupsKeptDays) * 24 * time.Hour
+}
+func (c *Config) breakGlassFor() time.Duration {
+	return time.Duration(c.BreakGlassMinutes) * time.Minute
 }
 func (c *Config) claimFor() time.Duration { return time.Duration(c.ClaimMinutes) * time.Minute }
 func (c *Config) sessionIdle() time.Duration {

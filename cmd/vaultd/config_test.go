@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,6 +22,8 @@ func TestParseConfig(t *testing.T) {
 		{"database without file", `{"data": "d", "database": {}}`, "postgres_dsn_file"},
 		{"store without bucket", `{"data": "d", "minio": {"endpoint": "h:1", "access_key_file": "a", "secret_key_file": "s"}}`, "bucket"},
 		{"secret in the file", `{"data": "d", "minio": {"secret_key": "x"}}`, "secret_key"},
+		{"a glass broken for too long", `{"data": "d", "break_glass_minutes": 481}`, "break_glass_minutes"},
+		{"a glass broken for no time", `{"data": "d", "break_glass_minutes": 4}`, "break_glass_minutes"},
 		{"negative time", `{"data": "d", "claim_minutes": -1}`, "negative"},
 		{"second opinion without a digest", `{"data": "d", "second_opinion": {"path": "w.onnx"}}`, "sha256"},
 		{"log format", `{"data": "d", "log_format": "xml"}`, "log_format"},
@@ -77,6 +80,29 @@ func TestPlainHTTPOnLoopbackOnly(t *testing.T) {
 		c := &Config{Listen: listen}
 		if got := c.secure(); got != secure {
 			t.Errorf("%s: got TLS %v, want %v", listen, got, secure)
+		}
+	}
+}
+
+func TestOIDCConfig(t *testing.T) {
+	with := func(more string) string {
+		return `{"data":"d","oidc":{"issuer":"https://login.example","client_id":"c","client_secret_file":"oidc.secret","ca_file":"ca.pem","address":"https://photos.example"` + more + `}}`
+	}
+	c, err := parseConfig([]byte(with(`,"only":true,"claims":{"groups":"roles"}`)), "/etc/clinivault")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.OIDC.ClientSecretFile != "/etc/clinivault/oidc.secret" || c.OIDC.CAFile != "/etc/clinivault/ca.pem" || !c.oidcOnly() || c.OIDC.Claims.Groups != "roles" {
+		t.Errorf("got %+v", c.OIDC)
+	}
+	if names := hostNames(c); !slices.Contains(names, "photos.example") {
+		t.Errorf("host names %v lack the address that people come back to", names)
+	}
+	for name, more := range map[string]string{
+		"a field that is not known": `,"client_secret":"in the file"`, "more skew than is sound": `,"clock_skew_seconds":600`, "plain http": `,"address":"http://photos.example"`,
+	} {
+		if _, err := parseConfig([]byte(with(more)), "/etc/clinivault"); err == nil {
+			t.Errorf("%s: taken", name)
 		}
 	}
 }
