@@ -41,23 +41,24 @@ type noticeSort struct {
 	text  string        // for the person whom it tells
 	page  string        // where it is dealt with
 	again time.Duration // how long after one was sent the next of the kind may be
+	roles []Role        // whom it may be for; none: everybody
 }
 
 // noticeSorts is every kind, gravest first.
 var noticeSorts = []noticeSort{
-	{noticeBreakGlass, "Somebody opened a patient outside their care team. It waits for you to look at it.", "/break-glass", 0},
-	{noticeGlassOften, "Somebody opened patients outside their care team again and again today.", "/break-glass", 0},
-	{noticeEmergency, "An emergency account was used to sign in past the hospital’s own sign-in.", "/audit", 0},
-	{noticeSignIn, "Your account was signed in to on a device that was not seen before.", "/account", 0},
-	{noticeFactor, "Something about a passkey or a sign-in was changed or refused. Please look.", "/account", 0},
-	{noticeSignErasure, "An erasure waits for a second signature.", "/erasures", 0},
-	{noticeSignRecall, "A recall waits for a second signature.", "/recalls", 0},
-	{noticeSignHold, "The lifting of a legal hold waits for a second signature.", "/holds", 0},
-	{noticeSignRule, "A retention rule waits for a second signature.", "/retention", 0},
-	{noticeDevice, "A device waits to be approved.", "/devices", 0},
-	{noticeChart, "A photo did not reach the chart.", "/records", 15 * time.Minute},
-	{noticeFeed, "The hospital’s system sent a message that was not understood.", "/messages", time.Hour},
-	{noticeReview, "Photos wait for review.", "/review", time.Hour},
+	{noticeBreakGlass, "Somebody opened a patient outside their care team. It waits for you to look at it.", "/break-glass", 0, []Role{RolePrivacy}},
+	{noticeGlassOften, "Somebody opened patients outside their care team again and again today.", "/break-glass", 0, []Role{RolePrivacy}},
+	{noticeEmergency, "An emergency account was used to sign in past the hospital’s own sign-in.", "/audit", 0, []Role{RolePrivacy}},
+	{noticeSignIn, "Your account was signed in to on a device that was not seen before.", "/account", 0, nil},
+	{noticeFactor, "Something about a passkey or a sign-in was changed or refused. Please look.", "/account", 0, nil},
+	{noticeSignErasure, "An erasure waits for a second signature.", "/erasures", 0, []Role{RolePrivacy}},
+	{noticeSignRecall, "A recall waits for a second signature.", "/recalls", 0, []Role{RolePrivacy, RoleRecords}},
+	{noticeSignHold, "The lifting of a legal hold waits for a second signature.", "/holds", 0, []Role{RolePrivacy}},
+	{noticeSignRule, "A retention rule waits for a second signature.", "/retention", 0, []Role{RolePrivacy, RoleRecords}},
+	{noticeDevice, "A device waits to be approved.", "/devices", 0, []Role{RoleAdmin}},
+	{noticeChart, "A photo did not reach the chart.", "/records", 15 * time.Minute, []Role{RoleRecords}},
+	{noticeFeed, "The hospital’s system sent a message that was not understood.", "/messages", time.Hour, []Role{RoleAdmin}},
+	{noticeReview, "Photos wait for review.", "/review", time.Hour, []Role{RoleReviewer}},
 }
 
 func noticeSortOf(kind noticeKind) (noticeSort, bool) {

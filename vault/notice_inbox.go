@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -77,10 +78,17 @@ func scanNotice(rows *sql.Rows) (n Notice, err error) {
 	return n, err
 }
 
-// choices are a person's, for every kind.
+// choices are a person's, for every kind that their roles may bring.
 func choices(ctx context.Context, t *tx, person PersonID) ([]NoticeChoice, error) {
+	roles, err := rolesOf(ctx, t, person)
+	if err != nil {
+		return nil, err
+	}
 	var out []NoticeChoice
 	for _, s := range noticeSorts {
+		if len(s.roles) > 0 && !slices.ContainsFunc(s.roles, func(r Role) bool { return slices.Contains(roles, r) }) {
+			continue
+		}
 		c, err := choiceOf(ctx, t, s.kind, person)
 		if err != nil {
 			return nil, err
