@@ -376,3 +376,93 @@ func (w *told) reset() {
 		}
 	}
 }
+
+// TestNoticesTellNothing: what is kept of notices, what goes to the push service and what goes out by mail during a whole
+// journey names no patient, no photo and no person but the one it is for.
+func TestNoticesTellNothing(t *testing.T) {
+	server := vaulttest.StartMail(t, "plain", "", "")
+	w := newTold(t, &SMTPConfig{Host: "127.0.0.1", Port: server.Port, TLS: "none", From: "clinivault@example.org"})
+	ctx := t.Context()
+	privacy, second := w.Person(t, "privacy", vault.RolePrivacy), w.Person(t, "second", vault.RolePrivacy)
+	records := w.Person(t, "records", vault.RoleRecords)
+	for _, login := range []string{"reviewer", "privacy", "second", "records"} {
+		if err := w.V.SetMail(ctx, vault.Operator(), login, login+"@example.org"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.subscribe("/201/reviewer")
+	patient, err := w.V.AddPatient(ctx, vault.Operator(), vault.NewPatient{RecordNumber: "LEAK-445566", Name: "Zyxwvut Noticecanary", BirthDate: "1961-02-03"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Tie(t, patient, w.author)
+	w.patient = patient
+	photo := w.cause()
+	if _, err := w.V.AskErasure(ctx, privacy, "", vault.PhotoID(photo), "canary of the reason"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.V.AskRecall(ctx, records, vault.PhotoID(photo), "", "canary of the reason"); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		job, err := w.V.ClaimJob(ctx, vault.JobActor("test"), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if job == nil {
+			break
+		}
+		if err := w.notify.deliver(ctx, w.V, vault.JobActor("test"), job); err != nil {
+			t.Fatalf("job of kind %s: %v", job.Kind, err)
+		}
+	}
+	mails, pushes := server.Received(t), w.push.Received(t)
+	if len(mails) != 4 || len(pushes) != 1 { // reviewer; second; and of the recall privacy and second
+		t.Fatalf("%d mails and %d messages left, want 4 and 1", len(mails), len(pushes))
+	}
+	left := map[string]string{"the push service": fmt.Sprint(pushes), "the log": w.log.String(), "the tables": w.noticeRows()}
+	for i, m := range mails {
+		left[fmt.Sprintf("mail %d", i)] = m.Text
+	}
+	for where, text := range left {
+		for _, word := range []string{"zyxwvut", "noticecanary", "leak-445566", "1961", "canary of", strings.ToLower(photo), strings.ToLower(string(patient)),
+			"test person", strings.ToLower(string(w.author.Person())), strings.ToLower(string(second.Person()))} {
+			own := where == "the tables" && word == strings.ToLower(string(second.Person()))
+			if strings.Contains(strings.ToLower(text), word) && !own {
+				t.Errorf("%s holds %q", where, word)
+			}
+		}
+	}
+	if !strings.Contains(left["the tables"], string(second.Person())) {
+		t.Error("the search would not find what is there")
+	}
+}
+
+// noticeRows is every row about notices, as text.
+func (w *told) noticeRows() string {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", w.Cfg.DSN)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	var all strings.Builder
+	for _, query := range []string{`SELECT id || ' ' || person || ' ' || kind || ' ' || count FROM notices`, `SELECT notice || channel || target || state FROM notice_sends`,
+		`SELECT subject || last_error FROM jobs WHERE kind = 'notify'`, `SELECT id || person || device || endpoint FROM push_subscriptions`} {
+		rows, err := db.QueryContext(w.t.Context(), query)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for rows.Next() {
+			var one string
+			if err := rows.Scan(&one); err != nil {
+				w.t.Fatal(err)
+			}
+			fmt.Fprintln(&all, one)
+		}
+		if err := rows.Close(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return all.String()
+}
