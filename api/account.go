@@ -135,6 +135,26 @@ func (c *call) renewRecovery() error {
 	return c.answer(http.StatusCreated, out)
 }
 
+// changePassword ends one's other sessions; this one goes on under a new token.
+func (c *call) changePassword() error {
+	var in passwordRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	if len(in.Password) > maxSecret {
+		return vault.ErrInvalid
+	}
+	if err := hold(c, c.s.signIns, signInWait); err != nil {
+		return err
+	}
+	defer func() { <-c.s.signIns }()
+	opened, err := c.s.vault.ChangePassword(c.r.Context(), c.actor, string(in.Password))
+	if err != nil {
+		return err
+	}
+	return c.welcome(opened)
+}
+
 type pinRequest struct {
 	PIN secret `json:"pin"`
 }

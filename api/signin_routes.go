@@ -34,6 +34,7 @@ var accountRoutes = []route{
 	{method: "POST", path: "/api/v1/account/app/confirm", summary: "Turn the app on with its first code", in: appCodeRequest{}, out: sessionAnswer{}, do: (*call).confirmApp},
 	{method: "DELETE", path: "/api/v1/account/app", summary: "Remove the authenticator app", status: 204, do: (*call).removeApp},
 	{method: "POST", path: "/api/v1/account/recovery-codes", summary: "Ten new recovery codes; shown once", out: recoveryAnswer{}, status: 201, do: (*call).renewRecovery},
+	{method: "POST", path: "/api/v1/account/password", summary: "Change one's own password; one's other sessions end", in: passwordRequest{}, out: sessionAnswer{}, do: (*call).changePassword},
 	{method: "POST", path: "/api/v1/account/pin", summary: "Set the PIN that opens the locked screen on this device", in: pinRequest{}, status: 204, do: (*call).setPIN},
 	{method: "DELETE", path: "/api/v1/account/pin", summary: "Remove that PIN", status: 204, do: (*call).removePIN},
 }

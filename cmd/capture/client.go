@@ -236,7 +236,7 @@ var needsFactor = map[string]string{
 	"second-factor": "this account has a password alone: add an authenticator app on the account page, run capture sign-in again",
 	"step-up":       "a fresh code is wanted: run capture sign-in again",
 	"app-locked":    "the session is locked: run capture sign-in again",
-	"prove-device":  "the session belongs to a browser: run capture sign-in",
+	"prove-device":  "this machine has to show that it is the one you signed in on: run capture sign-in again",
 }
 
 // signInAgain says why signing in is what helps.

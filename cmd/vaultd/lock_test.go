@@ -42,6 +42,9 @@ const (
 		.filter((n) => !['SCRIPT', 'TEMPLATE', 'STYLE'].includes(n.tagName) && (getComputedStyle(n).visibility !== 'hidden' || !n.closest('[inert]'))).length`
 )
 
+// lockNow presses the button, once the page is ready for it.
+var lockNow = chromedp.Tasks{chromedp.WaitVisible("#lock-now", chromedp.ByQuery), press("#lock-now")}
+
 // openWith fills in the field of the cover.
 func (b *browser) openWith(text string) {
 	b.t.Helper()
@@ -104,7 +107,7 @@ func TestLockOfTheScreen(t *testing.T) {
 		t.Errorf("after opening: got %d, want 200", got)
 	}
 
-	b.run("locking by hand", press("#lock-now"))
+	b.run("locking by hand", lockNow)
 	b.covered("by hand")
 	b.run("loading again", chromedp.Navigate(s.base+"/patients"))
 	b.covered("loaded again")
@@ -141,12 +144,12 @@ func TestPINAndQuickSwitch(t *testing.T) {
 		b.until("set", `document.querySelector('[data-act="pin-remove"]')`)
 	}
 	pin("clinician", "593027")
-	b.run("locking", press("#lock-now"))
+	b.run("locking", lockNow)
 	b.covered("the first")
 	b.run("somebody else", chromedp.Navigate(s.base+"/sign-in"))
 	pin("reviewer", "840216")
 	b.look("account-4-pin")
-	b.run("locking", press("#lock-now"))
+	b.run("locking", lockNow)
 	b.covered("the second")
 	b.until("the first is offered", `/Demo Clinician/.test(document.querySelector('#cover-people').textContent)`)
 	b.look("lock-3-two-people")
@@ -158,7 +161,7 @@ func TestPINAndQuickSwitch(t *testing.T) {
 	if who := value[string](b, "who", `document.body.dataset.personName`); who != "Demo Clinician" {
 		t.Errorf("after the switch: got %s, want Demo Clinician", who)
 	}
-	b.run("and locked again", press("#lock-now"))
+	b.run("and locked again", lockNow)
 	b.covered("the first again")
 	for range 5 {
 		b.openWith("111222")
@@ -186,8 +189,9 @@ func TestQueueSurvivesTheLock(t *testing.T) {
 	b.covered("out of sight")
 	b.hide(false)
 	offline(b, false)
-	b.run("locking", press("#lock-now"))
+	b.run("locking", lockNow)
 	b.covered("locked")
+	b.until("the server knows", `!document.querySelector('#cover-typed').hidden`)
 	b.run("loading again", chromedp.Navigate(s.base+"/capture"))
 	b.covered("loaded again")
 	doctor := s.signIn("clinician")

@@ -1,6 +1,8 @@
 // @ts-check
 // What the vault publishes to its capture clients: the key to seal to, and the keys that sign receipts.
 
+import { Problem, call } from '../lib/api.js';
+
 /**
  * @typedef {object} Intake
  * @property {number} epoch
@@ -31,12 +33,17 @@ export function readIntake(raw) {
 }
 
 /**
- * Fetches the intake keys.
+ * Fetches the intake keys; behind a locked screen, once it is open again.
  * @param {string} url of GET /api/v1/intake
  * @returns {Promise<Intake>}
  */
 export async function fetchIntake(url) {
-  const answer = await fetch(url, { credentials: 'same-origin', cache: 'no-store', headers: { Accept: 'application/json' } });
-  if (!answer.ok) throw new Error(answer.status === 401 ? 'Sign in again to take photos.' : 'The server gave no sealing key. Try again in a minute.');
-  return readIntake(await answer.json());
+  let raw;
+  try {
+    raw = await call('GET', url);
+  } catch (err) {
+    if (!(err instanceof Problem)) throw err;
+    throw new Error(err.status === 401 ? 'Sign in again to take photos.' : 'The server gave no sealing key. Try again in a minute.');
+  }
+  return readIntake(raw);
 }

@@ -3,6 +3,7 @@
 //   progress {capture_id, sent, total}   received {capture_id, photo_id, received_at}
 //   failed   {capture_id, sentence}      waiting  {capture_id, sentence, retry_at}      signin {sentence}
 
+import { mend, problemFrom } from '../lib/api.js';
 import { fromHex, toBase64 } from './bytes.js';
 import { backoff, checkReceipt, noAnswer, outcomeOf, sendable, UnknownKey } from './state.js';
 
@@ -57,7 +58,7 @@ export class Uploader extends EventTarget {
     super();
     const { url = '' } = parts;
     this.#parts = {
-      send: (item, progress) => post(url, item, progress),
+      send: (item, progress) => sent(url, item, progress),
       alone: async (act) => void (await navigator.locks.request(lockName, act)),
       later: (act, ms) => setTimeout(act, ms),
       cancel: (handle) => clearTimeout(handle),
@@ -185,6 +186,20 @@ export class Uploader extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/**
+ * An upload, and once more where what the server wanted first could be given, such as the device's proof.
+ * @param {string} url
+ * @param {Item} item
+ * @param {(sent: number) => void} progress
+ * @returns {Promise<Answer>}
+ */
+async function sent(url, item, progress) {
+  const answer = await post(url, item, progress);
+  if (answer.status !== 401) return answer;
+  const problem = problemFrom(answer.status, answer.body, answer.retryAfter);
+  return problem.kind === 'prove-device' && (await mend(problem)) ? post(url, item, progress) : answer;
 }
 
 /**

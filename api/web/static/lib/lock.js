@@ -310,7 +310,9 @@ export function wireLock() {
     void told(byTyped);
   });
   wireSignIn(need('cover-sign-in', HTMLFormElement), need('cover-sign-in-error', HTMLElement), (person) => opened({ person }));
-  document.getElementById('lock-now')?.addEventListener('click', () => void lock());
+  const button = document.getElementById('lock-now');
+  button?.addEventListener('click', () => void lock());
+  show(button, true);
   remedy('app-locked', untilOpen);
   if (document.body.dataset.locked) return void lock(true);
   watch();
