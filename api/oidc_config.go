@@ -38,7 +38,7 @@ type OIDCConfig struct {
 	Address string `json:"address"`
 	// CAFile holds the certificates (PEM) that the provider's is checked against; default the system's.
 	CAFile string `json:"ca_file"`
-	// Label is what the button on the sign-in page says; default "Sign in with your hospital account".
+	// Label is what the button on the sign-in page says; default "Use my hospital account".
 	Label string `json:"label"`
 	// Scopes are asked for besides openid; default profile.
 	Scopes []string `json:"scopes"`
@@ -88,7 +88,7 @@ func (c OIDCConfig) withDefaults() OIDCConfig {
 		}
 	}
 	set(&c.ClientAuth, "basic")
-	set(&c.Label, "Sign in with your hospital account")
+	set(&c.Label, "Use my hospital account")
 	set(&c.Claims.Login, "preferred_username")
 	set(&c.Claims.Name, "name")
 	set(&c.Claims.Groups, "groups")

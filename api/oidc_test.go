@@ -169,16 +169,19 @@ func TestHospitalSignaturesRefused(t *testing.T) {
 
 // TestHospitalAnswersRefused: what can be wrong with the browser's way back, and with the code.
 func TestHospitalAnswersRefused(t *testing.T) {
+	with := func(name, value string) func(g *rig, of trip) (url.Values, string) {
+		return func(g *rig, of trip) (url.Values, string) {
+			q := g.back(of)
+			q.Set(name, value)
+			return q, of.cookie
+		}
+	}
 	for name, c := range map[string]struct {
 		cause string
 		back  func(g *rig, of trip) (url.Values, string)
 	}{
-		"another state": {"state", func(g *rig, of trip) (url.Values, string) {
-			q := g.back(of)
-			q.Set("state", strings.Repeat("A", 43))
-			return q, of.cookie
-		}},
-		"no state": {"state", func(g *rig, of trip) (url.Values, string) { q := g.back(of); q.Del("state"); return q, of.cookie }},
+		"another state": {"state", with("state", strings.Repeat("A", 43))},
+		"no state":      {"state", with("state", "")},
 		"two states": {"malformed", func(g *rig, of trip) (url.Values, string) {
 			q := g.back(of)
 			q.Add("state", "x")
@@ -189,12 +192,8 @@ func TestHospitalAnswersRefused(t *testing.T) {
 			own := g.leaves(hospitalPath, "")
 			return g.back(of), own.cookie
 		}},
-		"another provider's name": {"issuer-parameter", func(g *rig, of trip) (url.Values, string) {
-			q := g.back(of)
-			q.Set("iss", "https://other.example")
-			return q, of.cookie
-		}},
-		"no provider's name": {"issuer-parameter", func(g *rig, of trip) (url.Values, string) { q := g.back(of); q.Del("iss"); return q, of.cookie }},
+		"another provider's name": {"issuer-parameter", with("iss", "https://other.example")},
+		"no provider's name":      {"issuer-parameter", with("iss", "")},
 		"declined": {"declined", func(g *rig, of trip) (url.Values, string) {
 			q := g.back(of)
 			q.Del("code")
@@ -202,17 +201,9 @@ func TestHospitalAnswersRefused(t *testing.T) {
 			q.Set("error_description", "<b>words of another site</b>")
 			return q, of.cookie
 		}},
-		"no code": {"no-code", func(g *rig, of trip) (url.Values, string) { q := g.back(of); q.Del("code"); return q, of.cookie }},
-		"another code": {"code", func(g *rig, of trip) (url.Values, string) {
-			q := g.back(of)
-			q.Set("code", "guessed")
-			return q, of.cookie
-		}},
-		"an endless code": {"malformed", func(g *rig, of trip) (url.Values, string) {
-			q := g.back(of)
-			q.Set("code", strings.Repeat("c", 5000))
-			return q, of.cookie
-		}},
+		"no code":         {"no-code", with("code", "")},
+		"another code":    {"code", with("code", "guessed")},
+		"an endless code": {"malformed", with("code", strings.Repeat("c", 5000))},
 		"a code that was redeemed": {"code", func(g *rig, of trip) (url.Values, string) {
 			g.mu.Lock()
 			g.used = true
