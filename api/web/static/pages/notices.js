@@ -38,13 +38,6 @@ async function wire(root) {
   const on = need('push-on', HTMLButtonElement);
   const state = need('push-state', HTMLElement);
   const errors = need('push-error', HTMLElement);
-  if (!able()) {
-    state.textContent = 'This browser cannot tell you when Clinivault is closed.';
-    return;
-  }
-  const told = (await isOn()) && root.querySelector('[data-subscription]:not([data-stale])') !== null;
-  state.textContent = told ? 'This browser is told, also when Clinivault is closed.' : 'This browser is not told when Clinivault is closed.';
-  show(on, !told);
   on.addEventListener('click', () => busy(on, errors, async () => {
     await turnOn({ key: root.dataset.key ?? '', subscribe: root.dataset.subscribe ?? '' });
     location.reload();
@@ -57,4 +50,11 @@ async function wire(root) {
       location.reload();
     }));
   }
+  if (!able()) {
+    state.textContent = 'This browser cannot tell you when Clinivault is closed.';
+    return;
+  }
+  const told = (await isOn()) && root.querySelector('[data-subscription]:not([data-stale])') !== null;
+  state.textContent = told ? 'This browser is told, also when Clinivault is closed.' : 'This browser is not told when Clinivault is closed.';
+  show(on, !told);
 }
