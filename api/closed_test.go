@@ -16,7 +16,7 @@ import (
 // them: programs with 401, browsers by sending them to the sign-in page.
 var open = []string{
 	"GET /healthz", "GET /readyz", "GET /api/openapi.json", "GET /api/v1/keys", "POST /api/v1/session",
-	"GET /static/*", "GET /sign-in",
+	"GET /static/*", "GET /sw.js", "GET /sign-in",
 	"GET /sign-in/hospital", "GET /sign-in/hospital/back", "POST /sign-in/hospital/logout", // absent without a provider
 	"POST /api/v1/device/challenge", "POST /api/v1/device/enrol", "POST /api/v1/device/enrol/finish", "POST /api/v1/device/enrol/state", "GET /enrol",
 }
