@@ -138,6 +138,7 @@ export function wireSignIn(form, errors, done) {
       await go();
     } catch (err) {
       errors.textContent = refusalOf(err);
+      if (err instanceof Problem && err.status === 409) ticket = ''; // it took too long: from the start
       turn(ticket !== '', byRecovery);
     } finally {
       if (button instanceof HTMLButtonElement) button.disabled = false;
