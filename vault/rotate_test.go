@@ -128,7 +128,7 @@ func TestRetiredSigningKeysAreDestroyed(t *testing.T) {
 // here with what it is under instead.
 func TestUnderPatientKeyIsWhole(t *testing.T) {
 	elsewhere := []string{"patients.wrapped_key", "epoch_keys.public_key", "epoch_keys.wrapped_private", "totp_secrets.wrapped_secret", // root key
-		"feed_messages.sealed", // a key of the vault's own
+		"feed_messages.sealed",                                                                                      // a key of the vault's own
 		"audit_hashes.hash", "audit_head.frontier", "devices.key", "devices.certificate", "device_codes.commitment"} // public
 	w := newWorld(t)
 	rows, err := w.db().QueryContext(t.Context(), `SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c

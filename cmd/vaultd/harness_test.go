@@ -59,7 +59,7 @@ type service struct {
 	t        testing.TB
 	config   string // its configuration file
 	data     string
-	base     string // http://127.0.0.1:port
+	base     string // http://localhost:port
 	accounts map[string]vault.DemoAccount
 	cmd      *exec.Cmd
 	log      *bytes.Buffer
