@@ -100,7 +100,7 @@ func (s *Server) page(build pageFunc) http.HandlerFunc {
 			http.Redirect(w, r, out.goTo, http.StatusSeeOther)
 		default:
 			who := whoOf(actor)
-			who.Waiting = s.waiting(r, actor)
+			who.Waiting = s.waiting(r, actor, out.here)
 			s.show(w, r, http.StatusOK, out.name, web.View{Title: out.title, Here: out.here, Who: who, Page: out.body})
 		}
 	}

@@ -34,8 +34,12 @@ func (s *Server) noticesPage(v visit) (sheet, error) {
 	return sheet{name: "notices", title: "Notices", here: "/notices", body: body}, err
 }
 
-// waiting is how many notices wait for the person, for the bar. A page is shown without the number rather than not at all.
-func (s *Server) waiting(r *http.Request, actor vault.Actor) int64 {
+// waiting is how many notices wait for the person, for the bar. A page is shown without the number rather than not at all;
+// whoever has yet to show a second factor sees their account alone, and is not asked for, since the refusal would be logged.
+func (s *Server) waiting(r *http.Request, actor vault.Actor, here string) int64 {
+	if here == "/account" && actor.SignIn().Strength == "single" {
+		return 0
+	}
 	n, err := s.vault.NoticeCount(r.Context(), actor)
 	if err != nil {
 		s.log.Debug("notices not counted", "request", infoOf(r).id, "err", err)
