@@ -63,6 +63,7 @@ func TestNoticesThroughThePages(t *testing.T) {
 	b.wake(s)
 	b.run("marking", press(`form[data-post="/api/v1/notices/seen"] button`))
 	b.until("seen", `/Nothing waits for you/.test(document.querySelector('main').innerText) && !document.querySelector('.waiting-count')`)
+	b.until("ready for it", `document.readyState === 'complete' && !document.querySelector('#push-on').hidden`)
 	b.run("stopping", press(`button[data-forget]`))
 	b.until("stopped", `document.querySelector('#push') && document.querySelector('[data-subscription]') === null`)
 	b.noFaults()
