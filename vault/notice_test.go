@@ -214,7 +214,9 @@ func TestNoticesThatAreNotSent(t *testing.T) {
 		"seen meanwhile": {func(*world) {}, func(w *world) {
 			ok(w.t, w.V.SeeNotices(w.t.Context(), w.reviewer, vault.TimeOf(w.Clock.Now())))
 		}, 0},
-		"left meanwhile": {func(*world) {}, func(w *world) {
+		"left meanwhile": {func(w *world) {
+			ok(w.t, w.V.SetMail(w.t.Context(), w.admin, "reviewer", "reviewer@example.org"))
+		}, func(w *world) {
 			ok(w.t, w.V.DisablePerson(w.t.Context(), w.admin, "reviewer"))
 		}, 0},
 		"browser forgotten meanwhile": {func(*world) {}, func(w *world) {
