@@ -25,23 +25,23 @@ const (
 	renewBefore    = 84 * time.Hour      // of a certificate's end: half its seven days
 )
 
-// opening is what only this device and the vault know of its enrolment. It prints as [redacted].
-type opening []byte
+// hidden is what nobody but this device may know. It prints as [redacted].
+type hidden []byte
 
-func (opening) String() string       { return "[redacted]" }
-func (opening) GoString() string     { return "[redacted]" }
-func (opening) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+func (hidden) String() string       { return "[redacted]" }
+func (hidden) GoString() string     { return "[redacted]" }
+func (hidden) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // device is the device file: which device of which vault this is. Its key lies in the file as it is, readable by this
 // user alone; a machine with a key store of its own would keep it better.
 type device struct {
-	Server      string  `json:"server"`
-	CA          string  `json:"ca,omitempty"` // path of certificates trusted besides the system's
-	ID          string  `json:"id"`
-	Key         []byte  `json:"key"`                   // PKCS #8, DER
-	Certificate []byte  `json:"certificate,omitempty"` // X.509, DER
-	Code        token   `json:"code,omitempty"`        // while it waits for approval
-	Opening     opening `json:"opening,omitempty"`
+	Server      string `json:"server"`
+	CA          string `json:"ca,omitempty"` // path of certificates trusted besides the system's
+	ID          string `json:"id"`
+	Key         hidden `json:"key"`                   // PKCS #8, DER
+	Certificate []byte `json:"certificate,omitempty"` // X.509, DER
+	Code        token  `json:"code,omitempty"`        // while it waits for approval
+	Opening     hidden `json:"opening,omitempty"`
 }
 
 // loadDevice reads the device file; nil when this is no enrolled device.

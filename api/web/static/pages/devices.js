@@ -3,6 +3,7 @@ import { call } from '../lib/api.js';
 import { storedKey } from '../lib/devicekey.js';
 import { busy, need, show } from '../lib/dom.js';
 import { wireActs } from '../lib/form.js';
+import { clockTime } from '../lib/time.js';
 
 wireActs();
 
@@ -80,7 +81,7 @@ form.addEventListener('submit', (event) => {
     picture = URL.createObjectURL(new Blob([made.qr], { type: 'image/svg+xml' }));
     need('adding-qr', HTMLImageElement).src = picture;
     need('adding-url', HTMLElement).textContent = made.url;
-    need('adding-until', HTMLElement).textContent = new Date(made.expires_at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+    need('adding-until', HTMLElement).textContent = clockTime(made.expires_at);
     show(need('adding-ask', HTMLElement), false);
     show(need('adding-code', HTMLElement), true);
     show(go, false);
