@@ -268,12 +268,12 @@ func (v *Vault) openLocked(ctx context.Context, at Actor, id SessionID, method s
 		if err := t.openScreen(ctx, id); err != nil {
 			return err
 		}
-		if method == MethodPasskey {
-			out.Session, err = t.raiseTo(ctx, id, out.Token, method)
-			return err
-		}
 		if err := exactlyOne(ctx, t, "opening a locked session", `UPDATE sessions SET token_hash = $1, seen_at = $2, proved_at = $2
 			WHERE id = $3 AND ended_at IS NULL`, tokenHash(out.Token), t.now, id); err != nil {
+			return err
+		}
+		if method == MethodPasskey {
+			out.Session, err = t.raiseTo(ctx, id, out.Token, method)
 			return err
 		}
 		out.Session, err = readSession(ctx, t, id)

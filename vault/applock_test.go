@@ -164,12 +164,15 @@ func TestQuickSwitch(t *testing.T) {
 			t.Errorf("locked here: %+v, want the author's session", here)
 		}
 		ok(t, w.V.Lock(ctx, colleague))
+		w.Clock.Add(10 * time.Minute) // nobody proved the device meanwhile: its pages were hidden
 		_, err := w.V.UnlockPIN(ctx, colleague.Session(), "830174", w.atDoor(d, "unlock"), browser("192.0.2.7", ""))
 		wants(t, "another's session by one's own PIN", err, vault.ErrWrongFactor)
 		back := must(w.V.UnlockPIN(ctx, author.Session(), "830174", w.atDoor(d, "unlock"), browser("192.0.2.7", "")))(t)
 		if back.Session.Person != author.Person() {
 			t.Errorf("opened the session of %s", back.Session.Person)
 		}
+		_, err = w.V.MyCaptures(ctx, w.actor(back), 1)
+		wants(t, "working after the PIN", err, nil)
 		ask = must(w.V.BeginPasskeySignIn(ctx, browser("192.0.2.7", "")))(t)
 		_, err = w.V.FinishPasskeySwitch(ctx, author.Session(), ask.Ticket, key.Use(t, ask.Options), w.atDoor(d, "unlock"), browser("192.0.2.7", ""))
 		wants(t, "another's session by one's own passkey", err, vault.ErrUnauthenticated)
