@@ -297,3 +297,28 @@ func TestChoices(t *testing.T) {
 		}
 	}
 }
+
+// The push key is one of the vault's own: a rotation of the root key takes it along, its own rotation destroys the old one.
+func TestPushKeyRotates(t *testing.T) {
+	w := newWorld(t)
+	w.telling()
+	wants(t, "before there is one", errorOf(w.V.RotateKeys(t.Context(), w.admin, vault.Rotation{Kind: vault.RotatePush})), vault.ErrNotFound)
+	before := must(w.V.PushKey(t.Context(), w.reviewer))(t)
+	must(w.V.RotateKeys(t.Context(), w.admin, vault.Rotation{Kind: vault.RotateRoot}))(t)
+	w.Reopen(t)
+	if after := must(w.V.PushKey(t.Context(), w.reviewer))(t); string(after.Key) != string(before.Key) || after.Epoch != 1 {
+		t.Errorf("after the root key was rotated: epoch %d, the same key %v", after.Epoch, string(after.Key) == string(before.Key))
+	}
+	must(w.V.RotateKeys(t.Context(), w.admin, vault.Rotation{Kind: vault.RotatePush}))(t)
+	if after := must(w.V.PushKey(t.Context(), w.reviewer))(t); string(after.Key) == string(before.Key) || after.Epoch != 2 {
+		t.Errorf("after its own rotation: epoch %d, the same key %v", after.Epoch, string(after.Key) == string(before.Key))
+	}
+	if n := w.count(`SELECT count(*) FROM epoch_keys WHERE kind = 'push' AND epoch = 1 AND destroyed_at IS NULL`); n != 0 {
+		t.Error("the old key can still sign")
+	}
+	_, err := w.V.Subscribe(t.Context(), w.reviewer, "https://"+pushService+"/late", 1)
+	wants(t, "a browser with the old key", err, vault.ErrConflict)
+	w.verified()
+}
+
+func errorOf[T any](_ T, err error) error { return err }

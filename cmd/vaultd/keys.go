@@ -95,7 +95,7 @@ func epochState(e vault.EpochStatus) string {
 	return "in use"
 }
 
-var rotations = []string{vault.RotateRoot, vault.RotateIntake, vault.RotateReceipt, vault.RotateCertificate, vault.RotateLog, vault.RotateDevice,
+var rotations = []string{vault.RotateRoot, vault.RotateIntake, vault.RotateReceipt, vault.RotateCertificate, vault.RotateLog, vault.RotateDevice, vault.RotatePush,
 	vault.RotatePatients, vault.RotatePatient}
 
 func keysRotate(ctx context.Context, args []string, out io.Writer) error {
@@ -156,6 +156,8 @@ func rotate(ctx context.Context, v *vault.Vault, kind string, patient vault.Pati
 		fmt.Fprintln(out, "the old key goes on opening what devices have queued and is destroyed when the grace is over")
 	case vault.RotateDevice:
 		fmt.Fprintln(out, "certificates of devices that the old authority signed count until they end, at most seven days")
+	case vault.RotatePush:
+		fmt.Fprintln(out, "each browser that is told of notices must be switched on again, on its Notices page")
 	case vault.RotateLog, vault.RotateCertificate:
 		fmt.Fprintln(out, "give the new public key to whoever checks with one from outside: GET /api/v1/keys")
 	}
