@@ -86,9 +86,6 @@ func (v *Vault) SignInFederated(ctx context.Context, f Federated, raise SessionI
 	err = v.do(ctx, door, what, onPerson(expect), func(t *tx) error {
 		t.detail("issuer", issuerHash(f.Issuer))
 		t.detail("acr", f.acr())
-		if err := t.oneByOne(ctx); err != nil {
-			return err
-		}
 		if err := t.notLoggedOut(ctx, f); err != nil {
 			return err
 		}

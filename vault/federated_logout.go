@@ -24,9 +24,6 @@ func (v *Vault) EndFederated(ctx context.Context, l FederatedLogout, d Door) (en
 	door := Actor{kind: byStranger, remote: d.Remote, request: d.Request}
 	err = v.do(ctx, door, actFederatedLogout, object{Kind: "session"}, func(t *tx) error {
 		t.detail("issuer", issuerHash(l.Issuer))
-		if err := t.oneByOne(ctx); err != nil {
-			return err
-		}
 		if _, err := t.ExecContext(ctx, `DELETE FROM federated_logouts WHERE kept_until <= $1`, t.now); err != nil {
 			return fmt.Errorf("forgetting old logouts: %w", err)
 		}
@@ -55,14 +52,8 @@ func (v *Vault) EndFederated(ctx context.Context, l FederatedLogout, d Door) (en
 	return ended, err
 }
 
-// oneByOne has sign-ins and logouts of the provider's wait for each other, on all nodes, until the end of the transaction:
-// else a logout would not see the session that opens at that moment, nor that the logout.
-func (t *tx) oneByOne(ctx context.Context) error {
-	_, err := t.nextSeq(ctx) // holds the log
-	return err
-}
-
-// notLoggedOut refuses a sign-in whose session at the provider has ended meanwhile.
+// notLoggedOut refuses a sign-in whose session at the provider has ended meanwhile. Acts that are logged follow one
+// another on all nodes, so that either this sees the logout, or the logout the session.
 func (t *tx) notLoggedOut(ctx context.Context, f Federated) error {
 	err := holds(ctx, t, `SELECT count(*) FROM federated_logouts WHERE issuer = $1 AND ((sid <> '' AND sid = $2)
 		OR (sid = '' AND subject = $3 AND issued_at >= $4))`, f.Issuer, f.SID, f.Subject, f.IssuedAt.UnixMilli())
