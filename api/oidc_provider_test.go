@@ -191,6 +191,18 @@ func TestHospitalRaise(t *testing.T) {
 	g.get(t, sessionOf(got), "/api/v1/session").into(t, http.StatusOK, nil)
 }
 
+// TestHospitalAlwaysAsk: where each sign-in has to be shown anew, one that the provider remembers does not do.
+func TestHospitalAlwaysAsk(t *testing.T) {
+	g := newRig(t, func(c *OIDCConfig) { c.AlwaysAsk = true })
+	if got := g.leaves(hospitalPath, "").sent.Get("prompt"); got != "login" {
+		t.Errorf("sent prompt %q, want login", got)
+	}
+	g.refusedFor(g.signsIn(func(c jwt.MapClaims) { c["auth_time"] = g.Clock.Now().Add(-2 * time.Minute).Unix() }), "auth-time")
+	if got := g.signsIn(func(c jwt.MapClaims) { c["auth_time"] = g.Clock.Now().Unix() }); got.StatusCode != http.StatusOK {
+		t.Errorf("shown now: got %d, want 200", got.StatusCode)
+	}
+}
+
 // TestHospitalAbsent: without a provider there is nothing at its addresses.
 func TestHospitalAbsent(t *testing.T) {
 	b := newBench(t)
