@@ -17,7 +17,9 @@ func TestFederatedFlow(t *testing.T) {
 		w.t = t
 		known := ward
 		known.Known = "known-cookie"
-		begin := func() vault.FederatedFlow { return must(w.V.BeginFederated(t.Context(), "", "/captures?x=1", known))(t) }
+		begin := func() vault.FederatedFlow {
+			return must(w.V.BeginFederated(t.Context(), "", "/captures?x=1", known))(t)
+		}
 		take := func(state, browser string) (vault.FederatedFlow, error) {
 			return w.V.TakeFederated(t.Context(), state, browser, ward)
 		}

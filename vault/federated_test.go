@@ -58,11 +58,19 @@ func TestFederatedPeople(t *testing.T) {
 		"an account of that login": {nil, func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "", "colleague"},
 		"nobody, and none is made": {nil, func(w *world) vault.Federated { return w.federated("s1", "newcomer", "Nurses") }, "unknown-person", ""},
 		"nobody, and one is made": {func(w *world) { w.mapped("Nurses", "", vault.RoleClinician) },
-			func(w *world) vault.Federated { f := w.federated("s1", "newcomer", "nurses"); f.Create = true; return f }, "", "newcomer"},
+			func(w *world) vault.Federated {
+				f := w.federated("s1", "newcomer", "nurses")
+				f.Create = true
+				return f
+			}, "", "newcomer"},
 		"nobody, and no group gives a role": {func(w *world) { w.mapped("Nurses", "", vault.RoleClinician) },
 			func(w *world) vault.Federated { f := w.federated("s1", "newcomer", "Cooks"); f.Create = true; return f }, "no-role", ""},
 		"a login that is none": {func(w *world) { w.mapped("Nurses", "", vault.RoleClinician) },
-			func(w *world) vault.Federated { f := w.federated("s1", "New Comer!", "Nurses"); f.Create = true; return f }, "login", ""},
+			func(w *world) vault.Federated {
+				f := w.federated("s1", "New Comer!", "Nurses")
+				f.Create = true
+				return f
+			}, "login", ""},
 		"an account that another subject has": {func(w *world) { must(w.enters(w.federated("s0", "colleague")))(w.t) },
 			func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "claimed", ""},
 		"a subject whose login changed": {func(w *world) { must(w.enters(w.federated("s1", "colleague")))(w.t) },
@@ -97,7 +105,9 @@ func TestFederatedPeople(t *testing.T) {
 			f.ByExternalID = true
 			return f
 		}, "unknown-person", ""},
-		"an external ID that two have": {func(w *world) { w.change(`UPDATE people SET external_id = 'E-7' WHERE login IN ('colleague', 'author')`) },
+		"an external ID that two have": {func(w *world) {
+			w.change(`UPDATE people SET external_id = 'E-7' WHERE login IN ('colleague', 'author')`)
+		},
 			func(w *world) vault.Federated {
 				f := w.federated("s1", "colleague")
 				f.ExternalID, f.ByExternalID = "E-7", true
