@@ -47,73 +47,76 @@ func wantCause(t testing.TB, what string, err error, want string) {
 	}
 }
 
-// TestFederatedPeople: whose session a sign-in at the provider opens, and whose it does not.
-func TestFederatedPeople(t *testing.T) {
-	for name, c := range map[string]struct {
-		prepare func(w *world)
-		says    func(w *world) vault.Federated
-		cause   string
-		login   string // whose session it is
-	}{
-		"an account of that login": {nil, func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "", "colleague"},
-		"nobody, and none is made": {nil, func(w *world) vault.Federated { return w.federated("s1", "newcomer", "Nurses") }, "unknown-person", ""},
-		"nobody, and one is made": {func(w *world) { w.mapped("Nurses", "", vault.RoleClinician) },
-			func(w *world) vault.Federated {
-				f := w.federated("s1", "newcomer", "nurses")
-				f.Create = true
-				return f
-			}, "", "newcomer"},
-		"nobody, and no group gives a role": {func(w *world) { w.mapped("Nurses", "", vault.RoleClinician) },
-			func(w *world) vault.Federated { f := w.federated("s1", "newcomer", "Cooks"); f.Create = true; return f }, "no-role", ""},
-		"a login that is none": {func(w *world) { w.mapped("Nurses", "", vault.RoleClinician) },
-			func(w *world) vault.Federated {
-				f := w.federated("s1", "New Comer!", "Nurses")
-				f.Create = true
-				return f
-			}, "login", ""},
-		"an account that another subject has": {func(w *world) { must(w.enters(w.federated("s0", "colleague")))(w.t) },
-			func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "claimed", ""},
-		"a subject whose login changed": {func(w *world) { must(w.enters(w.federated("s1", "colleague")))(w.t) },
-			func(w *world) vault.Federated { return w.federated("s1", "married-name") }, "", "colleague"},
-		"a disabled person": {func(w *world) { ok(w.t, w.V.DisablePerson(w.t.Context(), w.admin, "colleague")) },
-			func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "not-live", ""},
-		"a linked person who was disabled since": {func(w *world) {
-			must(w.enters(w.federated("s1", "colleague")))(w.t)
-			ok(w.t, w.V.DisablePerson(w.t.Context(), w.admin, "colleague"))
-		}, func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "not-live", ""},
-		"a locum whose time is over": {func(w *world) {
-			end := vault.Time(w.Clock.Now().Add(time.Hour).UnixMilli())
-			ok(w.t, w.V.SetTerms(w.t.Context(), vault.Operator(), "colleague", vault.Terms{ValidUntil: end}))
-			w.Clock.Add(time.Hour)
-		}, func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "not-live", ""},
-		"an emergency account": {func(w *world) {
-			ok(w.t, w.V.SetTerms(w.t.Context(), vault.Operator(), "colleague", vault.Terms{Emergency: true}))
-		}, func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "emergency", ""},
-		"an external ID": {func(w *world) { w.change(`UPDATE people SET external_id = 'E-7' WHERE login = 'colleague'`) },
-			func(w *world) vault.Federated {
-				f := w.federated("s1", "author")
-				f.ExternalID, f.ByExternalID = "E-7", true
-				return f
-			}, "", "colleague"},
-		"an external ID that nobody has": {nil, func(w *world) vault.Federated {
+// federatedPeople: what the provider says, of whom, and what becomes of it.
+var federatedPeople = map[string]struct {
+	prepare func(w *world)
+	says    func(w *world) vault.Federated
+	cause   string
+	login   string // whose session it is
+}{
+	"an account of that login": {nil, func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "", "colleague"},
+	"nobody, and none is made": {nil, func(w *world) vault.Federated { return w.federated("s1", "newcomer", "Nurses") }, "unknown-person", ""},
+	"nobody, and one is made": {func(w *world) { w.mapped("Nurses", "", vault.RoleClinician) },
+		func(w *world) vault.Federated {
+			f := w.federated("s1", "newcomer", "nurses")
+			f.Create = true
+			return f
+		}, "", "newcomer"},
+	"nobody, and no group gives a role": {func(w *world) { w.mapped("Nurses", "", vault.RoleClinician) },
+		func(w *world) vault.Federated { f := w.federated("s1", "newcomer", "Cooks"); f.Create = true; return f }, "no-role", ""},
+	"a login that is none": {func(w *world) { w.mapped("Nurses", "", vault.RoleClinician) },
+		func(w *world) vault.Federated {
+			f := w.federated("s1", "New Comer!", "Nurses")
+			f.Create = true
+			return f
+		}, "login", ""},
+	"an account that another subject has": {func(w *world) { must(w.enters(w.federated("s0", "colleague")))(w.t) },
+		func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "claimed", ""},
+	"a subject whose login changed": {func(w *world) { must(w.enters(w.federated("s1", "colleague")))(w.t) },
+		func(w *world) vault.Federated { return w.federated("s1", "married-name") }, "", "colleague"},
+	"a disabled person": {func(w *world) { ok(w.t, w.V.DisablePerson(w.t.Context(), w.admin, "colleague")) },
+		func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "not-live", ""},
+	"a linked person who was disabled since": {func(w *world) {
+		must(w.enters(w.federated("s1", "colleague")))(w.t)
+		ok(w.t, w.V.DisablePerson(w.t.Context(), w.admin, "colleague"))
+	}, func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "not-live", ""},
+	"a locum whose time is over": {func(w *world) {
+		end := vault.Time(w.Clock.Now().Add(time.Hour).UnixMilli())
+		ok(w.t, w.V.SetTerms(w.t.Context(), vault.Operator(), "colleague", vault.Terms{ValidUntil: end}))
+		w.Clock.Add(time.Hour)
+	}, func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "not-live", ""},
+	"an emergency account": {func(w *world) {
+		ok(w.t, w.V.SetTerms(w.t.Context(), vault.Operator(), "colleague", vault.Terms{Emergency: true}))
+	}, func(w *world) vault.Federated { return w.federated("s1", "colleague") }, "emergency", ""},
+	"an external ID": {func(w *world) { w.change(`UPDATE people SET external_id = 'E-7' WHERE login = 'colleague'`) },
+		func(w *world) vault.Federated {
+			f := w.federated("s1", "author")
+			f.ExternalID, f.ByExternalID = "E-7", true
+			return f
+		}, "", "colleague"},
+	"an external ID that nobody has": {nil, func(w *world) vault.Federated {
+		f := w.federated("s1", "colleague")
+		f.ExternalID, f.ByExternalID = "E-7", true
+		return f
+	}, "unknown-person", ""},
+	"an external ID that is empty, as everybody's is": {nil, func(w *world) vault.Federated {
+		f := w.federated("s1", "colleague")
+		f.ByExternalID = true
+		return f
+	}, "unknown-person", ""},
+	"an external ID that two have": {func(w *world) {
+		w.change(`UPDATE people SET external_id = 'E-7' WHERE login IN ('colleague', 'author')`)
+	},
+		func(w *world) vault.Federated {
 			f := w.federated("s1", "colleague")
 			f.ExternalID, f.ByExternalID = "E-7", true
 			return f
 		}, "unknown-person", ""},
-		"an external ID that is empty, as everybody's is": {nil, func(w *world) vault.Federated {
-			f := w.federated("s1", "colleague")
-			f.ByExternalID = true
-			return f
-		}, "unknown-person", ""},
-		"an external ID that two have": {func(w *world) {
-			w.change(`UPDATE people SET external_id = 'E-7' WHERE login IN ('colleague', 'author')`)
-		},
-			func(w *world) vault.Federated {
-				f := w.federated("s1", "colleague")
-				f.ExternalID, f.ByExternalID = "E-7", true
-				return f
-			}, "unknown-person", ""},
-	} {
+}
+
+// TestFederatedPeople: whose session a sign-in at the provider opens, and whose it does not.
+func TestFederatedPeople(t *testing.T) {
+	for name, c := range federatedPeople {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			if c.prepare != nil {
