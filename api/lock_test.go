@@ -79,7 +79,7 @@ func TestLockOverHTTP(t *testing.T) {
 func TestLockedSessionsWantTheDevice(t *testing.T) {
 	b := newBench(t)
 	for path, in := range map[string]any{
-		"/api/v1/session/locked": proofRequest{},
+		"/api/v1/session/locked":                                 proofRequest{},
 		"/api/v1/session/locked/AAAAAAAAAAAAAAAAAAAAAAAAAA/open": openRequest{PIN: "593027"},
 	} {
 		got := b.post(t, "", path, in)

@@ -79,10 +79,12 @@ func TestPageRendersWholeOrNotAtAll(t *testing.T) {
 func TestMenuFollowsRoles(t *testing.T) {
 	w := newWeb(t)
 	for role, want := range map[string][]string{
-		"clinician": {"/capture", "/captures", "/patients"}, "reviewer": {"/review"},
+		"clinician": {"/capture", "/captures", "/patients", "/delegation"}, "reviewer": {"/review"},
 		"records": {"/records", "/recalls", "/erasures", "/holds", "/retention"},
-		"privacy": {"/audit", "/recalls", "/erasures", "/holds", "/retention"}, "admin": {"/people", "/health", "/detection"},
+		"privacy": {"/audit", "/access", "/recalls", "/erasures", "/holds", "/retention"},
+		"admin":   {"/people", "/teams", "/messages", "/health", "/detection"},
 	} {
+		want = append(want, "/devices", "/notices") // everybody's
 		rec := httptest.NewRecorder()
 		view := View{Title: "x", Who: &Who{Name: "N", Roles: []string{role}}, Page: map[string]string{"Detail": "", "RequestID": ""}}
 		if err := w.Page(rec, 200, "error", view); err != nil {
