@@ -167,9 +167,12 @@ func (t *tx) applyVisit(ctx context.Context, patient PatientID, e CareEvent, sou
 		return CareOlder, nil
 	}
 	w := visitTies{patient: patient, encounter: r.id, source: source, from: min(at, t.now), until: int64(TimeOf(e.TiesUntil))}
+	if start := int64(TimeOf(c.Start)); r.id == "" && start != 0 { // told late: it was so since then
+		w.from = min(start, w.from)
+	}
 	switch {
-	case e.Kind == CareOut:
-		w.until = max(int64(TimeOf(e.TiesUntil)), min(at, t.now))
+	case e.Kind == CareOut && w.until == 0:
+		w.until = w.from
 	case e.Kind == CareNever:
 		c.Teams, c.Doctors = nil, nil
 		w.until = min(at, t.now)
