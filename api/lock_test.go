@@ -62,9 +62,11 @@ func TestLockOverHTTP(t *testing.T) {
 	for _, path := range []string{"/api/v1/captures", "/api/v1/intake", "/api/v1/account", "/api/v1/sessions"} {
 		b.get(t, token, path).refused(t, http.StatusLocked, "app-locked")
 	}
-	page := b.send(t, request{method: "GET", path: "/captures", token: token, header: map[string]string{"Accept": "text/html"}})
-	if body := string(page.body); page.StatusCode != http.StatusLocked || !strings.Contains(body, `id="cover"`) || strings.Contains(body, `class="menu"`) {
-		t.Errorf("a page of a locked session: got %d, want the way in and nothing else", page.StatusCode)
+	for _, path := range []string{"/captures", "/capture", "/account"} { // the second asks the vault for nothing
+		page := b.send(t, request{method: "GET", path: path, token: token, header: map[string]string{"Accept": "text/html"}})
+		if body := string(page.body); page.StatusCode != http.StatusLocked || !strings.Contains(body, `id="cover"`) || strings.Contains(body, `class="menu"`) {
+			t.Errorf("%s of a locked session: got %d, want the way in and nothing else", path, page.StatusCode)
+		}
 	}
 	b.post(t, token, "/api/v1/session/unlock", factorRequest{Password: "not the password"}).refused(t, http.StatusForbidden, "wrong-factor")
 	b.get(t, token, "/api/v1/captures").refused(t, http.StatusLocked, "app-locked")

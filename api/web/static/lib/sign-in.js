@@ -77,6 +77,8 @@ export function wireSignIn(form, errors, done) {
     show(codes, second);
     show(form.querySelector('[data-part="code"]'), !recovery);
     show(form.querySelector('[data-part="recovery"]'), recovery);
+    const other = form.querySelector('[data-act="recovery"]');
+    if (other) other.textContent = recovery ? 'Use the app instead' : 'Use a recovery code instead';
     field(form, second ? (recovery ? 'recovery' : 'code') : 'password').focus();
   };
   const first = async () => {
