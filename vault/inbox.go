@@ -155,8 +155,8 @@ func (v *Vault) ApplyCare(ctx context.Context, a Actor, m FeedMessage, e CareEve
 
 // otherMessage refuses a number under which the sender sent another message that was applied.
 func (t *tx) otherMessage(ctx context.Context, m FeedMessage) error {
-	err := holds(ctx, t, `SELECT count(*) FROM feed_messages WHERE sender = $1 AND control_id = $2 AND digest <> $3 AND state = 'applied'`,
-		m.Sender, m.ControlID, m.Digest)
+	err := holds(ctx, t, `SELECT coalesce(sum(CASE WHEN state = 'applied' THEN 1 ELSE 0 END), 0) FROM feed_messages
+		WHERE sender = $1 AND control_id = $2 AND digest <> $3`, m.Sender, m.ControlID, m.Digest)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
