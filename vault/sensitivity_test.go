@@ -113,6 +113,10 @@ func TestReasonOpensAnIntimatePhoto(t *testing.T) {
 	w.Clock.Add(15 * time.Minute)
 	wants(t, "a quarter of an hour later", see(team), vault.ErrNotFound)
 	wants(t, "by who took it", see(w.author), nil)
+	ok(t, w.V.LeaveCareTeam(t.Context(), vault.Operator(), w.patient, w.author.Person()))
+	w.Clock.Add(time.Second)
+	must(w.V.BreakGlass(t.Context(), w.author, emergency("TEST-000001")))(t)
+	wants(t, "by who took it, by a broken glass alone", see(w.author), vault.ErrNotFound)
 }
 
 // TestClassIsRaisedByTheTeamAndLoweredByPrivacy alone, with a reason that stays.
