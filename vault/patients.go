@@ -236,7 +236,7 @@ func findPatients(ctx context.Context, t *tx, who PersonID, roles []Role, query 
 
 const (
 	patientColumns = `SELECT p.id, p.record_number, p.name, p.birth_date FROM patients p `
-	hasReleased    = `EXISTS (SELECT 1 FROM photos f WHERE f.patient = p.id AND f.state = 'approved')`
+	hasReleased    = `EXISTS (SELECT 1 FROM photos f WHERE f.patient = p.id AND f.state = 'approved' AND ` + forRecordsSQL + `)`
 )
 
 // like escapes a text for LIKE … ESCAPE '!'.
