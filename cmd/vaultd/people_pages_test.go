@@ -40,8 +40,8 @@ func TestPeoplePages(t *testing.T) {
 	b.until("a page of people", `document.querySelectorAll('tbody tr').length === 50 && document.querySelector('a[href*="after="]')`)
 	b.look("people")
 	b.run("searching", chromedp.SendKeys("#q", "person 57\r", chromedp.ByQuery))
-	b.until("the one", `document.querySelectorAll('tbody tr').length === 1 && document.querySelector('a[href="/people/test.person.57"]')`)
-	b.run("opening the one", chromedp.Click(`a[href="/people/test.person.57"]`, chromedp.ByQuery))
+	b.until("the one", `document.readyState === 'complete' && document.querySelectorAll('tbody tr').length === 1 && document.querySelector('a[href="/people/test.person.57"]')`)
+	b.run("opening the one", chromedp.SendKeys(`a[href="/people/test.person.57"]`, "\r", chromedp.ByQuery)) // by keyboard
 	b.until("their page", `document.readyState === 'complete' && document.querySelector('h1')?.textContent === 'Test Person 57' && document.body.innerText.includes('From the directory')`)
 	b.look("person")
 	b.run("giving a role", chromedp.Click(`form[data-roles] input[value="records"]`, chromedp.ByQuery), chromedp.Click(`form[data-roles] button`, chromedp.ByQuery))
@@ -50,7 +50,7 @@ func TestPeoplePages(t *testing.T) {
 		chromedp.SendKeys("#confirm-typed", "somebody\r", chromedp.ByQuery))
 	b.until("that it is not enough", `document.getElementById('confirm-error').textContent !== '' && document.getElementById('confirm').open`)
 	b.look("person-put-out")
-	b.run("putting out", chromedp.SetValue("#confirm-typed", "", chromedp.ByQuery), chromedp.SendKeys("#confirm-typed", "test.person.57\r", chromedp.ByQuery))
+	b.run("putting out", chromedp.Evaluate(`document.getElementById('confirm-typed').value = ''`, nil), chromedp.SendKeys("#confirm-typed", "test.person.57\r", chromedp.ByQuery))
 	b.until("that they are out", `document.querySelector('button[data-post$="/enable"]') && document.body.innerText.includes('Disabled')`)
 	b.noFaults()
 
