@@ -107,7 +107,9 @@ type scimFaulty struct {
 func (e *scimFaulty) Error() string    { return "scim: " + e.scimType }
 func (e *scimFaulty) Sentence() string { return e.text }
 
-func scimFault(scimType, text string) error { return &scimFaulty{http.StatusBadRequest, scimType, text} }
+func scimFault(scimType, text string) error {
+	return &scimFaulty{http.StatusBadRequest, scimType, text}
+}
 
 var (
 	errPrecondition = &scimFaulty{http.StatusPreconditionFailed, "", "The resource was changed since. Read it again."}

@@ -53,7 +53,7 @@ type intakeServer struct {
 	ways    []string // of the second step; none: a password will do
 
 	signedOut int
-	forge   bool
+	forge     bool
 }
 
 func newIntakeServer(t *testing.T) *intakeServer {
