@@ -63,8 +63,3 @@ by the privacy officer's signature.
 	_, err := io.WriteString(w, out.String())
 	return err
 }
-
-// tieNames say how somebody is tied to a patient.
-var tieNames = map[string]string{
-	"direct": "named for the patient", "team": "by a team", "delegation": "by a delegation", "break-glass": "broke the glass",
-}

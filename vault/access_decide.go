@@ -79,16 +79,6 @@ func isRefusal(err error) bool {
 	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDenied)
 }
 
-// decidedAgainst says whether an error is decide's no, and not a failure to decide.
-func decidedAgainst(err error) bool {
-	for _, no := range []error{ErrDenied, ErrNotFound, ErrUnauthenticated, ErrStepUp, ErrSecondFactor, ErrSessionLocked, ErrDeviceProof} {
-		if errors.Is(err, no) {
-			return true
-		}
-	}
-	return false
-}
-
 // rolesNow reads as what the actor may act at this moment.
 func (v *Vault) rolesNow(ctx context.Context, t *tx, a Actor) ([]Role, error) {
 	switch a.kind {

@@ -97,30 +97,6 @@ func deviceBy(ctx context.Context, q querier, column, value string) (d deviceRow
 	return d, nil
 }
 
-// deviceLives answers nil for a device that was not revoked, and for no device at all; else ErrUnauthenticated.
-func deviceLives(ctx context.Context, t querier, id DeviceID) error {
-	if id == "" {
-		return nil
-	}
-	d, err := deviceBy(ctx, t, "id", string(id))
-	if errors.Is(err, ErrNotFound) || err == nil && d.state == DeviceRevoked {
-		return fmt.Errorf("device: %w", ErrUnauthenticated)
-	}
-	return err
-}
-
-// deviceShared reports whether a device is a ward's; no device is not.
-func deviceShared(ctx context.Context, t querier, id DeviceID) (bool, error) {
-	if id == "" {
-		return false, nil
-	}
-	d, err := deviceBy(ctx, t, "id", string(id))
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return d.shared, err
-}
-
 // sessionDevice is the device behind a session; empty where there is none.
 func sessionDevice(ctx context.Context, t querier, id SessionID) (device DeviceID, err error) {
 	err = t.QueryRowContext(ctx, `SELECT device_id FROM sessions WHERE id = $1`, id).Scan(&device)
