@@ -30,7 +30,7 @@ func TestProblemOf(t *testing.T) {
 		{"too large", vault.ErrTooLarge, 413, "too-large", ""},
 		{"body too large", &http.MaxBytesError{Limit: 1}, 413, "too-large", ""},
 		{"not signed in", vault.ErrUnauthenticated, 401, "not-signed-in", ""},
-		{"locked", vault.ErrLocked, 423, "locked", ""},
+		{"too many wrong tries", vault.ErrLocked, 429, "too-many-tries", ""},
 		{"unavailable", fmt.Errorf("%w: dial tcp 192.0.2.7:5432", vault.ErrUnavailable), 503, "unavailable", ""},
 		{"too slow", context.DeadlineExceeded, 503, "unavailable", ""},
 		{"integrity", vault.ErrIntegrity, 500, "integrity", ""},

@@ -18,7 +18,7 @@ import (
 
 // inDocument says which addresses programs use; the others are pages and their files.
 func inDocument(path string) bool {
-	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/scim/") || slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, path)
+	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/scim/") || slices.Contains([]string{"/healthz", "/readyz", "/metrics", logoutPath}, path)
 }
 
 func TestDocumentHoldsEveryRouteAndNoOther(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -207,9 +208,12 @@ func TestTemplatesHaveNothingInline(t *testing.T) {
 
 var (
 	jsImport = regexp.MustCompile(`(?m)^import [^;]*?from '([^']+)'`)
-	sinks    = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|setAttribute\('on|localStorage\.setItem\((?:[^l]|l[^e])`)
+	sinks    = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|setAttribute\('on|localStorage\.setItem\((?:lettersKey|noted)?`)
 	comments = regexp.MustCompile(`(?m)//.*$|/\*[\s\S]*?\*/`)
 )
+
+// kept is what may stay in the browser: how the reviewer likes letters, and when the device's next proof is due.
+var kept = []string{"localStorage.setItem(lettersKey", "localStorage.setItem(noted"}
 
 func TestModulesImportWhatExistsAndUseNoSink(t *testing.T) {
 	for name, text := range sources(t, "static", ".js") {
@@ -222,8 +226,10 @@ func TestModulesImportWhatExistsAndUseNoSink(t *testing.T) {
 				t.Errorf("%s: imports %s, which is not there", name, m[1])
 			}
 		}
-		if found := sinks.FindString(comments.ReplaceAllString(text, "")); found != "" {
-			t.Errorf("%s: uses %q", name, found)
+		for _, found := range sinks.FindAllString(comments.ReplaceAllString(text, ""), -1) {
+			if !slices.Contains(kept, found) {
+				t.Errorf("%s: uses %q", name, found)
+			}
 		}
 	}
 }
