@@ -277,6 +277,9 @@ func (t *tx) saveDirectoryUser(ctx context.Context, a Actor, was, is DirectoryUs
 	if err == nil && others > 0 {
 		err = errUserName
 	}
+	if err == nil {
+		is, err = t.keepsIdentity(ctx, was, is)
+	}
 	if err != nil {
 		return err
 	}
