@@ -22,12 +22,26 @@ func (v *Vault) expectFederated(ctx context.Context, f Federated) (PersonID, err
 }
 
 // findFederated finds the person behind a subject: the one it is linked to, else the one of that external ID, or of
-// that login. Errors: ErrNotFound.
+// that login. Whoever was deleted by the directory and brought in again is found anew; nobody else takes the place of
+// one who left. Errors: ErrNotFound.
 func findFederated(ctx context.Context, q querier, f Federated) (id PersonID, linked bool, err error) {
-	err = q.QueryRowContext(ctx, `SELECT person FROM federated_links WHERE issuer = $1 AND subject = $2`, f.Issuer, f.Subject).Scan(&id)
-	if !errors.Is(err, sql.ErrNoRows) {
+	var left bool
+	err = q.QueryRowContext(ctx, `SELECT p.id, p.left_at IS NOT NULL FROM federated_links l JOIN people p ON p.id = l.person
+		WHERE l.issuer = $1 AND l.subject = $2`, f.Issuer, f.Subject).Scan(&id, &left)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return unlinkedFederated(ctx, q, f)
+	case err != nil || !left:
 		return id, true, err
 	}
+	again, linked, err := unlinkedFederated(ctx, q, f)
+	if errors.Is(err, ErrNotFound) {
+		return id, true, nil
+	}
+	return again, linked, err
+}
+
+func unlinkedFederated(ctx context.Context, q querier, f Federated) (PersonID, bool, error) {
 	if f.ByExternalID {
 		if f.ExternalID == "" {
 			return "", false, ErrNotFound
@@ -98,6 +112,10 @@ func (t *tx) federatedAccount(ctx context.Context, f Federated, expect PersonID)
 
 // linkFederated ties a subject to a person who is tied to no other of that issuer.
 func (t *tx) linkFederated(ctx context.Context, f Federated, id PersonID) error {
+	if _, err := t.ExecContext(ctx, `DELETE FROM federated_links WHERE issuer = $1 AND subject = $2
+		AND person IN (SELECT id FROM people WHERE left_at IS NOT NULL)`, f.Issuer, f.Subject); err != nil {
+		return fmt.Errorf("forgetting a link: %w", err)
+	}
 	res, err := t.ExecContext(ctx, `INSERT INTO federated_links (issuer, subject, person, linked_at, seen_at)
 		VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING`, f.Issuer, f.Subject, id, t.now)
 	err = oneRow(res, err, ErrConflict)
