@@ -167,9 +167,9 @@ func (t *tx) regroup(ctx context.Context, id PersonID) (gained bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	err = holds(ctx, t, `SELECT count(*) FROM people p WHERE p.id = $1 AND `+livePerson("p", "$2"), id, t.now)
+	err = holds(ctx, t, `SELECT count(*) FROM people WHERE id = $1 AND disabled_at IS NULL AND (valid_until IS NULL OR valid_until > $2)`, id, t.now)
 	if errors.Is(err, ErrNotFound) {
-		teams, err = nil, nil // who is not here treats nobody
+		teams, err = nil, nil // who is gone treats nobody; who is still to come finds their teams
 	}
 	if err != nil {
 		return false, err

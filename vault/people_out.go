@@ -130,6 +130,8 @@ func (v *Vault) ExpirePeople(ctx context.Context, a Actor) error {
 			OR EXISTS (SELECT 1 FROM team_members m WHERE m.person = p.id AND (m.ended_at IS NULL OR m.ended_at > $1))
 			OR EXISTS (SELECT 1 FROM delegations d WHERE (d.giver = p.id OR d.taker = p.id) AND d.ended_at IS NULL AND d.ends_at > $1)
 			OR EXISTS (SELECT 1 FROM break_glass b WHERE b.person = p.id AND b.ended_at IS NULL AND b.open_until > $1)
+			OR EXISTS (SELECT 1 FROM push_subscriptions n WHERE n.person = p.id)
+			OR EXISTS (SELECT 1 FROM device_codes c WHERE c.made_by = p.id)
 			OR EXISTS (SELECT 1 FROM enrolment_codes e WHERE e.person = p.id)) ORDER BY p.id LIMIT $2`, t.now, expireEvery)
 		if err != nil {
 			return fmt.Errorf("finding whose time is over: %w", err)
