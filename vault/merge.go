@@ -82,7 +82,11 @@ func (t *tx) renumber(ctx context.Context, id PatientID, e CareEvent) error {
 // the other patient's from now on, claims and deliveries stop, requests to erase or recall that named the old record end.
 // Photos follow one by one, by a job; until theirs has moved, who was tied to the old record sees it as before.
 func (t *tx) startMerge(ctx context.Context, from, to PatientID, prior, source string) error {
-	if err := t.alias(ctx, prior, to); err != nil {
+	var number string // prior may be an earlier one
+	if err := t.QueryRowContext(ctx, `SELECT record_number FROM patients WHERE id = $1`, from).Scan(&number); err != nil {
+		return fmt.Errorf("reading patient: %w", absent(err))
+	}
+	if err := errors.Join(t.alias(ctx, prior, to), t.alias(ctx, number, to)); err != nil {
 		return err
 	}
 	id := newID()

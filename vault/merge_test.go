@@ -109,6 +109,27 @@ func TestMergeOfNumbers(t *testing.T) {
 	})
 }
 
+// TestMergeByEarlierNumber: a merge that names an earlier number of a record leaves the record's own number to the patient
+// who stays, while the photos move and afterwards.
+func TestMergeByEarlierNumber(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		f := w.feeder()
+		w.waiting()
+		number, stays := w.numberOf(w.patient), w.numberOf(w.foreign)
+		f.merge("EARLIER-1", number)
+		f.merge("EARLIER-1", stays)
+		f.must(f.told(vault.CareIn, number, "V-900"))
+		w.Work(t)
+		f.must(f.told(vault.CareIn, number, "V-901"))
+		if n := w.count(`SELECT count(*) FROM encounters WHERE patient = $1 AND external_id IN ('V-900', 'V-901')`, string(w.foreign)); n != 2 {
+			t.Errorf("%d of 2 visits are the patient's who stays", n)
+		}
+		if n := w.count(`SELECT count(*) FROM patients WHERE record_number = $1`, number); n != 0 {
+			t.Error("the number became another patient's")
+		}
+	})
+}
+
 // TestMergeChain: a record that others are being merged into can itself be merged; all of it arrives at the end.
 func TestMergeChain(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
