@@ -65,6 +65,9 @@ func (v *Vault) Explain(ctx context.Context, a Actor, q Question) (Explanation, 
 		if q.Patient != "" && patient == "" {
 			return say(ErrNotFound, "There is no such patient.")
 		}
+		if err := named(act(q.Act), q); err != nil {
+			return err
+		}
 		t.detail("act", q.Act)
 		out, err = v.explain(ctx, t, who, act(q.Act), on)
 		if err == nil {
@@ -76,6 +79,18 @@ func (v *Vault) Explain(ctx context.Context, a Actor, q Question) (Explanation, 
 		return Explanation{}, err
 	}
 	return out, nil
+}
+
+// named refuses a question about one photo or one patient that names none: its answer would be about nothing.
+func named(what act, q Question) error {
+	ofPhoto := strings.HasPrefix(string(what), "photo.") || what == actConsentHistory || what == actChangeConsent || what == actAttach
+	switch {
+	case ofPhoto && q.Photo == "":
+		return say(ErrInvalid, "This act is about one photo: name its number. What they may see of a patient is patient.read and patient.photos.")
+	case (what == actReadPatient || what == actPatientPhotos) && q.Photo == "" && q.Patient == "":
+		return say(ErrInvalid, "This act is about one patient: name the record number.")
+	}
+	return nil
 }
 
 // patientByAny finds a patient by ID, record number or an earlier record number; empty when there is none.

@@ -52,6 +52,14 @@ func TestExplainSaysWhy(t *testing.T) {
 	}
 	_, err := w.V.Explain(t.Context(), w.privacy, vault.Question{Login: "author", Act: "photo.sell"})
 	wants(t, "no act", err, vault.ErrInvalid)
+	for _, act := range []string{"photo.read", "photo.see_covered", "consent.read", "chart.attach"} {
+		_, err := w.V.Explain(t.Context(), w.privacy, vault.Question{Login: "author", Patient: "TEST-000001", Act: act})
+		wants(t, act+" of no photo", err, vault.ErrInvalid)
+	}
+	for _, act := range []string{"patient.read", "patient.photos"} {
+		_, err := w.V.Explain(t.Context(), w.privacy, vault.Question{Login: "author", Act: act})
+		wants(t, act+" of nobody", err, vault.ErrInvalid)
+	}
 }
 
 // scenery is one thing that changes who may see a photo.

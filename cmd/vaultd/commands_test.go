@@ -84,6 +84,7 @@ func TestOperatorCommands(t *testing.T) {
 		{"migrate", []string{"migrate"}, "schema 0 to"},
 		{"migrate again", []string{"migrate"}, "already"},
 		{"add a clinician", []string{"user", "add", "--login", "cl1", "--name", "Test Clinician", "--role", "clinician", "--password-file", password}, "added cl1"},
+		{"add somebody by code", []string{"user", "add", "--login", "cl2", "--name", "Test Second", "--role", "admin"}, "enrolment code: "},
 		{"add a patient", []string{"patient", "add", "--number", "T-1", "--name", "Test Patient", "--born", "1970-01-31", "--encounter", "Ward 1", "--care-team", "cl1"}, "added patient"},
 		{"labels", []string{"labels"}, "no photo was approved"},
 		{"labels as JSON", []string{"labels", "--months", "3", "--json"}, `"rows": []`},

@@ -17,9 +17,13 @@ func resetUser(ctx context.Context, config, login string, out io.Writer) error {
 		code, err := v.ResetFactors(ctx, vault.Operator(), login)
 		if err == nil {
 			fmt.Fprintf(out, "%s is signed out everywhere; password, passkeys and codes are gone\n", login)
-			fmt.Fprintf(out, "enrolment code: %s\ngood once, until %s: hand it to nobody else, to be given on the page /sign-in/enrol\n",
-				code.Code, code.ExpiresAt.Std().Format(time.RFC3339))
+			printCode(out, code)
 		}
 		return err
 	})
+}
+
+func printCode(out io.Writer, code vault.EnrolmentCode) {
+	fmt.Fprintf(out, "enrolment code: %s\ngood once, until %s: hand it to nobody else, to be given on the page /sign-in/enrol\n",
+		code.Code, code.ExpiresAt.Std().Format(time.RFC3339))
 }

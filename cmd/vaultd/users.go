@@ -43,7 +43,7 @@ func userCommand(ctx context.Context, args []string, out io.Writer) error {
 		login:     flags.String("login", "", "what the person types to sign in"),
 		name:      flags.String("name", "", "the person's name as others see it"),
 		roles:     flags.String("role", "", "clinician, reviewer, records, privacy, admin"),
-		password:  flags.String("password-file", "", "a file that holds the first password; without it, use `vaultd user reset`"),
+		password:  flags.String("password-file", "", "a file that holds the first password; without it, a code is printed with which the person sets one"),
 		from:      flags.String("from", "", "first day, YYYY-MM-DD"),
 		until:     flags.String("until", "", "last day, YYYY-MM-DD"),
 		emergency: flags.Bool("emergency", false, "may sign in here although the hospital's provider is the only way"),
@@ -62,6 +62,7 @@ func (f userFlags) wanted() []vault.Role {
 	return roles
 }
 
+// addUser adds a person. Without a password it prints the code with which the person sets one.
 func addUser(ctx context.Context, f userFlags, out io.Writer) error {
 	n := vault.NewPerson{Login: *f.login, Name: *f.name, Roles: f.wanted()}
 	if *f.password != "" {
@@ -73,8 +74,16 @@ func addUser(ctx context.Context, f userFlags, out io.Writer) error {
 	}
 	return operate(ctx, *f.config, out, func(v *vault.Vault) error {
 		id, err := v.AddPerson(ctx, vault.Operator(), n)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "added %s as person %s\n", *f.login, id)
+		if *f.password != "" {
+			return nil
+		}
+		code, err := v.ResetFactors(ctx, vault.Operator(), *f.login)
 		if err == nil {
-			fmt.Fprintf(out, "added %s as person %s\n", *f.login, id)
+			printCode(out, code)
 		}
 		return err
 	})
