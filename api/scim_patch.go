@@ -22,6 +22,9 @@ type operationOf struct {
 
 // readPatch reads the operations of a PATCH.
 func readPatch(body object) ([]operationOf, error) {
+	if err := once(body); err != nil {
+		return nil, err
+	}
 	var list []any
 	for name, value := range body {
 		switch strings.ToLower(name) {
@@ -41,6 +44,9 @@ func readPatch(body object) ([]operationOf, error) {
 		parts, ok := one.(object)
 		if !ok {
 			return nil, scimFault("invalidSyntax", "An operation is an object.")
+		}
+		if err := once(parts); err != nil {
+			return nil, err
 		}
 		for name, value := range parts {
 			s, isText := value.(string)
@@ -175,16 +181,45 @@ func (t target) drop(o object) error {
 // union adds the values that are not there yet. A new primary value takes that mark from the others.
 func union(had, more []any) []any {
 	out := slices.Clone(had)
+	known := placesOf(out)
 	for _, v := range more {
-		at := slices.IndexFunc(out, func(h any) bool { return same(h, v) })
+		at := known.find(out, v)
 		if at >= 0 {
 			out[at] = merge(out[at], v)
 		} else {
 			out, at = append(out, v), len(out)
+			known[valueOf(v)] = append(known[valueOf(v)], at)
 		}
 		onlyPrimary(out, at)
 	}
 	return out
+}
+
+// places says where in a list the objects of a value are: a group of thousands is not gone through for each of thousands.
+type places map[string][]int
+
+func placesOf(list []any) places {
+	p := places{}
+	for i, v := range list {
+		p[valueOf(v)] = append(p[valueOf(v)], i)
+	}
+	return p
+}
+
+// find is where the same as v is in the list; -1: nowhere.
+func (p places) find(list []any, v any) int {
+	for _, i := range p[valueOf(v)] {
+		if same(list[i], v) {
+			return i
+		}
+	}
+	return -1
+}
+
+// valueOf is the value of an object of a list; empty where it has none.
+func valueOf(v any) string {
+	one, _ := v.(object)
+	return text(one, "value")
 }
 
 // same compares two values of a list by what they stand for.
@@ -293,13 +328,14 @@ func (t target) remove(o object, op operationOf) error {
 		return t.drop(o)
 	}
 	names, _ := named.([]any)
+	known := placesOf(names)
 	list, _ := o[t.attr.name].([]any)
 	var rest []any
 	for _, v := range list {
 		one, ok := v.(object)
 		meant := ok && (t.meant == nil || t.meant(one))
 		if t.meant == nil && names != nil {
-			meant = slices.ContainsFunc(names, func(n any) bool { return same(one, n) })
+			meant = known.find(names, one) >= 0
 		}
 		switch {
 		case !meant:

@@ -12,6 +12,8 @@ import (
 // filters and paths are checked against, and /Schemas tells. Names of attributes are the same in any case (section 2.1).
 
 const (
+	maxValues     = 100                     // of a list
+	maxMembers    = 10_000                  // of a group
 	scimType      = "application/scim+json" // RFC 7644 section 8.1
 	urnUser       = "urn:ietf:params:scim:schemas:core:2.0:User"
 	urnGroup      = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -148,6 +150,13 @@ func (a *attribute) take(value any) (any, error) {
 	if !ok && value != nil {
 		list = []any{value}
 	}
+	most := maxValues
+	if a.name == "members" {
+		most = maxMembers
+	}
+	if len(list) > most {
+		return nil, scimFault("invalidValue", "The list of "+a.name+" is too long.")
+	}
 	var out []any
 	for _, v := range list {
 		one, err := a.takeOne(v)
@@ -211,6 +220,9 @@ func (a *attribute) takeComplex(value any, wrong error) (any, error) {
 	if !ok {
 		return nil, wrong
 	}
+	if err := once(parts); err != nil {
+		return nil, err
+	}
 	out := object{}
 	for name, part := range parts {
 		sub := attrOf(a.subs, name)
@@ -229,6 +241,18 @@ func (a *attribute) takeComplex(value any, wrong error) (any, error) {
 		return nil, nil
 	}
 	return out, nil
+}
+
+// once refuses a name that is there twice in different cases: which of the two counts would be chance.
+func once(o object) error {
+	seen := map[string]bool{}
+	for name := range o {
+		if name = strings.ToLower(name); seen[name] {
+			return scimFault("invalidSyntax", "An attribute is there twice: names are the same in any case.")
+		}
+		seen[name] = true
+	}
+	return nil
 }
 
 // text is a value that read let through, or "".
