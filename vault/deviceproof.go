@@ -18,7 +18,8 @@ import (
 const (
 	nonceFor    = time.Minute     // how long a number may be signed
 	bindFor     = 2 * time.Minute // after sign-in, in which a session may be bound
-	maxNonces   = 20_000          // numbers that wait at once; beyond them nobody gets one
+	maxNonces   = 20_000          // numbers of strangers that wait at once; beyond them no stranger gets one
+	ownNonces   = 50              // of one session: what strangers ask for keeps nobody who is signed in from proving
 	proofDomain = "clinivault/device-proof/v1"
 )
 
@@ -83,15 +84,19 @@ func (t *tx) challenge(ctx context.Context, session SessionID) (Challenge, error
 	if _, err := t.ExecContext(ctx, `DELETE FROM device_nonces WHERE expires_at <= $1`, t.now); err != nil {
 		return Challenge{}, fmt.Errorf("forgetting numbers: %w", err)
 	}
-	var waiting int
-	if err := t.QueryRowContext(ctx, `SELECT count(*) FROM device_nonces`).Scan(&waiting); err != nil {
+	waiting, most := 0, maxNonces
+	if session != "" {
+		most = ownNonces
+	}
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM device_nonces WHERE session = $1`, session).Scan(&waiting)
+	if err != nil {
 		return Challenge{}, fmt.Errorf("counting numbers: %w", err)
 	}
-	if waiting >= maxNonces {
+	if waiting >= most {
 		return Challenge{}, fmt.Errorf("too many devices ask at once: %w", ErrUnavailable)
 	}
 	c := Challenge{Nonce: rand.Text(), ExpiresAt: Time(t.now + nonceFor.Milliseconds())}
-	_, err := t.ExecContext(ctx, `INSERT INTO device_nonces (nonce_hash, session, expires_at) VALUES ($1, $2, $3)`,
+	_, err = t.ExecContext(ctx, `INSERT INTO device_nonces (nonce_hash, session, expires_at) VALUES ($1, $2, $3)`,
 		tokenHash(c.Nonce), session, c.ExpiresAt)
 	if err != nil {
 		return Challenge{}, fmt.Errorf("keeping a number: %w", err)
@@ -182,7 +187,7 @@ func (v *Vault) BindSession(ctx context.Context, a Actor, n NewDevice) (Device, 
 		if err != nil {
 			return err
 		}
-		if err := t.bind(ctx, a.session, id); err != nil {
+		if err := t.bind(ctx, a.session, id, n.Kind); err != nil {
 			return err
 		}
 		t.detail("device", string(id))
@@ -239,8 +244,9 @@ func (t *tx) addDevice(ctx context.Context, person PersonID, hash string, n NewD
 	return id, nil
 }
 
-// bind writes the device into a session that waits for one; the same again changes nothing.
-func (t *tx) bind(ctx context.Context, session SessionID, id DeviceID) error {
+// bind writes the device into a session that waits for one; the same again changes nothing. A page is a browser: as a
+// program it would be rid of the lock of its screen.
+func (t *tx) bind(ctx context.Context, session SessionID, id DeviceID, kind string) error {
 	var binding string
 	var has DeviceID
 	var opened int64
@@ -251,6 +257,8 @@ func (t *tx) bind(ctx context.Context, session SessionID, id DeviceID) error {
 		return fmt.Errorf("reading session: %w", absent(err))
 	case binding == "bound" && has != id:
 		return fmt.Errorf("session of another device: %w", ErrConflict)
+	case binding == bindingDue && kind != DeviceBrowser:
+		return fmt.Errorf("device of another kind: %w", ErrInvalid)
 	case binding != "bound" && opened+bindFor.Milliseconds() <= t.now:
 		return say(ErrUnauthenticated, "This sign-in was not finished in time. Please sign in again.")
 	}

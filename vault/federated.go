@@ -56,6 +56,10 @@ func (e *FederatedRefused) Sentence() string {
 		return "Your hospital's login cannot be used here. Please tell the operators."
 	case "other-person":
 		return "You confirmed as somebody else than who is signed in here. Please confirm with your own account."
+	case "own-factor":
+		return "Your hospital asked for a password alone. Please confirm with your passkey or a code instead."
+	case "regrouped":
+		return "Your hospital has changed what you may do here. Please sign in again."
 	case "logged-out":
 		return "Your hospital has ended this sign-in meanwhile. Please sign in again."
 	}
@@ -70,7 +74,8 @@ func (t *tx) refusedFederated(cause string) error {
 
 // SignInFederated opens a session for whom the provider signed in, on a browser. Where raise names a session, that one
 // goes on instead, under a new token, with a fresh factor, and open if its screen was locked; it must be the same
-// person's. Errors: a *FederatedRefused, ErrConflict when two first sign-ins of a person meet.
+// person's, and where they have a second factor here, the provider's must count as two. Who lost a role by it is put out
+// of all that is open, and has to sign in again. Errors: a *FederatedRefused, ErrConflict when two first sign-ins of a person meet.
 func (v *Vault) SignInFederated(ctx context.Context, f Federated, raise SessionID, d Door) (Opened, error) {
 	expect, err := v.expectFederated(ctx, f)
 	if err != nil {
@@ -83,15 +88,21 @@ func (v *Vault) SignInFederated(ctx context.Context, f Federated, raise SessionI
 	out := Opened{Token: newToken()}
 	known := newToken()
 	door := Actor{kind: byStranger, person: expect, remote: d.Remote, request: d.Request}
+	var refused error // although what the provider said of groups stands
 	err = v.do(ctx, door, what, onPerson(expect), func(t *tx) error {
+		refused = nil
 		t.detail("issuer", issuerHash(f.Issuer))
 		t.detail("acr", f.acr())
 		if err := t.notLoggedOut(ctx, f); err != nil {
 			return err
 		}
-		who, err := t.federatedAccount(ctx, f, expect)
+		who, cut, err := t.federatedAccount(ctx, f, expect)
 		if err != nil {
 			return err
+		}
+		if raise != "" && cut {
+			refused = t.refusedFederated("regrouped")
+			return nil
 		}
 		if raise != "" {
 			out.Session, err = v.raiseFederated(ctx, t, f, who, raise, out.Token)
@@ -103,6 +114,9 @@ func (v *Vault) SignInFederated(ctx context.Context, f Federated, raise SessionI
 		out.Known, err = t.remember(ctx, who.id, d, known)
 		return err
 	})
+	if err == nil {
+		err = refused
+	}
 	if err != nil {
 		return Opened{}, err
 	}
@@ -133,6 +147,10 @@ func (v *Vault) raiseFederated(ctx context.Context, t *tx, f Federated, who acco
 	strength := `strength`
 	if f.Multi {
 		strength = `'` + StrengthMulti + `'`
+	} else if has, err := factorsOf(ctx, t, who.id); err != nil {
+		return Session{}, err
+	} else if has.second() { // as with the password of our own
+		return Session{}, t.refusedFederated("own-factor")
 	}
 	err = exactlyOne(ctx, t, "raising session", `UPDATE sessions SET token_hash = $1, strength = `+strength+`, fresh_at = $2,
 		locked_at = NULL, active_at = $3, seen_at = $3, oidc_issuer = $4, oidc_sid = $5, oidc_subject = $6 WHERE id = $7`,

@@ -69,45 +69,46 @@ func oneFederated(ctx context.Context, q querier, where, value string) (PersonID
 
 // federatedAccount is the account behind a subject, linked to it and with the roles and teams of its groups; one that is
 // made where that is allowed. expect is who the act's event names.
-func (t *tx) federatedAccount(ctx context.Context, f Federated, expect PersonID) (account, error) {
+func (t *tx) federatedAccount(ctx context.Context, f Federated, expect PersonID) (who account, cut bool, err error) {
 	id, linked, err := findFederated(ctx, t, f)
 	made := errors.Is(err, ErrNotFound)
 	switch {
 	case err != nil && !made:
-		return account{}, fmt.Errorf("finding person: %w", err)
+		return account{}, false, fmt.Errorf("finding person: %w", err)
 	case !made && id != expect:
-		return account{}, fmt.Errorf("signing in by the provider: %w", ErrConflict)
+		return account{}, false, fmt.Errorf("signing in by the provider: %w", ErrConflict)
 	}
 	roles, teams, err := mapGroups(ctx, t, f.Groups)
 	if err != nil {
-		return account{}, err
+		return account{}, false, err
 	}
 	if made {
 		if err := t.makeFederated(ctx, f, expect, roles); err != nil {
-			return account{}, err
+			return account{}, false, err
 		}
 	}
-	who := account{id: expect}
+	who = account{id: expect}
 	err = t.QueryRowContext(ctx, `SELECT p.name, p.password_hash, p.emergency, `+livePerson("p", "$2")+` FROM people p WHERE p.id = $1`,
 		expect, t.now).Scan(&who.name, &who.hash, &who.emergency, &who.live)
 	switch {
 	case err != nil:
-		return account{}, fmt.Errorf("reading account: %w", absent(err))
+		return account{}, false, fmt.Errorf("reading account: %w", absent(err))
 	case !who.live:
-		return account{}, t.refusedFederated("not-live")
+		return account{}, false, t.refusedFederated("not-live")
 	case who.emergency:
-		return account{}, t.refusedFederated("emergency")
+		return account{}, false, t.refusedFederated("emergency")
 	}
 	if !linked {
 		if err := t.linkFederated(ctx, f, expect); err != nil {
-			return account{}, err
+			return account{}, false, err
 		}
 	}
 	if _, err := t.ExecContext(ctx, `UPDATE federated_links SET seen_at = $1 WHERE issuer = $2 AND subject = $3`,
 		t.now, f.Issuer, f.Subject); err != nil {
-		return account{}, fmt.Errorf("noting the sign-in: %w", err)
+		return account{}, false, fmt.Errorf("noting the sign-in: %w", err)
 	}
-	return who, t.regroupFederated(ctx, expect, roles, teams)
+	cut, err = t.regroupFederated(ctx, expect, roles, teams)
+	return who, cut, err
 }
 
 // linkFederated ties a subject to a person who is tied to no other of that issuer.
@@ -164,26 +165,26 @@ func (t *tx) makeFederated(ctx context.Context, f Federated, id PersonID, roles 
 
 // regroupFederated gives the roles and teams that the groups mean, and takes those that they do not mean any more. Who
 // holds less than before is put out of all they have open.
-func (t *tx) regroupFederated(ctx context.Context, id PersonID, roles []Role, teams []string) error {
+func (t *tx) regroupFederated(ctx context.Context, id PersonID, roles []Role, teams []string) (cut bool, err error) {
 	before, err := rolesOf(ctx, t, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := setRoles(ctx, t, id, sourceOIDC, roles); err != nil {
-		return err
+		return false, err
 	}
 	after, err := rolesOf(ctx, t, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !slices.Equal(before, after) {
 		t.detail("roles", joinRoles(after))
 	}
 	if err := setTeams(ctx, t, id, sourceOIDC, teams); err != nil {
-		return err
+		return false, err
 	}
 	if len(lost(before, after)) > 0 {
-		return t.cut(ctx, id, "sign-in")
+		return true, t.cut(ctx, id, "sign-in")
 	}
-	return nil
+	return false, nil
 }

@@ -93,7 +93,8 @@ func (v *Vault) SetPassword(ctx context.Context, a Actor, login, password string
 	})
 }
 
-// ChangePassword gives the actor a new password, ends their other sessions, and this one gets a new token. Errors:
+// ChangePassword gives the actor a new password, ends their other sessions, and this one gets a new token; choosing a
+// password proves nothing, so the session is no fresher. Errors:
 // ErrInvalid, ErrStepUp.
 func (v *Vault) ChangePassword(ctx context.Context, a Actor, password string) (Opened, error) {
 	hash, wrong := "", ErrDenied // who is no person has none
@@ -102,7 +103,7 @@ func (v *Vault) ChangePassword(ctx context.Context, a Actor, password string) (O
 			hash = hashPassword(password)
 		}
 	}
-	return v.raise(ctx, a, actSetPassword, MethodPassword, func(t *tx) error {
+	return v.raise(ctx, a, actSetPassword, "", func(t *tx) error {
 		if wrong != nil {
 			return wrong
 		}

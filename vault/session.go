@@ -106,6 +106,9 @@ func (v *Vault) openSession(ctx context.Context, t *tx, who account, token strin
 			return Session{}, err
 		}
 	}
+	if err := t.besideFactor(ctx, who.id, &o); err != nil {
+		return Session{}, err
+	}
 	if !isLine(o.device, 120) {
 		o.device = "unnamed"
 	}
@@ -130,6 +133,26 @@ func (v *Vault) openSession(ctx context.Context, t *tx, who account, token strin
 	t.detail("method", s.Method)
 	t.detail("strength", s.Strength)
 	return s, nil
+}
+
+// besideFactor looks again at what a session with a password alone behind it stands beside. Where the person has a second
+// factor, a local password opens none (the factor came in the moment of the sign-in), and the provider's opens one that
+// may do nothing before that factor was shown: whoever has the password alone adds no factor of their own.
+func (t *tx) besideFactor(ctx context.Context, id PersonID, o *opening) error {
+	if o.strength != StrengthSingle {
+		return nil
+	}
+	has, err := factorsOf(ctx, t, id)
+	switch {
+	case err != nil:
+		return err
+	case !has.second():
+		return nil
+	case o.method != MethodOIDC:
+		return errNoTicket
+	}
+	o.fresh = 0
+	return nil
 }
 
 func newToken() string {

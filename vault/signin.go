@@ -145,7 +145,7 @@ func (v *Vault) signInFailed(ctx context.Context, at Actor, cause string) error 
 // secondStep is what a person has beside the password; nil when there is nothing.
 func (v *Vault) secondStep(ctx context.Context, id PersonID) (*SecondStep, error) {
 	has, err := factorsOf(ctx, v.db, id)
-	if err != nil || !has.TOTP && !has.passkey() {
+	if err != nil || !has.second() {
 		return nil, err
 	}
 	return &SecondStep{TOTP: has.TOTP, Recovery: has.RecoveryLeft > 0, Passkey: has.passkey()}, nil

@@ -30,6 +30,10 @@ func (f Factors) passkey() bool {
 	return false
 }
 
+// second reports whether there is a factor that a password alone must not get around. A passkey that was suspended is one:
+// who made a copy of it may know the password too.
+func (f Factors) second() bool { return f.TOTP || len(f.Passkeys) > 0 }
+
 // Passkey is one of a person's passkeys.
 type Passkey struct {
 	ID          string `json:"id"`

@@ -25,30 +25,33 @@ func (v *Vault) raise(ctx context.Context, a Actor, what act, method string, fn 
 	return out, nil
 }
 
-// raiseTo gives a session its new token. Method names the second factor that was shown; MethodPassword is none.
+// raiseTo gives a session its new token. Method names the second factor that was shown; MethodPassword is none, and where
+// it is empty nothing was shown: the session is no fresher for it.
 func (t *tx) raiseTo(ctx context.Context, id SessionID, token, method string) (Session, error) {
-	query := `UPDATE sessions SET token_hash = $1, fresh_at = $2, active_at = $2, seen_at = $2`
+	query := `UPDATE sessions SET token_hash = $1, active_at = $2, seen_at = $2`
 	args := []any{tokenHash(token), t.now, id}
-	if method != MethodPassword {
+	if method != "" {
+		query += `, fresh_at = $2`
+		t.detail("with", method)
+	}
+	if method != "" && method != MethodPassword {
 		query += `, method = CASE WHEN strength = 'single' THEN $4 ELSE method END, strength = 'multi'`
 		args = append(args, method)
 	}
 	if err := exactlyOne(ctx, t, "raising session", query+` WHERE id = $3 AND ended_at IS NULL`, args...); err != nil {
 		return Session{}, err
 	}
-	t.detail("with", method)
 	return readSession(ctx, t, id)
 }
 
 // endWeaker ends the person's other sessions that have a password alone behind them, when a second factor comes: whoever
-// knew the password could have opened one beforehand, and would add a factor of their own.
+// knew the password could have opened one beforehand, and would add a factor of their own. So could whoever made an
+// enrolment code that was not used.
 func (t *tx) endWeaker(ctx context.Context, a Actor) error {
-	_, err := t.ExecContext(ctx, `UPDATE sessions SET ended_at = $1 WHERE person = $2 AND id <> $3 AND strength = 'single'
-		AND ended_at IS NULL`, t.now, a.person, a.session)
-	if err != nil {
-		return fmt.Errorf("ending weaker sessions: %w", err)
-	}
-	return nil
+	return t.changes(ctx, "ending weaker ways in",
+		change{`UPDATE sessions SET ended_at = $1 WHERE person = $2 AND id <> $3 AND strength = 'single' AND ended_at IS NULL`,
+			[]any{t.now, a.person, a.session}},
+		change{`DELETE FROM enrolment_codes WHERE person = $1`, []any{a.person}})
 }
 
 func readSession(ctx context.Context, q querier, id SessionID) (Session, error) {
@@ -124,7 +127,7 @@ func (v *Vault) showPassword(ctx context.Context, a Actor, password string, what
 		switch {
 		case err != nil:
 			return err
-		case has.TOTP || has.passkey():
+		case has.second():
 			return say(ErrConflict, "Show your passkey or a code.")
 		}
 		if err := holds(ctx, t, `SELECT count(*) FROM people WHERE id = $1 AND password_hash = $2`, a.person, who.hash); err != nil {
