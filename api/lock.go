@@ -55,10 +55,14 @@ func (c *call) lockedSessions() error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
+	if err := c.knock(); err != nil {
+		return err
+	}
 	list, err := c.s.vault.LockedSessions(c.r.Context(), in.Proof, c.door())
 	if err != nil {
 		return err
 	}
+	c.s.byDoor.giveBack(remoteKey(infoOf(c.r).remote)) // a ward's phones ask from one address
 	return c.ok(lockedAnswer{some(list)})
 }
 

@@ -34,7 +34,7 @@ func (c OIDCConfig) identity(token tokenClaims, payload json.RawMessage, info *u
 	if err != nil {
 		return vault.Federated{}, err
 	}
-	login := strings.TrimSuffix(strings.ToLower(claimText(claims, c.Claims.Login)), strings.ToLower(c.Claims.TrimDomain))
+	login := strings.TrimSuffix(smallLetters(claimText(claims, c.Claims.Login)), smallLetters(c.Claims.TrimDomain))
 	f := vault.Federated{
 		Issuer: token.Issuer, Subject: token.Subject, SID: token.SID, Login: login, Name: claimText(claims, c.Claims.Name),
 		Groups: groups, Multi: len(c.RequireACR)+len(c.RequireAMR) > 0, Create: c.Create,
@@ -53,6 +53,17 @@ func (c OIDCConfig) identity(token tokenClaims, payload json.RawMessage, info *u
 		return vault.Federated{}, refuseSignIn("claims")
 	}
 	return f, nil
+}
+
+// smallLetters is a login in small letters, of A to Z alone: Unicode has others whose small form is one of a to z (the
+// Kelvin sign, the dotted I), by which one login at the provider would be another's here.
+func smallLetters(login string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, login)
 }
 
 // claimText is a claim that is a line of text, or nothing.

@@ -284,6 +284,7 @@ func TestIdentityTrimsTheDomain(t *testing.T) {
 	c := OIDCConfig{Claims: ClaimNames{TrimDomain: "@Hospital.example"}}.withDefaults()
 	for in, want := range map[string]string{
 		"a.b@hospital.example": "a.b", "a.b@HOSPITAL.EXAMPLE": "a.b", "a.b@other.example": "a.b@other.example", "a.b": "a.b",
+		"A.B": "a.b", "\u212Ai.m": "\u212Ai.m", "\u0130.m": "\u0130.m", // other alphabets' letters are nobody's here
 	} {
 		payload, err := json.Marshal(map[string]any{"preferred_username": in})
 		if err != nil {

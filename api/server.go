@@ -68,6 +68,7 @@ type Server struct {
 	byToken     *limiter // wrong tokens of directories, by where they come from
 	byDirectory *limiter
 	fingerprint string
+	byAsk       *limiter // questions for a passkey of whoever is there, by where they are
 	byDoor      *limiter // what devices at which nobody is signed in ask for, by where they are
 	proxies     []netip.Prefix
 	hospital    *hospital // nil without one
@@ -108,7 +109,7 @@ func New(cfg Config) (*Server, error) {
 		uploads: make(chan struct{}, cfg.Uploads), share: shares{each: max(1, cfg.Uploads/2)}, signIns: make(chan struct{}, DefaultSignIns),
 		byRemote: newLimiter(60, time.Second, cfg.Now),
 		byToken:  newLimiter(30, 2*time.Second, cfg.Now), byDirectory: newLimiter(scimBurst, scimRefill, cfg.Now),
-		byDoor: newLimiter(60, time.Second, cfg.Now), fingerprint: cfg.Fingerprint,
+		byAsk: newLimiter(240, 250*time.Millisecond, cfg.Now), byDoor: newLimiter(60, time.Second, cfg.Now), fingerprint: cfg.Fingerprint,
 		openapi: mustDocument(routes), proxies: cfg.Proxies,
 	}
 	for _, h := range cfg.Hosts {

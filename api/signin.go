@@ -31,13 +31,11 @@ func (c *call) signInCode() error {
 }
 
 // beginPasskey asks whoever is at the door for a passkey. The question is the same for everybody, so it does not tell
-// who has one.
+// who has one. How many are written down for strangers is bounded by where they are.
 func (c *call) beginPasskey() error {
-	in := infoOf(c.r)
-	if wait, ok := c.s.byRemote.take(remoteKey(in.remote)); !ok {
+	if wait, ok := c.s.byAsk.take(remoteKey(infoOf(c.r).remote)); !ok {
 		return &said{kind: errTooMany, text: "Too many sign-in tries. Please wait a moment and try again.", after: wait}
 	}
-	defer c.s.byRemote.giveBack(remoteKey(in.remote))
 	ask, err := c.s.vault.BeginPasskeySignIn(c.r.Context(), c.door())
 	if err != nil {
 		return err
