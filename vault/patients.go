@@ -144,7 +144,8 @@ func patientExists(ctx context.Context, t *tx, id PatientID) error {
 	return holds(ctx, t, `SELECT count(*) FROM patients WHERE id = $1 AND erased_at IS NULL AND merged_into IS NULL`, id)
 }
 
-// JoinCareTeam lets a person see and photograph a patient from a time on. A tie that holds already stays as it is.
+// JoinCareTeam names a person for a patient from a time on: they see and photograph them, also when a team or a delegation
+// that ties them as well is over. Who is named already, without an end, stays so.
 // Errors: ErrNotFound for an unknown patient or person.
 func (v *Vault) JoinCareTeam(ctx context.Context, a Actor, id PatientID, who PersonID, from time.Time) error {
 	return v.do(ctx, a, actJoinCareTeam, careTie(id, who), func(t *tx) error {
@@ -154,7 +155,8 @@ func (v *Vault) JoinCareTeam(ctx context.Context, a Actor, id PatientID, who Per
 		if err := holds(ctx, t, `SELECT count(*) FROM people WHERE id = $1 AND disabled_at IS NULL`, who); err != nil {
 			return err
 		}
-		err := tied(ctx, t, who, id, max(t.now, from.UnixMilli()))
+		err := holds(ctx, t, `SELECT count(*) FROM care_team WHERE patient = $1 AND person = $2 AND started_at <= $3 AND ended_at IS NULL`,
+			id, who, max(t.now, from.UnixMilli()))
 		if !errors.Is(err, ErrNotFound) {
 			return err
 		}

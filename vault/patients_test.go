@@ -70,6 +70,33 @@ func TestCareTeam(t *testing.T) {
 	wants(t, "unknown patient", w.V.JoinCareTeam(ctx, op, "nobody", w.author.Person(), w.Clock.Now()), vault.ErrNotFound)
 }
 
+// TestNamedBesidesAnotherTie: who treats a patient by a team or a delegation can be named for them too, and stays when that
+// is over.
+func TestNamedBesidesAnotherTie(t *testing.T) {
+	for name, tie := range map[string]func(w *world, until time.Time){
+		"team": func(w *world, until time.Time) {
+			w.inTeam(w.outsider, w.patient)
+			w.change(`UPDATE team_members SET ended_at = $1`, until.UnixMilli())
+		},
+		"delegation": func(w *world, until time.Time) {
+			must(w.V.Delegate(w.t.Context(), w.colleague, "outsider", w.Clock.Now(), until))(w.t)
+		},
+		"visit": func(w *world, until time.Time) {
+			w.change(`INSERT INTO care_team (patient, person, started_at, ended_at, source) VALUES ($1, $2, $3, $4, 'feed')`,
+				string(w.patient), string(w.outsider.Person()), w.Clock.Now().Add(-time.Hour).UnixMilli(), until.UnixMilli())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			tie(w, w.Clock.Now().Add(time.Minute))
+			ok(t, w.V.JoinCareTeam(t.Context(), vault.Operator(), w.patient, w.outsider.Person(), w.Clock.Now()))
+			w.Clock.Add(2 * time.Minute)
+			_, err := w.V.Patient(t.Context(), w.outsider, w.patient)
+			wants(t, "whoever was named", err, nil)
+		})
+	}
+}
+
 func TestAddPatient(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct {
