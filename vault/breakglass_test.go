@@ -2,7 +2,10 @@ package vault_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,6 +93,32 @@ func TestBreakGlassFindsOnePatient(t *testing.T) {
 		_, err := w.V.BreakGlass(t.Context(), w.SignIn(t, login), emergency("TEST-000001"))
 		wants(t, "by "+login, err, vault.ErrDenied)
 	}
+}
+
+// TestBreakGlassCountsTriesAtOnce: who asks for many numbers at the same time gets no more answers than one after another.
+func TestBreakGlassCountsTriesAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		var all sync.WaitGroup
+		var answered, locked atomic.Int64
+		for day := range 20 {
+			all.Go(func() {
+				_, err := w.V.BreakGlass(t.Context(), w.outsider, vault.Emergency{RecordNumber: "TEST-000001",
+					BirthDate: fmt.Sprintf("1950-01-%02d", day+1), Reason: "a guess"})
+				switch {
+				case errors.Is(err, vault.ErrNotFound):
+					answered.Add(1)
+				case errors.Is(err, vault.ErrLocked):
+					locked.Add(1)
+				default:
+					t.Errorf("got %v, want not found or locked", err)
+				}
+			})
+		}
+		all.Wait()
+		if answered.Load() != 5 || locked.Load() != 15 {
+			t.Errorf("%d tries were answered and %d refused, want 5 and 15", answered.Load(), locked.Load())
+		}
+	})
 }
 
 // TestBreakGlassIsReviewed: the privacy officer is told at once, sees what was looked at, and closes it with a finding,
