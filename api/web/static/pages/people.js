@@ -5,6 +5,7 @@ import { address, call } from '../lib/api.js';
 import { askSure } from '../lib/confirm.js';
 import { busy, need } from '../lib/dom.js';
 import { wireActs } from '../lib/form.js';
+import { localTime } from '../lib/time.js';
 
 wireActs();
 
@@ -30,7 +31,7 @@ function showOnce(title, text, value) {
 
 /** @param {string} name @param {{ code: string, expires_at: string }} answer */
 const showCode = (name, answer) => showOnce(`A code for ${name}`,
-  `Give it to ${name} in person. It is good once, until ${new Date(answer.expires_at).toLocaleString()}, on the page ${location.origin}/sign-in/enrol.`, answer.code);
+  `Give it to ${name} in person. It is good once, until ${localTime(answer.expires_at)}, on the page ${location.origin}/sign-in/enrol.`, answer.code);
 
 /**
  * Does what a form says when it is sent.
