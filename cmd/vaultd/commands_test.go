@@ -111,6 +111,12 @@ func TestOperatorCommands(t *testing.T) {
 	if _, err := run(t, "user", "add", "--config", config, "--login", "x", "--name", "X", "--role", "king", "--password-file", password); err == nil {
 		t.Error("an unknown role: got no error")
 	}
+	if err := os.Chmod(password, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "user", "add", "--config", config, "--login", "cl3", "--name", "Test Third", "--role", "clinician", "--password-file", password); err == nil || !strings.Contains(err.Error(), "readable by others") {
+		t.Errorf("a password file that others can read: got %v, want it refused", err)
+	}
 }
 
 // TestCareTeamCommands ties somebody to a patient who is there already, and

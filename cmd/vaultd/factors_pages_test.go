@@ -100,7 +100,7 @@ func TestAppAndRecoveryCodesThroughThePages(t *testing.T) {
 	enrol("AAAA-AAAA-AAAA-AAAA")
 	b.until("a wrong code", `document.querySelector('#enrolment-error').textContent !== ''`)
 	enrol(given)
-	b.until("led to the account page", `location.pathname === '/account'`)
+	b.until("led to the account page, and told why", `location.pathname === '/account' && !!document.querySelector('#needs')`)
 	b.noFaults()
 }
 

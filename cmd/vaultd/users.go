@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/clinivault/clinivault/vault"
@@ -66,7 +67,7 @@ func (f userFlags) wanted() []vault.Role {
 func addUser(ctx context.Context, f userFlags, out io.Writer) error {
 	n := vault.NewPerson{Login: *f.login, Name: *f.name, Roles: f.wanted()}
 	if *f.password != "" {
-		secret, err := readSecret(*f.password)
+		secret, err := firstPassword(*f.password)
 		if err != nil {
 			return fmt.Errorf("user add: %w", err)
 		}
@@ -87,6 +88,18 @@ func addUser(ctx context.Context, f userFlags, out io.Writer) error {
 		}
 		return err
 	})
+}
+
+// firstPassword reads a password from a file that nobody else can read.
+func firstPassword(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("the password file: %w", err)
+	}
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return "", errors.New("the password file is readable by others: chmod 600 it")
+	}
+	return readSecret(path)
 }
 
 func disableUser(ctx context.Context, f userFlags, out io.Writer) error {
