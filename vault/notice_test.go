@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clinivault/clinivault/vault"
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 const pushService = "push.example.org"
@@ -300,7 +301,7 @@ func TestChoices(t *testing.T) {
 
 // The push key is one of the vault's own: a rotation of the root key takes it along, its own rotation destroys the old one.
 func TestPushKeyRotates(t *testing.T) {
-	w := newWorld(t)
+	w := worldOn(t, vaulttest.New(t)) // with a root key of its own
 	w.telling()
 	wants(t, "before there is one", errorOf(w.V.RotateKeys(t.Context(), w.admin, vault.Rotation{Kind: vault.RotatePush})), vault.ErrNotFound)
 	before := must(w.V.PushKey(t.Context(), w.reviewer))(t)
