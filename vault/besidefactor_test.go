@@ -22,11 +22,57 @@ func (w *world) noWayAround(a vault.Actor) {
 	for name, try := range map[string]func() error{
 		"an app":       func() error { _, err := w.V.BeginTOTP(ctx, a); return err },
 		"a passkey":    func() error { _, err := w.V.BeginPasskey(ctx, a); return err },
-		"codes":        func() error { _, err := w.V.RenewRecoveryCodes(ctx, a); return err },
 		"a password":   func() error { _, err := w.V.ChangePassword(ctx, a, "quite a long pass phrase"); return err },
 		"the password": func() error { return w.V.SetPassword(ctx, a, "author", "quite a long pass phrase") },
 	} {
 		wants(w.t, name, try(), vault.ErrStepUp)
+	}
+	_, err := w.V.RenewRecoveryCodes(ctx, a)
+	wants(w.t, "codes", err, vault.ErrSecondFactor)
+}
+
+// TestRecoveryCodesAreNoFirstFactor: who has a password alone cannot make themselves codes and show one.
+func TestRecoveryCodesAreNoFirstFactor(t *testing.T) {
+	w := newWorld(t).strictly()
+	single := w.actor(must(w.V.SignInAt(t.Context(), "author", vaulttest.Password, at("192.0.2.7")))(t))
+	_, err := w.V.RenewRecoveryCodes(t.Context(), single)
+	wants(t, "codes beside a password alone", err, vault.ErrSecondFactor)
+}
+
+// TestToldOfFactors: whoever's ways in are changed is told, but of the first, which is how everybody begins.
+func TestToldOfFactors(t *testing.T) {
+	w := newWorld(t).strictly()
+	ctx := t.Context()
+	_, a := w.withApp("author")
+	told := func() int {
+		return w.count(`SELECT count(*) FROM notices WHERE person = $1 AND kind = 'factor'`, string(a.Person()))
+	}
+	must(w.V.RenewRecoveryCodes(ctx, a))(t)
+	if n := told(); n != 0 {
+		t.Fatalf("told %d times of setting up, want 0", n)
+	}
+	for _, c := range []struct {
+		name string
+		do   func()
+	}{
+		{"a passkey more", func() {
+			key, ask := vaulttest.NewAuthenticator(t, rpID, origin), must(w.V.BeginPasskey(ctx, a))(t)
+			a = w.actor(must(w.V.FinishPasskey(ctx, a, ask.Ticket, "Key", key.Make(t, ask.Options)))(t))
+		}},
+		{"new codes", func() { must(w.V.RenewRecoveryCodes(ctx, a))(t) }},
+		{"another app", func() {
+			made := must(w.V.BeginTOTP(ctx, a))(t)
+			a = w.actor(must(w.V.ConfirmTOTP(ctx, a, w.code(app(made.Secret))))(t))
+		}},
+		{"a passkey less", func() { ok(t, w.V.RemovePasskey(ctx, a, must(w.V.Factors(ctx, a))(t).Passkeys[0].ID)) }},
+		{"a password", func() { a = w.actor(must(w.V.ChangePassword(ctx, a, "quite a long pass phrase"))(t)) }},
+		{"the operator's password", func() { ok(t, w.V.SetPassword(ctx, vault.Operator(), "author", vaulttest.Password)) }},
+	} {
+		w.change(`DELETE FROM notices`) // those of one kind that nobody has seen are one
+		c.do()
+		if n := told(); n != 1 {
+			t.Errorf("after %s: told %d times, want once", c.name, n)
+		}
 	}
 }
 

@@ -140,7 +140,10 @@ func (v *Vault) RemovePasskey(ctx context.Context, a Actor, id string) error {
 		if err == nil && !has.TOTP && !has.passkey() && !v.cfg.PasswordOnly {
 			err = errLastFactor
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return t.notify(ctx, noticeFactor, toPerson(a.person))
 	})
 }
 

@@ -89,6 +89,9 @@ func (v *Vault) SetPassword(ctx context.Context, a Actor, login, password string
 		if err := exactlyOne(ctx, t, "setting password", `UPDATE people SET password_hash = $1 WHERE id = $2`, hash, id); err != nil {
 			return err
 		}
+		if err := t.notify(ctx, noticeFactor, toPerson(id)); err != nil {
+			return err
+		}
 		return endSessions(ctx, t, id)
 	})
 }
@@ -106,6 +109,9 @@ func (v *Vault) ChangePassword(ctx context.Context, a Actor, password string) (O
 	return v.raise(ctx, a, actSetPassword, "", func(t *tx) error {
 		if wrong != nil {
 			return wrong
+		}
+		if err := t.notify(ctx, noticeFactor, toPerson(a.person)); err != nil {
+			return err
 		}
 		return t.changes(ctx, "setting password",
 			change{`UPDATE people SET password_hash = $1 WHERE id = $2`, []any{hash, a.person}},

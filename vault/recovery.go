@@ -50,16 +50,24 @@ func codeHash(domain string, person PersonID, code string) string {
 	return tokenHash(string(bindText(domain, string(person), plainCode(code))))
 }
 
-// RenewRecoveryCodes makes ten recovery codes for the actor, to be shown once; those before are void. Errors:
-// ErrStepUp.
+// RenewRecoveryCodes makes ten recovery codes for the actor, to be shown once; those before are void. They stand in for
+// a second factor and are none: who has no other gets no codes. Errors: ErrSecondFactor, ErrStepUp.
 func (v *Vault) RenewRecoveryCodes(ctx context.Context, a Actor) ([]string, error) {
 	codes := make([]string, recoveryCodes)
 	for i := range codes {
 		codes[i] = newCode()
 	}
 	err := v.do(ctx, a, actRecoveryCodes, onPerson(a.person), func(t *tx) error {
-		if _, err := t.ExecContext(ctx, `DELETE FROM recovery_codes WHERE person = $1`, a.person); err != nil {
+		res, err := t.ExecContext(ctx, `DELETE FROM recovery_codes WHERE person = $1`, a.person)
+		if err != nil {
 			return fmt.Errorf("forgetting recovery codes: %w", err)
+		}
+		if n, err := res.RowsAffected(); err != nil {
+			return err
+		} else if n > 0 {
+			if err := t.notify(ctx, noticeFactor, toPerson(a.person)); err != nil {
+				return err
+			}
 		}
 		for _, c := range codes {
 			_, err := t.ExecContext(ctx, `INSERT INTO recovery_codes (person, code_hash, made_at) VALUES ($1, $2, $3)`,

@@ -35,14 +35,13 @@ var exempt = map[act]exemption{
 
 	actFederatedBegin: {lock: true, factor: true}, // who signed in at the provider shows there again who they are
 
-	actSessions:      {factor: true},
-	actFactors:       {factor: true},
-	actStepUp:        {factor: true},
-	actStepUpFailed:  {factor: true},
-	actAddPasskey:    {factor: true},
-	actAddTOTP:       {factor: true},
-	actRecoveryCodes: {factor: true},
-	actSetPassword:   {factor: true},
+	actSessions:     {factor: true},
+	actFactors:      {factor: true},
+	actStepUp:       {factor: true},
+	actStepUpFailed: {factor: true},
+	actAddPasskey:   {factor: true},
+	actAddTOTP:      {factor: true},
+	actSetPassword:  {factor: true},
 }
 
 // sessionLock is what decides whether a session's screen is locked.

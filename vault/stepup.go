@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -46,8 +47,15 @@ func (t *tx) raiseTo(ctx context.Context, id SessionID, token, method string) (S
 
 // endWeaker ends the person's other sessions that have a password alone behind them, when a second factor comes: whoever
 // knew the password could have opened one beforehand, and would add a factor of their own. So could whoever made an
-// enrolment code that was not used.
+// enrolment code that was not used. Who had a factor before is told of the new one.
 func (t *tx) endWeaker(ctx context.Context, a Actor) error {
+	err := holds(ctx, t, `SELECT count(*) FROM sessions WHERE id = $1 AND strength = 'multi'`, a.session)
+	if err == nil { // it is not their first
+		err = t.notify(ctx, noticeFactor, toPerson(a.person))
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
 	return t.changes(ctx, "ending weaker ways in",
 		change{`UPDATE sessions SET ended_at = $1 WHERE person = $2 AND id <> $3 AND strength = 'single' AND ended_at IS NULL`,
 			[]any{t.now, a.person, a.session}},

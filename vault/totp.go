@@ -137,8 +137,10 @@ func (v *Vault) RemoveTOTP(ctx context.Context, a Actor) error {
 		case !has.passkey() && !v.cfg.PasswordOnly:
 			return errLastFactor
 		}
-		_, err = t.ExecContext(ctx, `DELETE FROM totp_secrets WHERE person = $1`, a.person)
-		return err
+		if _, err := t.ExecContext(ctx, `DELETE FROM totp_secrets WHERE person = $1`, a.person); err != nil {
+			return fmt.Errorf("forgetting a secret: %w", err)
+		}
+		return t.notify(ctx, noticeFactor, toPerson(a.person))
 	})
 }
 
