@@ -117,6 +117,9 @@ func (t *tx) remap(ctx context.Context, a Actor, group string) error {
 			return fmt.Errorf("giving oneself a role: %w", say(ErrDenied, "You are in this group. Another administrator has to give it a role."))
 		}
 	}
+	if err := t.unmapSignIn(ctx); err != nil {
+		return err
+	}
 	return t.keepsAdmin(ctx, a)
 }
 
