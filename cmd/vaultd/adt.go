@@ -187,6 +187,9 @@ func adtCommand(ctx context.Context, args []string, out io.Writer) error {
 			return showMessage(ctx, v, out, vault.MessageID(*id), *reason)
 		}
 		all, err := v.Messages(ctx, vault.Operator())
+		if err == nil && len(all) == 0 {
+			fmt.Fprintln(out, "no message waits")
+		}
 		for _, m := range all {
 			fmt.Fprintf(out, "%s  %s  %s  %s from %s  %s %s %s  tried %d times\n", m.ID, m.ReceivedAt, m.State, m.Event, m.Peer,
 				m.ErrorCode, m.ErrorPlace, m.ErrorText, m.Attempts)

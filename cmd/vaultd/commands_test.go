@@ -87,13 +87,14 @@ func TestOperatorCommands(t *testing.T) {
 		{"add somebody by code", []string{"user", "add", "--login", "cl2", "--name", "Test Second", "--role", "admin"}, "enrolment code: "},
 		{"add a patient", []string{"patient", "add", "--number", "T-1", "--name", "Test Patient", "--born", "1970-01-31", "--encounter", "Ward 1", "--care-team", "cl1"}, "added patient"},
 		{"labels", []string{"labels"}, "no photo was approved"},
+		{"messages of the feed", []string{"adt", "list"}, "no message waits"},
 		{"labels as JSON", []string{"labels", "--months", "3", "--json"}, `"rows": []`},
 		{"reset", []string{"user", "reset", "--login", "cl1"}, "enrolment code: "},
 		{"disable", []string{"user", "disable", "--login", "cl1"}, "cl1 is out"},
 	}
 	for _, step := range steps {
 		verb := 1
-		if step.args[0] == "user" || step.args[0] == "patient" {
+		if step.args[0] == "user" || step.args[0] == "patient" || step.args[0] == "adt" {
 			verb = 2
 		}
 		args := append(append(append([]string{}, step.args[:verb]...), "--config", config), step.args[verb:]...)
