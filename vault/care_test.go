@@ -194,6 +194,21 @@ func TestCareProblems(t *testing.T) {
 	}
 }
 
+// TestVisitTiesNobodyWhoIsGone: a doctor whose time here is over, or who was disabled, gets no tie from the feed.
+func TestVisitTiesNobodyWhoIsGone(t *testing.T) {
+	w := newWorld(t)
+	f := w.feeder()
+	ok(t, w.V.SetTerms(t.Context(), vault.Operator(), "colleague", vault.Terms{ValidUntil: vault.TimeOf(w.Clock.Now().Add(time.Second))}))
+	ok(t, w.V.DisablePerson(t.Context(), vault.Operator(), "second"))
+	w.Clock.Add(time.Minute)
+	f.must(f.told(vault.CareIn, w.numberOf(w.foreign), "V-77", func(e *vault.CareEvent) {
+		e.Visit.Doctors = []string{"colleague", "second", "author"}
+	}))
+	if n := w.count(`SELECT count(*) FROM care_team WHERE patient = $1 AND source = 'feed'`, string(w.foreign)); n != 1 {
+		t.Errorf("%d people are tied, want the one who is here", n)
+	}
+}
+
 // TestFeedTwice: a message that comes twice is applied once and answered as before; another under its number is refused.
 func TestFeedTwice(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {

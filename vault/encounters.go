@@ -238,11 +238,12 @@ func (t *tx) visitTeams(ctx context.Context, names []string) (ids []TeamID, err 
 	return ids, nil
 }
 
-// visitDoctors finds people by their external ID or login.
+// visitDoctors finds people by their external ID or login; who is gone is tied to nobody.
 func (t *tx) visitDoctors(ctx context.Context, names []string) (ids []PersonID, err error) {
 	for _, name := range names {
 		found, err := list(ctx, t, scanOne[PersonID], `SELECT id FROM people WHERE (external_id = $1 OR login = $2) AND disabled_at IS NULL
-			ORDER BY CASE WHEN external_id = $1 THEN 0 ELSE 1 END, id LIMIT 1`, name, strings.ToLower(name))
+			AND (valid_until IS NULL OR valid_until > $3) ORDER BY CASE WHEN external_id = $1 THEN 0 ELSE 1 END, id LIMIT 1`,
+			name, strings.ToLower(name), t.now)
 		if err != nil {
 			return nil, fmt.Errorf("finding doctor: %w", err)
 		}
