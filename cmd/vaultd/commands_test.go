@@ -89,6 +89,9 @@ func TestOperatorCommands(t *testing.T) {
 		{"labels", []string{"labels"}, "no photo was approved"},
 		{"messages of the feed", []string{"adt", "list"}, "no message waits"},
 		{"labels as JSON", []string{"labels", "--months", "3", "--json"}, `"rows": []`},
+		{"dates", []string{"user", "terms", "--login", "cl2", "--from", "2020-01-01", "--until", "2099-02-28"}, "from 2020-01-01 until the end of 2099-02-28, emergency account: false"},
+		{"emergency, the dates stay", []string{"user", "terms", "--login", "cl2", "--emergency"}, "from 2020-01-01 until the end of 2099-02-28, emergency account: true"},
+		{"no end, emergency stays", []string{"user", "terms", "--login", "cl2", "--until", ""}, "from 2020-01-01 until the end of time, emergency account: true"},
 		{"reset", []string{"user", "reset", "--login", "cl1"}, "enrolment code: "},
 		{"disable", []string{"user", "disable", "--login", "cl1"}, "cl1 is out"},
 	}

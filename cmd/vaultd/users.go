@@ -16,6 +16,7 @@ import (
 type userFlags struct {
 	config, login, name, roles, password, from, until *string
 	emergency                                         *bool
+	named                                             map[string]bool // the flags that were given
 }
 
 // userCommands change people; each tells what it did.
@@ -52,6 +53,8 @@ func userCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args[1:]); err != nil {
 		return err
 	}
+	f.named = map[string]bool{}
+	flags.Visit(func(given *flag.Flag) { f.named[given.Name] = true })
 	return run(ctx, f, out)
 }
 
@@ -132,8 +135,8 @@ func setUserRoles(ctx context.Context, f userFlags, out io.Writer) error {
 	})
 }
 
-// setUserTerms sets the days on which a person may sign in, by the days of this machine's clock; the last one counts
-// to its end.
+// setUserTerms sets the days on which a person may sign in, by the days of this machine's clock, and whether theirs is an
+// emergency account. The last day counts to its end, an empty day takes the bound away, and what is not named stays.
 func setUserTerms(ctx context.Context, f userFlags, out io.Writer) error {
 	from, err := dayOf(*f.from)
 	if err != nil {
@@ -143,17 +146,39 @@ func setUserTerms(ctx context.Context, f userFlags, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	terms := vault.Terms{ValidFrom: vault.TimeOf(from), Emergency: *f.emergency}
 	if !until.IsZero() {
-		terms.ValidUntil = vault.TimeOf(until.AddDate(0, 0, 1))
+		until = until.AddDate(0, 0, 1)
 	}
 	return operate(ctx, *f.config, out, func(v *vault.Vault) error {
-		err := v.SetTerms(ctx, vault.Operator(), *f.login, terms)
-		if err == nil {
-			fmt.Fprintf(out, "%s: from %q until %q, emergency account: %v\n", *f.login, *f.from, *f.until, *f.emergency)
+		was, err := v.PersonByLogin(ctx, vault.Operator(), *f.login)
+		if err != nil {
+			return err
 		}
-		return err
+		terms := vault.Terms{ValidFrom: was.ValidFrom, ValidUntil: was.ValidUntil, Emergency: was.Emergency}
+		if f.named["from"] {
+			terms.ValidFrom = vault.TimeOf(from)
+		}
+		if f.named["until"] {
+			terms.ValidUntil = vault.TimeOf(until)
+		}
+		if f.named["emergency"] {
+			terms.Emergency = *f.emergency
+		}
+		if err := v.SetTerms(ctx, vault.Operator(), *f.login, terms); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s: from %s until the end of %s, emergency account: %v\n", *f.login,
+			dayName(terms.ValidFrom, "ever"), dayName(terms.ValidUntil-1, "time"), terms.Emergency)
+		return nil
 	})
+}
+
+// dayName is the day of t by this machine's clock, or what stands for no bound.
+func dayName(t vault.Time, none string) string {
+	if t <= 0 {
+		return none
+	}
+	return t.Std().Local().Format(time.DateOnly)
 }
 
 func dayOf(text string) (time.Time, error) {
