@@ -22,7 +22,8 @@ func (v *Vault) expectFederated(ctx context.Context, f Federated) (PersonID, err
 }
 
 // findFederated finds the person behind a subject: the one it is linked to, else the one of that external ID, or of
-// that login. Whoever was deleted by the directory and brought in again is found anew; nobody else takes the place of
+// that login. A login alone, which people may change at some providers, finds nobody who was made an administrator or a
+// privacy officer here. Whoever was deleted by the directory and brought in again is found anew; nobody else takes the place of
 // one who left. Errors: ErrNotFound.
 func findFederated(ctx context.Context, q querier, f Federated) (id PersonID, linked bool, err error) {
 	var left bool
@@ -51,7 +52,8 @@ func unlinkedFederated(ctx context.Context, q querier, f Federated) (PersonID, b
 	if !loginShape.MatchString(f.Login) {
 		return "", false, ErrNotFound
 	}
-	return oneFederated(ctx, q, `login = $1`, f.Login)
+	return oneFederated(ctx, q, `login = $1 AND NOT EXISTS (SELECT 1 FROM person_roles r WHERE r.person = people.id
+		AND r.source = 'local' AND r.role IN ('admin', 'privacy'))`, f.Login)
 }
 
 // oneFederated finds the one person that a condition is true of; of two, none.

@@ -22,6 +22,29 @@ func (w *world) federated(subject, login string, groups ...string) vault.Federat
 		Groups: groups, ACR: "urn:example:mfa", Multi: true, ShownAt: now.Add(-time.Minute), IssuedAt: now}
 }
 
+// linked has the person of that login have signed in by that subject before.
+func (w *world) linked(subject, login string) {
+	w.t.Helper()
+	w.change(`INSERT INTO federated_links (issuer, subject, person, linked_at, seen_at) SELECT $1, $2, id, 0, 0 FROM people
+		WHERE login = $3`, issuer, subject, login)
+}
+
+// TestFederatedLogin: by a login alone nobody becomes an administrator or a privacy officer of this place.
+func TestFederatedLogin(t *testing.T) {
+	w := newWorld(t)
+	for _, login := range []string{"admin", "privacy"} {
+		_, err := w.enters(w.federated("s-"+login, login))
+		wants(t, "taking the place of "+login, err, vault.ErrDenied)
+		by := w.federated("s-"+login, login)
+		by.ByExternalID, by.ExternalID = true, "e-"+login
+		w.change(`UPDATE people SET external_id = $1 WHERE login = $2`, by.ExternalID, login)
+		if o := must(w.enters(by))(t); o.Session.Person != w.admin.Person() && o.Session.Person != w.privacy.Person() {
+			t.Errorf("%s by external ID: signed in as %s", login, o.Session.Person)
+		}
+	}
+	must(w.enters(w.federated("s-author", "author")))(t)
+}
+
 // enters signs in at the provider.
 func (w *world) enters(f vault.Federated) (vault.Opened, error) {
 	w.t.Helper()
@@ -178,6 +201,7 @@ func TestFederatedStrength(t *testing.T) {
 	w := newWorld(t)
 	w.Cfg.PasswordOnly, w.Cfg.StepUpFor = false, 15*time.Minute
 	w.Reopen(t)
+	w.linked("s1", "admin")
 	weak := w.federated("s1", "admin")
 	weak.Multi = false
 	o := must(w.enters(weak))(t)
@@ -205,6 +229,7 @@ func TestFederatedRaise(t *testing.T) {
 	w := newWorld(t)
 	w.Cfg.StepUpFor = 15 * time.Minute
 	w.Reopen(t)
+	w.linked("s1", "admin")
 	old := must(w.enters(w.federated("s1", "admin")))(t)
 	w.change(`UPDATE sessions SET binding = 'none'`) // that the device proves itself is not what is tested
 	w.Clock.Add(20 * time.Minute)
@@ -249,6 +274,7 @@ func TestFederatedOnly(t *testing.T) {
 	if got := w.count(`SELECT count(*) FROM notices WHERE person = $1 AND kind = 'emergency'`, string(w.privacy.Person())); before != 0 || got != 1 {
 		t.Errorf("privacy has %d and then %d notices of it, want 0 and 1", before, got)
 	}
+	w.linked("s1", "admin")
 	must(w.enters(w.federated("s1", "admin")))(t)
 }
 
