@@ -7,7 +7,7 @@ var stepUpActs = map[act]bool{
 
 	actOriginalSalt: true, actAuditExport: true, actAccessReport: true, actSignReview: true,
 
-	actBreakGlass: true, actAllowUse: true,
+	actBreakGlass: true, actAllowUse: true, actDelegate: true, actSetSensitivity: true,
 
 	actSignErasure: true, actLiftHold: true, actSignRecall: true, actSignRule: true,
 

@@ -62,7 +62,7 @@ func (v *Vault) Delegate(ctx context.Context, a Actor, login string, from, until
 			return err
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO delegations (id, giver, taker, starts_at, ends_at, made_at)
-			VALUES ($1, $2, $3, $4, $5, $6)`, id, a.person, taker, TimeOf(from), TimeOf(until), t.now)
+			VALUES ($1, $2, $3, $4, $5, $6)`, id, a.person, taker, max(TimeOf(from), Time(t.now)), TimeOf(until), t.now)
 		if err != nil {
 			return fmt.Errorf("delegating: %w", err)
 		}

@@ -26,7 +26,8 @@ func (EnrolmentCode) GoString() string { return "[redacted]" }
 
 // ResetFactors takes a person's password and factors away, ends their sessions, and makes an enrolment code. The person
 // is told. So nobody who helps a person back in can be that person without its showing: the person's own password ends
-// to work. For new people it makes the first code. Errors: ErrNotFound, ErrDenied, ErrStepUp.
+// to work. For new people it makes the first code. Errors: ErrNotFound, ErrConflict for oneself and whoever is disabled,
+// ErrDenied, ErrStepUp.
 func (v *Vault) ResetFactors(ctx context.Context, a Actor, login string) (EnrolmentCode, error) {
 	id, err := v.personByLogin(ctx, login)
 	if err != nil {
@@ -39,6 +40,13 @@ func (v *Vault) ResetFactors(ctx context.Context, a Actor, login string) (Enrolm
 		}
 		if id == a.person {
 			return say(ErrConflict, "Change your own factors on your account page.")
+		}
+		var disabled bool
+		if err := t.QueryRowContext(ctx, `SELECT disabled_at IS NOT NULL FROM people WHERE id = $1`, id).Scan(&disabled); err != nil {
+			return absent(err)
+		}
+		if disabled {
+			return say(ErrConflict, "This person is disabled: enable them first.")
 		}
 		if err := t.forgetFactors(ctx, id); err != nil {
 			return err

@@ -90,6 +90,10 @@ func TestDelegationIsNotGivenOn(t *testing.T) {
 	must(w.V.Delegate(t.Context(), w.outsider, "third-hand", now, now.Add(time.Hour)))(t)
 	_, err = w.V.PhotoByID(t.Context(), third, photo)
 	wants(t, "to whom a broken glass was given on", err, vault.ErrNotFound)
+	must(w.V.Delegate(t.Context(), w.colleague, "author", now.AddDate(0, 0, -80), now.Add(time.Hour)))(t)
+	if n := w.count(`SELECT count(*) FROM delegations WHERE starts_at < made_at`); n != 0 {
+		t.Errorf("%d delegations begin before they were made", n)
+	}
 	w.change(`UPDATE people SET valid_until = $1 WHERE login = 'colleague'`, now.UnixMilli())
 	_, err = w.V.PhotoByID(t.Context(), second, photo)
 	wants(t, "of a giver whose time is over", err, vault.ErrNotFound)

@@ -149,11 +149,13 @@ func shown(within scope) scope {
 const forRecordsSQL = `(f.sensitivity <> 'forensic' OR EXISTS (SELECT 1 FROM allowed_uses l WHERE l.photo = f.id
 	AND l.purpose = 'record' AND l.ended_at IS NULL))`
 
-// forRecords: the photo is released now, and not forensic unless the privacy officer allowed it.
-var forRecords = scope{"approved photos (forensic: once the privacy officer signed)", func(ctx context.Context, t *tx, a Actor, on *object) error {
+// forRecords: the photo is released now, and not forensic unless a privacy officer, and another than the actor, allowed it.
+var forRecords = scope{"approved photos (forensic: once a privacy officer who is somebody else signed)", func(ctx context.Context, t *tx, a Actor, on *object) error {
 	if err := approved.asks(ctx, t, a, on); err != nil {
 		return err
 	}
-	return or(holds(ctx, t, `SELECT count(*) FROM photos f WHERE f.id = $1 AND `+forRecordsSQL, on.Photo),
-		"The photo is forensic, and the privacy officer has not allowed it for records.")
+	return or(holds(ctx, t, `SELECT count(*) FROM photos f WHERE f.id = $1 AND (f.sensitivity <> 'forensic'
+		OR EXISTS (SELECT 1 FROM allowed_uses l WHERE l.photo = f.id AND l.purpose = 'record' AND l.ended_at IS NULL
+			AND l.allowed_by <> $2))`, on.Photo, a.person),
+		"The photo is forensic, and no privacy officer but they themselves allowed it for records.")
 }}

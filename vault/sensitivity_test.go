@@ -159,6 +159,12 @@ func TestForensicPhotoAndRecords(t *testing.T) {
 		t.Error("it is not in the records' list after the signature")
 	}
 	ok(t, w.V.EndUse(t.Context(), w.privacy, photo, "record"))
+	both := w.Person(t, "both", vault.RoleRecords, vault.RolePrivacy)
+	ok(t, w.V.AllowUse(t.Context(), both, photo, "record", "asked for by the court"))
+	_, err := w.V.Attach(t.Context(), both, photo, nil)
+	wants(t, "attaching what one signed for oneself", err, vault.ErrNotFound)
+	wants(t, "record after another's signature", look(), nil)
+	ok(t, w.V.EndUse(t.Context(), w.privacy, photo, "record"))
 	wants(t, "record after the end", look(), vault.ErrNotFound)
 	wants(t, "ended twice", w.V.EndUse(t.Context(), w.privacy, photo, "record"), vault.ErrConflict)
 }
