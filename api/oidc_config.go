@@ -116,6 +116,8 @@ func (c OIDCConfig) Check() error {
 		return errors.New(`"oidc": "max_age_minutes" must not be negative`)
 	case c.Claims.TrimDomain != "" && !strings.HasPrefix(c.Claims.TrimDomain, "@"):
 		return errors.New(`"oidc": "trim_domain" must begin with @`)
+	case len(c.RequireAMR) == 1 && c.RequireAMR[0] == "pwd":
+		return errors.New(`"oidc": "require_amr" of pwd alone is no second factor: name what is, such as mfa, otp or hwk`)
 	}
 	for _, text := range slices.Concat(c.Scopes, c.ACRValues, c.RequireACR, c.RequireAMR) {
 		if text == "" || strings.ContainsAny(text, " \t\r\n") {

@@ -117,7 +117,7 @@ var adminRoutes = []route{
 	{method: "GET", path: "/api/v1/people", summary: "Everybody who can or could sign in", roles: only(admin, privacy), out: peopleAnswer{}, do: (*call).people},
 	{method: "POST", path: "/api/v1/people", summary: "Add a person", roles: only(admin), in: personRequest{}, out: personAnswer{}, status: 201, do: (*call).addPerson},
 	{method: "POST", path: "/api/v1/people/{login}/disable", summary: "Put a person out, at once", roles: only(admin), status: 204, do: (*call).disablePerson},
-	{method: "POST", path: "/api/v1/people/{login}/password", summary: "Set a password; one's own, or as admin anybody's", in: passwordRequest{}, status: 204, do: (*call).setPassword},
+	{method: "POST", path: "/api/v1/people/{login}/password", summary: "Set one's own password", in: passwordRequest{}, status: 204, do: (*call).setPassword},
 	{method: "GET", path: "/api/v1/jobs/dead", summary: "Work that was given up", roles: only(admin), out: jobsAnswer{}, do: (*call).deadJobs},
 	{method: "POST", path: "/api/v1/jobs/{id}/retry", summary: "Try given-up work again", roles: only(admin), status: 204, do: (*call).retryJob},
 	{method: "GET", path: "/api/v1/health", summary: "Parts and their states", roles: only(admin), out: healthAnswer{}, do: (*call).health},
