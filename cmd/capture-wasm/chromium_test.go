@@ -34,6 +34,7 @@ func pages(t *testing.T, s *intakeServer, loader string) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s)
 	mux.Handle("/static/", http.StripPrefix("/static/", http.FileServer(http.Dir("../../api/web/static/capture"))))
+	mux.Handle("/lib/", http.StripPrefix("/lib/", http.FileServer(http.Dir("../../api/web/static/lib"))))
 	for path, file := range map[string]string{"/page.js": "testdata/page.js", "/wasm_exec.js": loader} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
 	}
