@@ -237,7 +237,7 @@ func (b *browser) signIn(s *service, role, next string) {
 
 func (b *browser) signOut() {
 	b.t.Helper()
-	b.run("signing out", chromedp.Click(`form[action="/sign-out"] button`, chromedp.ByQuery))
+	b.run("signing out", press(`form[action="/sign-out"] button`))
 	b.until("signed out", `location.pathname === '/sign-in'`)
 }
 

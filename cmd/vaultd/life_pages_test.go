@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,8 +25,23 @@ func (b *browser) open(s *service, path string) {
 // press presses a button as the keyboard does: where it stands on the page does
 // not matter, which changes as pictures arrive.
 func press(selector string) chromedp.Action {
-	return chromedp.Tasks{chromedp.WaitReady(selector, chromedp.ByQuery),
+	return chromedp.Tasks{chromedp.ActionFunc(complete), chromedp.WaitReady(selector, chromedp.ByQuery),
 		chromedp.Evaluate(`document.querySelector(`+strconv.Quote(selector)+`).click()`, nil)}
+}
+
+// complete waits until the page's scripts have run. On the way from one page to the next there is nothing to ask.
+func complete(ctx context.Context) error {
+	for {
+		done := false
+		if err := chromedp.Evaluate(`document.readyState === 'complete'`, &done).Do(ctx); err == nil && done {
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // TestConsentThroughThePages: a clinician writes down consent to teaching on the
