@@ -22,7 +22,7 @@ func TestDirectoryTakesNobodysPlace(t *testing.T) {
 		"an external ID":      {"admin", nil, claimed, vault.ErrDenied},
 		"a clinician of ours": {"colleague", nil, claimed, vault.ErrDenied},
 		"a role that a group of the directory means too": {"colleague", func(w *world) { w.mapped("Doctors", "", vault.RoleClinician) }, claimed, nil},
-		"who signed in at the provider before":           {"admin", func(w *world) { must(w.enters(w.federated("s-admin", "admin")))(w.t) }, renamed, nil},
+		"who signed in at the provider before":           {"admin", func(w *world) { w.linked("s-admin", "admin") }, renamed, nil},
 		"the name alone":                                 {"admin", nil, func(u vault.DirectoryUser) (vault.DirectoryUser, error) { u.Display = "Other Name"; return u, nil }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
