@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // as vaultd carries them
 )
 
 // TestText reads components with escapes, in each character set.
@@ -47,7 +48,7 @@ func TestText(t *testing.T) {
 func TestTimes(t *testing.T) {
 	vienna, err := time.LoadLocation("Europe/Vienna")
 	if err != nil {
-		t.Skip("no time zones on this machine")
+		t.Fatal(err)
 	}
 	r := Rules{Zone: vienna}
 	for in, want := range map[string]string{

@@ -15,7 +15,6 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -189,19 +188,13 @@ func TestBrokenFrame(t *testing.T) {
 // TestIndependentSender has a client that is not of this house (npm node-hl7-client) send messages, and read the answers.
 func TestIndependentSender(t *testing.T) {
 	r := newRig(t)
-	node := vaulttest.RequireTool(t, "node")
-	if _, err := os.Stat(filepath.Join(vaulttest.Root(), "scripts", "node_modules", "node-hl7-client")); err != nil {
-		if os.Getenv("CLINIVAULT_TOOLS") == "required" {
-			t.Fatal(err)
-		}
-		t.Skip("node-hl7-client is not installed: run npm ci in scripts")
-	}
+	node, scripts := vaulttest.RequireModule(t, "node-hl7-client")
 	address := r.listens(Listener{Address: "127.0.0.1:0"})
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), node, filepath.Join(vaulttest.Root(), "scripts", "hl7-sender.mjs"), port, r.stamp())
+	cmd := exec.CommandContext(t.Context(), node, filepath.Join(scripts, "hl7-sender.mjs"), port, r.stamp())
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("the sender: %v: %s", err, out)

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the zones of configurations, on machines that have none
 
 	"github.com/clinivault/clinivault/imaging"
 )

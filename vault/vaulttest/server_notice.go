@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -88,14 +87,7 @@ func notePort(t testing.TB) int {
 // noteServer runs a script of node until the test ends, and waits until ready answers.
 func noteServer(t testing.TB, module, script, ready string, args ...string) {
 	t.Helper()
-	node := RequireTool(t, "node")
-	scripts := filepath.Join(Root(), "scripts")
-	if _, err := os.Stat(filepath.Join(scripts, "node_modules", module)); err != nil {
-		if os.Getenv("CLINIVAULT_TOOLS") == "required" {
-			t.Fatalf("%s: %v", module, errMissing)
-		}
-		t.Skipf("SKIPPED: %s: %v", module, errMissing)
-	}
+	node, scripts := RequireModule(t, module)
 	p, err := spawn(exec.Command(node, append([]string{filepath.Join(scripts, script)}, args...)...))
 	if err != nil {
 		t.Fatal(err)

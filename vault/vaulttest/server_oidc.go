@@ -58,14 +58,7 @@ func OIDC(t testing.TB, setup OIDCSetup) *OIDCProvider {
 // Start starts the provider again after Stop. It has new keys then, and has forgotten who was signed in.
 func (o *OIDCProvider) Start(t testing.TB) {
 	t.Helper()
-	node := RequireTool(t, "node")
-	scripts := filepath.Join(Root(), "scripts")
-	if _, err := os.Stat(filepath.Join(scripts, "node_modules", "oidc-provider")); err != nil {
-		if os.Getenv("CLINIVAULT_TOOLS") == "required" {
-			t.Fatalf("oidc-provider: %v", errMissing)
-		}
-		t.Skipf("SKIPPED: oidc-provider: %v", errMissing)
-	}
+	node, scripts := RequireModule(t, "oidc-provider")
 	text, err := json.Marshal(o.setup)
 	if err != nil {
 		t.Fatal(err)

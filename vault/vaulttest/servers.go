@@ -135,6 +135,21 @@ func RequireTool(t testing.TB, name string) string {
 	return path
 }
 
+// RequireModule is RequireTool for a module of npm: it gives the node that can load it, and the folder of the scripts.
+func RequireModule(t testing.TB, name string) (node, scripts string) {
+	t.Helper()
+	node, scripts = RequireTool(t, "node"), filepath.Join(Root(), "scripts")
+	_, err := os.Stat(filepath.Join(scripts, "node_modules", filepath.FromSlash(name)))
+	switch {
+	case err == nil:
+	case os.Getenv("CLINIVAULT_TOOLS") == "required":
+		t.Fatalf("%s: %v", name, errMissing)
+	default:
+		t.Skipf("SKIPPED: %s: %v", name, errMissing)
+	}
+	return node, scripts
+}
+
 // process is a child that dies with the test binary.
 type process struct {
 	cmd  *exec.Cmd
