@@ -25,20 +25,8 @@ func (c *call) beginUnlock() error {
 // unlock opens one's own locked session by a factor that needs no device: a passkey, a code, or the password where there
 // is nothing else. It goes on under a new token.
 func (c *call) unlock() error {
-	var in factorRequest
-	if err := c.decode(&in); err != nil {
-		return err
-	}
-	ctx, v := c.r.Context(), c.s.vault
-	return c.show(in, func() (vault.Opened, error) {
-		switch {
-		case len(in.Credential) > 0:
-			return v.FinishPasskeyUnlock(ctx, c.actor, string(in.Ticket), in.Credential)
-		case in.Code != "":
-			return v.UnlockCode(ctx, c.actor, string(in.Code))
-		}
-		return v.UnlockPassword(ctx, c.actor, string(in.Password))
-	})
+	v := c.s.vault
+	return c.showFactor(v.FinishPasskeyUnlock, v.UnlockCode, v.UnlockPassword)
 }
 
 type proofRequest struct {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/clinivault/clinivault/vault"
@@ -59,19 +60,26 @@ func (c *call) beginStepUp() error {
 
 // stepUp takes a fresh factor. The session goes on under a new token.
 func (c *call) stepUp() error {
+	v := c.s.vault
+	return c.showFactor(v.FinishPasskeyStepUp, v.StepUpCode, v.StepUpPassword)
+}
+
+// showFactor reads the one factor of a request and has the vault check it in its own way.
+func (c *call) showFactor(passkey func(context.Context, vault.Actor, string, json.RawMessage) (vault.Opened, error),
+	code, password func(context.Context, vault.Actor, string) (vault.Opened, error)) error {
 	var in factorRequest
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	ctx, v := c.r.Context(), c.s.vault
+	ctx := c.r.Context()
 	return c.show(in, func() (vault.Opened, error) {
 		switch {
 		case len(in.Credential) > 0:
-			return v.FinishPasskeyStepUp(ctx, c.actor, string(in.Ticket), in.Credential)
+			return passkey(ctx, c.actor, string(in.Ticket), in.Credential)
 		case in.Code != "":
-			return v.StepUpCode(ctx, c.actor, string(in.Code))
+			return code(ctx, c.actor, string(in.Code))
 		}
-		return v.StepUpPassword(ctx, c.actor, string(in.Password))
+		return password(ctx, c.actor, string(in.Password))
 	})
 }
 
