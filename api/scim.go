@@ -185,6 +185,33 @@ func (c *call) scimBody() (object, error) {
 	return body, nil
 }
 
+// sent reads the body as a resource of that kind.
+func (c *call) sent(r *resource) (object, error) {
+	body, err := c.scimBody()
+	if err != nil {
+		return nil, err
+	}
+	return r.read(body)
+}
+
+// patch reads the body as changes, and gives what they make of a resource of that kind (RFC 7644 section 3.5.2).
+func (c *call) patch(r *resource) (change func(now object) (object, error), err error) {
+	body, err := c.scimBody()
+	if err != nil {
+		return nil, err
+	}
+	operations, err := readPatch(body)
+	if err != nil {
+		return nil, err
+	}
+	return func(now object) (object, error) {
+		if err := r.patch(now, operations); err != nil {
+			return nil, err
+		}
+		return r.read(now)
+	}, nil
+}
+
 func scimBodyError(err error) error {
 	if tooLong := new(http.MaxBytesError); errors.As(err, &tooLong) {
 		return vault.ErrTooLarge

@@ -36,11 +36,7 @@ func (c *call) scimGroup() error {
 }
 
 func (c *call) scimAddGroup() error {
-	body, err := c.scimBody()
-	if err != nil {
-		return err
-	}
-	sent, err := groups.read(body)
+	sent, err := c.sent(groups)
 	if err != nil {
 		return err
 	}
@@ -85,11 +81,7 @@ func (c *call) changeGroup(change func(now object) (object, error)) (object, err
 }
 
 func (c *call) scimPutGroup() error {
-	body, err := c.scimBody()
-	if err != nil {
-		return err
-	}
-	sent, err := groups.read(body)
+	sent, err := c.sent(groups)
 	if err != nil {
 		return err
 	}
@@ -103,20 +95,11 @@ func (c *call) scimPutGroup() error {
 // scimPatchGroup answers without the group, which may be long, unless the directory says what it wants to see (RFC 7644
 // section 3.5.2).
 func (c *call) scimPatchGroup() error {
-	body, err := c.scimBody()
+	change, err := c.patch(groups)
 	if err != nil {
 		return err
 	}
-	operations, err := readPatch(body)
-	if err != nil {
-		return err
-	}
-	now, err := c.changeGroup(func(now object) (object, error) {
-		if err := groups.patch(now, operations); err != nil {
-			return nil, err
-		}
-		return groups.read(now)
-	})
+	now, err := c.changeGroup(change)
 	if err != nil {
 		return err
 	}

@@ -35,11 +35,7 @@ func (c *call) scimUser() error {
 }
 
 func (c *call) scimAddUser() error {
-	body, err := c.scimBody()
-	if err != nil {
-		return err
-	}
-	sent, err := users.read(body)
+	sent, err := c.sent(users)
 	if err != nil {
 		return err
 	}
@@ -84,11 +80,7 @@ func (c *call) changeUser(change func(now object) (object, error)) error {
 }
 
 func (c *call) scimPutUser() error {
-	body, err := c.scimBody()
-	if err != nil {
-		return err
-	}
-	sent, err := users.read(body)
+	sent, err := c.sent(users)
 	if err != nil {
 		return err
 	}
@@ -96,20 +88,11 @@ func (c *call) scimPutUser() error {
 }
 
 func (c *call) scimPatchUser() error {
-	body, err := c.scimBody()
+	change, err := c.patch(users)
 	if err != nil {
 		return err
 	}
-	operations, err := readPatch(body)
-	if err != nil {
-		return err
-	}
-	return c.changeUser(func(now object) (object, error) {
-		if err := users.patch(now, operations); err != nil {
-			return nil, err
-		}
-		return users.read(now)
-	})
+	return c.changeUser(change)
 }
 
 func (c *call) scimDropUser() error {
