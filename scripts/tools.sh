@@ -12,7 +12,7 @@ say() { printf '%s\n' "tools: $*" >&2; }
 deb() {
   need=""
   for p in chromium postgresql orthanc orthanc-dicomweb dcmtk dicom3tools \
-    libimage-exiftool-perl libjpeg-turbo-progs liblcms2-utils socat iproute2 openssl util-linux rsyslog rsyslog-gnutls mount e2fsprogs oathtool; do
+    libimage-exiftool-perl libjpeg-turbo-progs liblcms2-utils socat iproute2 openssl util-linux rsyslog rsyslog-gnutls mount e2fsprogs oathtool zint; do
     dpkg -s "$p" >/dev/null 2>&1 || need="$need $p"
   done
   [ -n "$need" ] || return 0
