@@ -226,7 +226,7 @@ func readSecret(what, path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the %s file: %w", what, err)
 	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+	if info.Mode().IsRegular() && openToOthers(info) {
 		return nil, fmt.Errorf("the %s file is readable by others: chmod 600 it", what)
 	}
 	if info.Size() > maxPassword {

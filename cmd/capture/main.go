@@ -156,13 +156,9 @@ func parse(set *flag.FlagSet, args []string) error {
 func stateDir(chosen string, s surroundings) (string, error) {
 	dir := chosen
 	if dir == "" {
-		base := s.getenv("XDG_STATE_HOME")
+		base := stateBase(s.getenv)
 		if base == "" {
-			home := s.getenv("HOME")
-			if home == "" {
-				return "", usageError{"neither HOME nor XDG_STATE_HOME is set: name a folder with --state"}
-			}
-			base = filepath.Join(home, ".local", "state")
+			return "", usageError{"no folder for the state is known: name one with --state"}
 		}
 		dir = filepath.Join(base, "clinivault")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -224,12 +225,23 @@ func writeFile(dir, name string, content []byte) (err error) {
 	return errors.Join(os.Rename(f.Name(), filepath.Join(dir, name)), syncDir(dir))
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
+// errHeld says that another run has a lock.
+var errHeld = errors.New("another run of capture is at it")
+
+// lock waits until no other run sends from this queue.
+func (q *queue) lock(ctx context.Context, wait func(context.Context, time.Duration) error) (unlock func(), err error) {
+	for {
+		unlock, err := claim(q.dir, ".lock")
+		if !errors.Is(err, errHeld) {
+			if err != nil {
+				err = fmt.Errorf("locking the queue: %w", err)
+			}
+			return unlock, err
+		}
+		if err := wait(ctx, 200*time.Millisecond); err != nil {
+			return nil, fmt.Errorf("waiting for another run to finish sending: %w", err)
+		}
 	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // counter counts the bytes written to it.
