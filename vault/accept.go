@@ -41,7 +41,12 @@ type accepted struct {
 // ErrDigest, ErrInvalid, ErrConflict, ErrDenied for another's capture, ErrNotFound for a patient the actor does not
 // treat, ErrUnavailable: nothing is kept, try again.
 func (v *Vault) Accept(ctx context.Context, a Actor, r AcceptRequest) (receipt seal.Receipt, created bool, err error) {
-	on := object{Kind: "capture", ID: string(r.CaptureID)}
+	return v.accept(ctx, a, r, r.read)
+}
+
+// accept is Accept of a body that read gives.
+func (v *Vault) accept(ctx context.Context, a Actor, r AcceptRequest, read func() ([]byte, error)) (receipt seal.Receipt, created bool, err error) {
+	on := onCapture(r.CaptureID)
 	var body []byte
 	var facts seal.CaptureFacts
 	var epoch uint32
@@ -53,7 +58,7 @@ func (v *Vault) Accept(ctx context.Context, a Actor, r AcceptRequest) (receipt s
 	if err != nil {
 		return seal.Receipt{}, false, err
 	}
-	if body, err = r.read(); err == nil && old == nil {
+	if body, err = read(); err == nil && old == nil {
 		facts, epoch, err = v.captureFacts(ctx, body, a, r.CaptureID)
 	}
 	if err != nil {
@@ -84,7 +89,7 @@ func (v *Vault) Accept(ctx context.Context, a Actor, r AcceptRequest) (receipt s
 // check says what can be said before the body is read.
 func (r AcceptRequest) check(limit int64) error {
 	switch {
-	case !seal.IsCaptureID(string(r.CaptureID)) || r.Body == nil:
+	case !seal.IsCaptureID(string(r.CaptureID)):
 		return fmt.Errorf("capture ID: %w", ErrInvalid)
 	case r.Size > limit:
 		return fmt.Errorf("sealed capture: %w", ErrTooLarge)
@@ -96,6 +101,9 @@ func (r AcceptRequest) check(limit int64) error {
 
 // read reads exactly Size bytes and compares the digest.
 func (r AcceptRequest) read() ([]byte, error) {
+	if r.Body == nil {
+		return nil, fmt.Errorf("sealed capture without a body: %w", ErrInvalid)
+	}
 	var body bytes.Buffer
 	n, err := io.Copy(&body, io.LimitReader(r.Body, r.Size+1))
 	if err != nil {
@@ -216,12 +224,15 @@ func (v *Vault) keepCapture(ctx context.Context, a Actor, on object, c capture) 
 			if receipt, err = old.again(a, c.digest); err != nil {
 				return err
 			}
-			return t.enqueue(ctx, jobDeleteBlob, c.blob, t.now)
+			return errors.Join(t.dropUpload(ctx, CaptureID(c.facts.CaptureID), a.person), t.enqueue(ctx, jobDeleteBlob, c.blob, t.now))
 		}
 		if now, err := survivorOf(ctx, t, on.Patient); err != nil || now != on.Patient {
 			return errors.Join(fmt.Errorf("the patient's record was merged this moment: %w", ErrUnavailable), err)
 		}
 		if err := checkFacts(ctx, t, c.facts); err != nil {
+			return err
+		}
+		if err := t.dropUpload(ctx, CaptureID(c.facts.CaptureID), a.person); err != nil { // the parts have done their work
 			return err
 		}
 		receipt, err = v.insertCapture(ctx, t, id, c)

@@ -134,6 +134,7 @@ func spokenOf(ctx context.Context, q querier, names []string) (map[string]bool, 
 	for _, query := range []string{
 		`SELECT envelope_blob FROM photos WHERE state <> 'erased' AND envelope_blob IN ` + in,
 		`SELECT blob FROM renditions WHERE wrapped_key IS NOT NULL AND blob IN ` + in,
+		`SELECT blob FROM upload_parts WHERE blob IN ` + in,
 		`SELECT subject FROM jobs WHERE kind = 'delete_blob' AND state <> 'done' AND subject IN ` + in, // Sweep's to delete
 	} {
 		found, err := list(ctx, q, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }, query, args...)

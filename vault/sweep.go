@@ -26,12 +26,12 @@ const (
 	clockWentBack = time.Hour
 )
 
-var ownBlob = regexp.MustCompile(`^(intake|object)/([0-9]{10})/[a-z0-9]{26}$`)
+var ownBlob = regexp.MustCompile(`^(intake|object|part)/([0-9]{10})/[a-z0-9]{26}$`)
 
 // Sweep finishes what a crash or an outage left behind: it deletes the sealed
-// captures whose photos are processed, deletes objects that no row knows and
-// that this process has seen without one for an hour, and frees claims that ran
-// out. Run it at start and now and then; it may run on several nodes at once.
+// captures whose photos are processed, drops uploads in parts that nothing came
+// of, deletes objects that no row knows and that this process has seen without
+// one for an hour, and frees claims that ran out. Run it at start and now and then; it may run on several nodes at once.
 func (v *Vault) Sweep(ctx context.Context, a Actor) error {
 	freed, err := v.freeClaims(ctx, a)
 	if err != nil {
@@ -40,16 +40,21 @@ func (v *Vault) Sweep(ctx context.Context, a Actor) error {
 	if err := v.clearSignIn(ctx, a); err != nil {
 		return fmt.Errorf("clearing sign-ins: %w", err)
 	}
+	dropped, err := v.sweepUploads(ctx, a)
+	if err != nil {
+		return err
+	}
 	deleted, errDelete := v.deleteBlobs(ctx, a)
 	orphans, errOrphans := v.deleteOrphans(ctx, a)
 	if err := errors.Join(errDelete, errOrphans); err != nil {
 		return err
 	}
-	if freed+deleted+orphans == 0 {
+	if freed+dropped+deleted+orphans == 0 {
 		return nil
 	}
 	return v.do(ctx, a, actSweep, object{Kind: "store"}, func(t *tx) error {
 		t.detail("claims_freed", strconv.FormatInt(freed, 10))
+		t.detail("uploads", strconv.FormatInt(dropped, 10))
 		t.detail("deleted", strconv.FormatInt(deleted, 10))
 		t.detail("orphans", strconv.FormatInt(orphans, 10))
 		return nil
@@ -121,7 +126,7 @@ func (v *Vault) noteDeletion(ctx context.Context, a Actor, j Job, gone error) er
 // young; whether an object may go is not left to a clock that can jump.
 func (v *Vault) deleteOrphans(ctx context.Context, a Actor) (deleted int64, err error) {
 	var old []string // listed first, deleted after: a store may not like both at once
-	for _, kind := range []string{blobIntake, blobObject} {
+	for _, kind := range []string{blobIntake, blobObject, blobPart} {
 		err := v.cfg.Blobs.List(ctx, kind+"/", func(name string, _ int64) error {
 			if v.orphanable(name) {
 				old = append(old, name)
@@ -138,10 +143,11 @@ func (v *Vault) deleteOrphans(ctx context.Context, a Actor) (deleted int64, err 
 		return 0, err
 	}
 	v.orphansLeft.Store(0)
-	if len(ripe) > mostOrphans {
-		v.orphansLeft.Store(int64(len(ripe)))
-		v.cfg.Log.Error("more objects without rows than crashes leave, nothing deleted: is the database older than the store?", "objects", len(ripe))
-		return 0, nil
+	photos := func(name string) bool { return !strings.HasPrefix(name, blobPart+"/") } // parts come again; nobody relies on them
+	if n := countFunc(ripe, photos); n > mostOrphans {
+		v.orphansLeft.Store(int64(n))
+		v.cfg.Log.Error("more objects without rows than crashes leave, nothing deleted: is the database older than the store?", "objects", n)
+		ripe = slices.DeleteFunc(ripe, photos)
 	}
 	if ripe, err = v.unknown(ctx, a, ripe); err != nil { // asked once more, right before
 		return 0, err
@@ -153,6 +159,15 @@ func (v *Vault) deleteOrphans(ctx context.Context, a Actor) (deleted int64, err 
 		deleted++
 	}
 	return deleted, nil
+}
+
+func countFunc(names []string, is func(string) bool) (n int) {
+	for _, name := range names {
+		if is(name) {
+			n++
+		}
+	}
+	return n
 }
 
 // orphanable tells whether the name is one of ours and surely more than an hour
@@ -190,6 +205,7 @@ func (v *Vault) unknownOf(ctx context.Context, a Actor, names []string) (ripe []
 		for _, query := range []string{
 			`SELECT envelope_blob FROM photos WHERE envelope_blob IN ` + in,
 			`SELECT blob FROM renditions WHERE blob IN ` + in,
+			`SELECT blob FROM upload_parts WHERE blob IN ` + in,
 			`SELECT subject FROM jobs WHERE kind = 'delete_blob' AND state <> 'done' AND subject IN ` + in,
 		} {
 			found, err := list(ctx, t, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }, query, args...)

@@ -263,10 +263,11 @@ func (v *Vault) now() int64 { return v.cfg.Now().UnixMilli() }
 // newID is a fresh ID: 26 characters, 130 random bits.
 func newID() string { return rand.Text() }
 
-// The two kinds of name in the store. Sweep finds orphans by them.
+// The kinds of name in the store. Sweep finds orphans by them.
 const (
 	blobIntake = "intake" // sealed captures, until they are processed
 	blobObject = "object" // sealed renditions
+	blobPart   = "part"   // of a sealed capture that is on its way
 )
 
 // blobName is a fresh name for an object of that kind. It carries the hour it

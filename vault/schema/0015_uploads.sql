@@ -13,16 +13,17 @@ CREATE TABLE uploads (
 CREATE INDEX uploads_by_person ON uploads (person, touched_at);
 CREATE INDEX uploads_by_touch ON uploads (touched_at);
 
+-- Parts may overlap; each added something when it came.
 CREATE TABLE upload_parts (
+    blob       TEXT PRIMARY KEY,
     capture_id TEXT NOT NULL,
     person     TEXT NOT NULL,
     start_at   BIGINT NOT NULL,                       -- offset in the whole, bytes
     size       BIGINT NOT NULL,
     digest     TEXT NOT NULL,                         -- SHA-256 of the part, hex
-    blob       TEXT NOT NULL UNIQUE,
-    PRIMARY KEY (capture_id, person, start_at),
     FOREIGN KEY (capture_id, person) REFERENCES uploads (capture_id, person)
 );
+CREATE INDEX upload_parts_by_upload ON upload_parts (capture_id, person, start_at);
 
 -- How the key of a capture was sealed to the intake key.
 ALTER TABLE photos ADD COLUMN kem TEXT NOT NULL DEFAULT 'MLKEM768-X25519' CHECK (kem IN ('MLKEM768-X25519', 'DHKEM-X25519'));
