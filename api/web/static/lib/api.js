@@ -153,10 +153,22 @@ async function through(url, request, how) {
   }
 }
 
+/** Who wants to see the head of each answer of the server, such as its clock. */
+export const onAnswer = {
+  /** @type {((answer: Response) => void)[]} */
+  listeners: [],
+  /** @param {Response} answer */
+  heard(answer) {
+    for (const act of onAnswer.listeners) act(answer);
+  },
+};
+
 /** @param {string} url @param {RequestInit} request @returns {Promise<Response>} */
 async function ask(url, request) {
   try {
-    return await fetch(url, request);
+    const answer = await fetch(url, request);
+    onAnswer.heard(answer);
+    return answer;
   } catch {
     throw new Problem(0, offline);
   }

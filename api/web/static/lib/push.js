@@ -3,28 +3,10 @@
 // push service that it is this vault that sends.
 
 import { call } from './api.js';
-
-/** The one policy that this site allows: it makes the address of the service worker, and no other. */
-function workerURL() {
-  const types = /** @type {any} */ (globalThis).trustedTypes;
-  const make = (/** @type {string} */ s) => {
-    if (s !== '/sw.js') throw new TypeError('not the service worker');
-    return s;
-  };
-  return types ? types.createPolicy('clinivault-worker', { createScriptURL: make }).createScriptURL('/sw.js') : make('/sw.js');
-}
+import { register } from './worker.js';
 
 /** Whether this browser can be told at all. */
 export const able = () => 'serviceWorker' in navigator && 'PushManager' in window && 'Notification' in window;
-
-/** @type {Promise<ServiceWorkerRegistration> | undefined} */
-let registered;
-
-/** @returns {Promise<ServiceWorkerRegistration>} */
-function register() {
-  registered ??= navigator.serviceWorker.register(workerURL(), { scope: '/' }).then(() => navigator.serviceWorker.ready);
-  return registered;
-}
 
 /** @param {string} base64 standard alphabet @returns {Uint8Array<ArrayBuffer>} */
 export function bytesOf(base64) {

@@ -1,0 +1,5 @@
+// @ts-check
+// German words: checks.
+
+/** @type {Record<string, string>} */
+export default {};

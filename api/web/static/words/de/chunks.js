@@ -1,0 +1,5 @@
+// @ts-check
+// German words: chunks.
+
+/** @type {Record<string, string>} */
+export default {};

@@ -1,0 +1,5 @@
+// @ts-check
+// German words: flow.
+
+/** @type {Record<string, string>} */
+export default {};

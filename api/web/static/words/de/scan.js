@@ -1,0 +1,5 @@
+// @ts-check
+// German words: scan.
+
+/** @type {Record<string, string>} */
+export default {};

@@ -1,0 +1,5 @@
+// @ts-check
+// German words: shell.
+
+/** @type {Record<string, string>} */
+export default {};
