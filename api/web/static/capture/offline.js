@@ -109,5 +109,5 @@ export async function intake(url) {
  */
 export async function bodySites(url) {
   const raw = await freshOrKept('body-sites', url, Number.POSITIVE_INFINITY);
-  return raw?.sites ?? [];
+  return raw?.body_sites ?? [];
 }

@@ -216,9 +216,16 @@ function leave() {
 
 // When to cover and to lock.
 
-const lockAfter = Number(document.body.dataset.lockAfter ?? 0) * 1000;
-const grace = document.body.dataset.shared ? sharedGrace : Math.min(personalGrace, lockAfter || personalGrace);
-const idle = new Idle({ after: lockAfter, now: Date.now });
+let grace = personalGrace;
+let idle = new Idle({ after: 0, now: Date.now });
+
+/** Reads how the person's screen locks, which the page may know only after it has asked who it is. */
+function readTimes() {
+  const { lockAfter: seconds, shared } = document.body.dataset;
+  const after = Number(seconds ?? 0) * 1000;
+  grace = shared ? sharedGrace : Math.min(personalGrace, after || personalGrace);
+  idle = new Idle({ after, now: Date.now });
+}
 
 function out() {
   if (hiddenAt) return;
@@ -314,6 +321,7 @@ export function wireLock() {
   button?.addEventListener('click', () => void lock());
   show(button, true);
   remedy('app-locked', untilOpen);
+  readTimes();
   if (document.body.dataset.locked) return void lock(true);
   watch();
 }
