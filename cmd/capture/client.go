@@ -33,6 +33,10 @@ type client struct {
 	token  token
 	device *device // that the session is bound to; nil: none
 	shown  bool    // the device's certificate, in the handshake
+
+	now       func() time.Time
+	ahead     time.Duration // the server's clock, of this machine's
+	clockRead bool
 }
 
 func newClient(a account) (*client, error) { return newDeviceClient(a, nil, time.Time{}) }
@@ -58,7 +62,7 @@ func newDeviceClient(a account, d *device, now time.Time) (*client, error) {
 			return nil, err
 		}
 	}
-	return &client{base: base, token: a.Token, device: d, shown: shown, http: &http.Client{
+	return &client{base: base, token: a.Token, device: d, shown: shown, now: time.Now, http: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, TLSClientConfig: conf, ForceAttemptHTTP2: true,
@@ -160,6 +164,7 @@ func (c *client) answer(req *http.Request) ([]byte, error) {
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+string(c.token))
 	}
+	sent := c.now()
 	resp, err := c.http.Do(req)
 	if err != nil {
 		var wrapped *url.Error // its text repeats the address
@@ -169,6 +174,7 @@ func (c *client) answer(req *http.Request) ([]byte, error) {
 		return nil, &silence{err}
 	}
 	defer resp.Body.Close()
+	c.readClock(resp.Header, sent, c.now())
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return nil, &silence{err}

@@ -41,9 +41,13 @@ func (c *client) intake(ctx context.Context) (intakeInfo, error) {
 // session is a run with its server and its queue.
 type session struct {
 	surroundings
-	account account
-	client  *client
-	queue   *queue
+	account   account
+	client    *client
+	queue     *queue
+	transport string
+	originals originals  // with wiping
+	known     []original // sealed, and not wiped yet
+	atEnd     []string   // said when everything is done
 }
 
 func open(state string, s surroundings) (*session, error) {

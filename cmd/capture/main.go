@@ -39,6 +39,7 @@ const (
 	exitUsage   = 2
 	exitWaiting = 3
 	exitRefused = 4
+	exitPartly  = 5
 )
 
 const usage = `capture seals photos and sends them to the vault.

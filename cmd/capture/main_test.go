@@ -240,8 +240,9 @@ func TestNothingIsSealed(t *testing.T) {
 	}{
 		{"no patient", exitUsage, "--patient", []string{"send", "--site", "neck", path}},
 		{"no site", exitUsage, "--site", []string{"send", "--patient", "1001", path}},
-		{"no photo", exitUsage, "one photo", sendArgs()},
-		{"two photos", exitUsage, "one photo", sendArgs(path, path)},
+		{"no photo", exitUsage, "the photos", sendArgs()},
+		{"standard input among others", exitUsage, "standard input is one photo", sendArgs(path, "-")},
+		{"unknown way", exitUsage, "--transport takes", sendArgs("--transport", "pigeon", path)},
 		{"unknown flag", exitUsage, "gps", sendArgs("--gps", path)},
 		{"unknown consent", exitUsage, "--consent", sendArgs("--consent", "record,sale", path)},
 		{"no consent", exitUsage, "must include record", sendArgs("--consent", "teaching", path)},

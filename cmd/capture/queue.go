@@ -166,6 +166,9 @@ func (q *queue) drop(it item, r seal.Receipt) error {
 	if r.CaptureID != it.CaptureID || r.Digest != it.SHA256 || r.Size != it.Size {
 		return errors.New("the receipt is for another photo")
 	}
+	if err := (originals{filepath.Join(filepath.Dir(q.dir), "originals")}).sent(it.CaptureID); err != nil {
+		return err
+	}
 	err := os.Remove(q.path(it.CaptureID))
 	if err == nil {
 		err = errors.Join(os.Remove(filepath.Join(q.dir, it.CaptureID+noteSuffix)), syncDir(q.dir))

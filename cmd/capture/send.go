@@ -2,15 +2,17 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,36 +20,29 @@ import (
 	"github.com/clinivault/clinivault/vault/seal"
 )
 
-// maxPhoto is the largest picture taken, in bytes; the vault's own limit for pictures.
-const maxPhoto = 32 << 20
-
 // order is what the person asked to send.
 type order struct {
-	state, patient, site, side, encounter, note, path string
-	consent                                           seal.Consent
-	takenAt                                           time.Time
+	state, patient, site, side, encounter, note, transport string
+	paths                                                  []string
+	wipe                                                   bool
+	consent                                                seal.Consent
+	takenAt                                                time.Time // zero: when the photo is sealed
 }
 
-func parseOrder(args []string, s surroundings) (order, error) {
-	set, state := flags("send")
-	patient := set.String("patient", "", "")
-	site := set.String("site", "", "")
-	side := set.String("side", "", "")
-	consent := set.String("consent", "record", "")
-	encounter := set.String("encounter", "", "")
-	note := set.String("note", "", "")
-	taken := set.String("taken-at", "", "")
-	if err := parse(set, args); err != nil {
-		return order{}, err
-	}
-	o := order{
-		state: *state, patient: *patient, site: *site, side: *side, encounter: *encounter, note: *note,
-		path: set.Arg(0), takenAt: s.now(),
-	}
-	if o.patient == "" || o.site == "" || set.NArg() != 1 {
-		return order{}, usageError{"send needs --patient, --site and one photo, in this order (- is standard input)"}
-	}
-	for c := range strings.SplitSeq(*consent, ",") {
+// orderFlags are the flags that say whose photos they are and what was allowed.
+func orderFlags(set *flag.FlagSet, o *order) (consent *string) {
+	set.StringVar(&o.patient, "patient", "", "")
+	set.StringVar(&o.site, "site", "", "")
+	set.StringVar(&o.side, "side", "", "")
+	set.StringVar(&o.encounter, "encounter", "", "")
+	set.StringVar(&o.note, "note", "", "")
+	set.StringVar(&o.transport, "transport", transportAuto, "")
+	return set.String("consent", "record", "")
+}
+
+// allows reads what the patient allowed.
+func (o *order) allows(consent string) error {
+	for c := range strings.SplitSeq(consent, ",") {
 		switch strings.TrimSpace(c) {
 		case "record":
 			o.consent.Record = true
@@ -56,11 +51,35 @@ func parseOrder(args []string, s surroundings) (order, error) {
 		case "publication":
 			o.consent.Publication = true
 		default:
-			return order{}, usageError{"--consent takes record, teaching and publication, with commas between"}
+			return usageError{"--consent takes record, teaching and publication, with commas between"}
 		}
 	}
 	if !o.consent.Record {
-		return order{}, usageError{"without the patient's consent to the record no photo can be kept: --consent must include record"}
+		return usageError{"without the patient's consent to the record no photo can be kept: --consent must include record"}
+	}
+	return nil
+}
+
+func parseOrder(args []string, s surroundings) (o order, err error) {
+	set, state := flags("send")
+	consent := orderFlags(set, &o)
+	taken := set.String("taken-at", "", "")
+	set.BoolVar(&o.wipe, "wipe", false, "")
+	if err := parse(set, args); err != nil {
+		return order{}, err
+	}
+	o.state, o.paths = *state, set.Args()
+	if o.patient == "" || o.site == "" || len(o.paths) == 0 {
+		return order{}, usageError{"send needs --patient, --site and the photos, in this order (- is standard input)"}
+	}
+	if slices.Contains(o.paths, "-") && (len(o.paths) > 1 || o.wipe) {
+		return order{}, usageError{"standard input is one photo, alone, and cannot be wiped"}
+	}
+	if err := checkTransport(o.transport); err != nil {
+		return order{}, err
+	}
+	if err := o.allows(*consent); err != nil {
+		return order{}, err
 	}
 	if *taken != "" {
 		at, err := time.Parse(time.RFC3339, *taken)
@@ -82,35 +101,108 @@ func send(ctx context.Context, args []string, s surroundings) error {
 	if err != nil {
 		return err
 	}
+	r.transport = o.transport
 	in, facts, err := r.prepare(ctx, o)
 	if err != nil {
-		var told *refusal
-		if errors.As(err, &told) && told.status == http.StatusUnauthorized {
-			return errors.New("the session has ended, and nothing was sealed: run capture sign-in, then send again")
+		return nothingSealed(err)
+	}
+	sealed, failed, err := r.sealAll(o, in, facts)
+	defer func() {
+		for _, line := range r.atEnd {
+			fmt.Fprintln(s.stdout, line)
 		}
-		if errors.As(err, &told) && needsFactor[told.kind] != "" {
-			return errors.New("nothing was sealed: " + needsFactor[told.kind] + ", then send again")
+	}()
+	if err != nil || len(sealed) == 0 {
+		return errors.Join(err, failed)
+	}
+	err = r.sendAll(ctx, func(other item) bool { return slices.Contains(sealed, other.CaptureID) })
+	if failed != nil && err == nil {
+		err = codeError{exitPartly, failed}
+	} else if failed != nil {
+		fmt.Fprintf(s.stderr, "capture: %v\n", failed)
+	}
+	return err
+}
+
+// nothingSealed says what to do about an error before the first photo was sealed.
+func nothingSealed(err error) error {
+	var told *refusal
+	if errors.As(err, &told) && told.status == http.StatusUnauthorized {
+		return errors.New("the session has ended, and nothing was sealed: run capture sign-in, then send again")
+	}
+	if errors.As(err, &told) && needsFactor[told.kind] != "" {
+		return errors.New("nothing was sealed: " + needsFactor[told.kind] + ", then send again")
+	}
+	return fmt.Errorf("%w; nothing was sealed", err)
+}
+
+// sealAll seals the photos of an order into the queue, one after the other, and wipes the originals where that was asked
+// for. failed tells of those that could not be sealed, or not be wiped.
+func (r *session) sealAll(o order, in intakeInfo, f seal.CaptureFacts) (sealed []string, failed, err error) {
+	if o.wipe {
+		release, err := r.wiping()
+		if err != nil {
+			return nil, nil, err
 		}
-		return fmt.Errorf("%w; nothing was sealed", err)
+		defer release()
 	}
-	it, err := r.seal(o, in, facts)
-	if err != nil {
-		return err
+	var left []string
+	for _, path := range o.paths {
+		it, err := r.sealOne(path, o, in, f)
+		if err != nil && len(o.paths) > 1 {
+			err = fmt.Errorf("%s: %w", clean(filepath.Base(path)), err)
+		}
+		failed = errors.Join(failed, err)
+		if it.CaptureID == "" {
+			continue
+		}
+		sealed = append(sealed, it.CaptureID)
+		if it.Size == 0 {
+			fmt.Fprintf(r.stdout, "sealed before, as capture %s; not sealed again\n", it.CaptureID)
+			continue
+		}
+		fmt.Fprintf(r.stdout, "sealed as capture %s\n", it.CaptureID)
+		if path != "-" && !o.wipe {
+			left = append(left, path)
+		}
 	}
-	fmt.Fprintf(s.stdout, "sealed as capture %s\n", it.CaptureID)
-	if o.path != "-" {
-		defer fmt.Fprintf(s.stdout, "The original file was not changed and is not protected by the vault: once the photo is received, delete %s "+
-			"yourself, from trash and backups too.\n", o.path)
+	if len(left) > 0 {
+		r.atEnd = append(r.atEnd, "The original file was not changed and is not protected by the vault: once the photo is received, delete "+
+			strings.Join(left, ", ")+" yourself, from trash and backups too.")
 	}
-	return r.sendAll(ctx, func(other item) bool { return other.CaptureID == it.CaptureID })
+	return sealed, failed, nil
+}
+
+// sealOne seals one photo of an order. With an item and an error it is sealed, and the original could not be wiped.
+func (r *session) sealOne(path string, o order, in intakeInfo, f seal.CaptureFacts) (item, error) {
+	if f.TakenAt = o.takenAt; f.TakenAt.IsZero() {
+		f.TakenAt = r.client.rightTime(r.now())
+	}
+	if o.wipe {
+		return r.sealAndWipe(path, in, f)
+	}
+	src := r.stdin
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return item{}, fmt.Errorf("opening the photo: %w", bare(err))
+		}
+		defer file.Close()
+		src = file
+	}
+	return r.seal(src, in, f, nil)
 }
 
 // prepare asks the server for its key, the patient and the body site, so that nothing is sealed that would be refused.
+// The facts have no number yet: each photo gets its own.
 func (r *session) prepare(ctx context.Context, o order) (intakeInfo, seal.CaptureFacts, error) {
 	fail := func(err error) (intakeInfo, seal.CaptureFacts, error) { return intakeInfo{}, seal.CaptureFacts{}, err }
 	in, err := r.client.intake(ctx)
 	if err != nil {
 		return fail(err)
+	}
+	if text := r.client.wrongClock(); text != "" {
+		fmt.Fprintln(r.stderr, text)
 	}
 	if err := r.client.checkSite(ctx, o.site, o.side); err != nil {
 		return fail(err)
@@ -119,176 +211,55 @@ func (r *session) prepare(ctx context.Context, o order) (intakeInfo, seal.Captur
 	if err != nil {
 		return fail(err)
 	}
-	encounter, err := p.encounter(o.encounter)
+	f, err := r.factsFor(o, p)
 	if err != nil {
 		return fail(err)
 	}
 	fmt.Fprintf(r.stderr, "patient: %s, born %s, record number %s\n", clean(p.Name), clean(p.BirthDate), clean(p.RecordNumber))
-	var id [16]byte
-	rand.Read(id[:]) // never fails (crypto/rand)
-	f := seal.CaptureFacts{
-		CaptureID: hex.EncodeToString(id[:]), Patient: p.ID, Encounter: encounter, BodySite: o.site, Laterality: o.side,
-		Author: r.account.Person, MediaType: "image/jpeg", Note: o.note, Consent: o.consent, TakenAt: o.takenAt,
-	}
-	if err := f.Validate(); err != nil {
-		return fail(err)
-	}
 	return in, f, nil
 }
 
-// seal puts the photo, read once, sealed into the queue.
-func (r *session) seal(o order, in intakeInfo, f seal.CaptureFacts) (item, error) {
-	src := r.stdin
-	if o.path != "-" {
-		file, err := os.Open(o.path)
-		if err != nil {
-			return item{}, fmt.Errorf("opening the photo: %w", err)
-		}
-		defer file.Close()
-		src = file
+// factsFor are the facts of photos of a patient, but for the number and the time of each.
+func (r *session) factsFor(o order, p patient) (seal.CaptureFacts, error) {
+	encounter, err := p.encounter(o.encounter)
+	if err != nil {
+		return seal.CaptureFacts{}, err
 	}
-	photo := bufio.NewReaderSize(&limited{r: src, left: maxPhoto}, 64<<10)
+	f := seal.CaptureFacts{
+		CaptureID: newCaptureID(), Patient: p.ID, Encounter: encounter, BodySite: o.site, Laterality: o.side,
+		Author: r.account.Person, MediaType: "image/jpeg", Note: o.note, Consent: o.consent, TakenAt: r.now(),
+	}
+	return f, f.Validate()
+}
+
+func newCaptureID() string {
+	var id [16]byte
+	rand.Read(id[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(id[:])
+}
+
+// seal puts one photo, read once, sealed into the queue, under a number of its own. read, when not nil, is called once
+// all of it was read, with its SHA-256 and before it is in the queue; its error ends the sealing.
+func (r *session) seal(src io.Reader, in intakeInfo, f seal.CaptureFacts, read func(captureID string, sum []byte) error) (item, error) {
+	sum := sha256.New()
+	photo := bufio.NewReaderSize(io.TeeReader(&limited{r: src, left: maxPhoto}, sum), 64<<10)
 	head, err := photo.Peek(12)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return item{}, fmt.Errorf("reading the photo: %w", err)
+		return item{}, fmt.Errorf("reading the photo: %w", bare(err))
 	}
 	if f.MediaType = mediaTypeOf(head); f.MediaType == "" {
-		return item{}, errors.New("not a JPEG, PNG or HEIC picture; nothing was sealed")
+		return item{}, errNoPicture
 	}
+	f.CaptureID = newCaptureID()
 	it, err := r.queue.add(f.CaptureID, f.Author, func(w io.Writer) error {
-		return seal.SealCapture(w, photo, seal.IntakePublic{Epoch: in.Epoch, Key: in.Key}, f)
+		err := seal.SealCapture(w, photo, seal.IntakePublic{Epoch: in.Epoch, Key: in.Key}, f)
+		if err == nil && read != nil {
+			err = read(f.CaptureID, sum.Sum(nil))
+		}
+		return err
 	})
 	if err != nil {
 		return item{}, fmt.Errorf("sealing the photo: %w", err)
 	}
 	return it, nil
-}
-
-// mediaTypeOf tells the formats that the vault takes by their first bytes, "" for others.
-func mediaTypeOf(head []byte) string {
-	switch {
-	case bytes.HasPrefix(head, []byte{0xff, 0xd8, 0xff}): // ITU-T T.81, B.1.1.3: SOI and the next marker
-		return "image/jpeg"
-	case bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")): // PNG 3rd edition, 5.2
-		return "image/png"
-	case len(head) >= 12 && string(head[4:8]) == "ftyp" && // ISO/IEC 23008-12, annex B
-		slices.Contains([]string{"heic", "heix", "heim", "heis", "mif1"}, string(head[8:12])):
-		return "image/heic"
-	}
-	return ""
-}
-
-// limited ends with an error where more than left bytes come.
-type limited struct {
-	r    io.Reader
-	left int64
-}
-
-func (l *limited) Read(p []byte) (int, error) {
-	n, err := l.r.Read(p)
-	if l.left -= int64(n); l.left < 0 {
-		return 0, errors.New("the photo is larger than 32 MiB")
-	}
-	return n, err
-}
-
-// checkSite compares site and side with the server's list.
-func (c *client) checkSite(ctx context.Context, site, side string) error {
-	var known struct {
-		BodySites []struct {
-			Code  string `json:"code"`
-			Sided bool   `json:"sided"`
-		} `json:"body_sites"`
-	}
-	if err := c.call(ctx, http.MethodGet, "/api/v1/body-sites", nil, nil, &known); err != nil {
-		return fmt.Errorf("asking for the body sites: %w", err)
-	}
-	var codes []string
-	for _, s := range known.BodySites {
-		codes = append(codes, clean(s.Code))
-		if s.Code != site {
-			continue
-		}
-		if s.Sided && side != "left" && side != "right" && side != "bilateral" {
-			return fmt.Errorf("%s needs --side left, right or bilateral", clean(site))
-		}
-		if !s.Sided && side != "" && side != "midline" {
-			return fmt.Errorf("%s takes no --side but midline", clean(site))
-		}
-		return nil
-	}
-	return fmt.Errorf("unknown body site: use one of %s", strings.Join(codes, ", "))
-}
-
-// patient is one entry of a patient search.
-type patient struct {
-	ID           string `json:"id"`
-	Name         string `json:"name"`
-	RecordNumber string `json:"record_number"`
-	BirthDate    string `json:"birth_date"`
-	Encounters   []struct {
-		ID    string `json:"id"`
-		Label string `json:"label"`
-	} `json:"encounters"`
-}
-
-// patient finds the one patient with exactly this record number or ID. A name or half a number is never enough.
-func (c *client) patient(ctx context.Context, number string) (patient, error) {
-	var found struct {
-		Patients []patient `json:"patients"`
-	}
-	if err := c.call(ctx, http.MethodPost, "/api/v1/patients/search", nil, map[string]string{"q": number}, &found); err != nil {
-		return patient{}, fmt.Errorf("finding the patient: %w", err)
-	}
-	var exact []patient
-	for _, p := range found.Patients {
-		if strings.EqualFold(p.RecordNumber, number) || p.ID == number {
-			exact = append(exact, p)
-		}
-	}
-	if len(exact) == 0 && isPatientID(number) {
-		var p patient
-		err := c.call(ctx, http.MethodGet, "/api/v1/patients/"+number, nil, nil, &p)
-		if err == nil && p.ID == number {
-			return p, nil
-		}
-		var told *refusal
-		if err != nil && (!errors.As(err, &told) || told.status != http.StatusNotFound) {
-			return patient{}, fmt.Errorf("finding the patient: %w", err)
-		}
-	}
-	switch {
-	case len(exact) == 1:
-		return exact[0], nil
-	case len(exact) > 1:
-		return patient{}, errors.New("several patients have this record number: use the patient's ID instead")
-	case len(found.Patients) > 0:
-		return patient{}, fmt.Errorf("%d patients are similar, none has exactly this record number: give the whole record number", len(found.Patients))
-	}
-	return patient{}, errors.New("no patient of your care team has this record number: check it, or ask to be added to the care team")
-}
-
-// isPatientID reports whether s has the form of an ID made by the vault: 26 letters and digits of base32.
-func isPatientID(s string) bool {
-	return len(s) == 26 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
-}
-
-// encounter finds an encounter of the patient by ID or label; none asked for is none.
-func (p patient) encounter(asked string) (string, error) {
-	if asked == "" {
-		return "", nil
-	}
-	for _, e := range p.Encounters {
-		if e.ID == asked || e.Label == asked {
-			return e.ID, nil
-		}
-	}
-	var known []string
-	for _, e := range p.Encounters {
-		known = append(known, clean(e.ID+" ("+e.Label+")"))
-	}
-	if len(known) == 0 {
-		return "", errors.New("the patient has no encounters: leave --encounter out")
-	}
-	return "", fmt.Errorf("the patient has no such encounter: use one of %s", strings.Join(known, ", "))
 }

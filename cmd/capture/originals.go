@@ -1,0 +1,143 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/clinivault/clinivault/vault/seal"
+)
+
+// What has become of an original.
+const (
+	originalSealing = "sealing" // sealed when its capture is in the queue
+	originalSent    = "sent"    // sealed, and received by the vault meanwhile
+	originalWiping  = "wiping"  // sealed; its content may be half gone
+	originalKept    = "kept"    // sealed, and left where it was
+)
+
+// original is what is kept of a file that is sealed and then wiped, from before its capture is in the queue until the file
+// is gone: so that after a death at any moment it is neither lost nor sealed twice. It holds no name in clear.
+type original struct {
+	CaptureID string    `json:"capture_id"`
+	Name      string    `json:"name"`   // SHA-256 of its path, hex
+	SHA256    string    `json:"sha256"` // of its content, hex
+	Size      int64     `json:"size"`
+	ModTime   time.Time `json:"mod_time"`
+	State     string    `json:"state"`
+}
+
+// originals is the folder of these notes.
+type originals struct{ dir string }
+
+func openOriginals(state string) (originals, error) {
+	o := originals{filepath.Join(state, "originals")}
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+		return o, fmt.Errorf("making the folder for originals: %w", err)
+	}
+	return o, nil
+}
+
+// nameDigest names a file without telling its name.
+func nameDigest(path string) string {
+	sum := sha256.Sum256([]byte(path))
+	return hex.EncodeToString(sum[:])
+}
+
+// put writes a note and returns once it is durable.
+func (o originals) put(n original) error {
+	b, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("encoding a note of an original: %w", err)
+	}
+	if err := writeFile(o.dir, n.CaptureID+noteSuffix, append(b, '\n')); err != nil {
+		return fmt.Errorf("noting an original: %w", err)
+	}
+	return nil
+}
+
+// get reads a note; nil where there is none.
+func (o originals) get(captureID string) (*original, error) {
+	b, err := os.ReadFile(filepath.Join(o.dir, captureID+noteSuffix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the note of an original: %w", err)
+	}
+	var n original
+	if json.Unmarshal(b, &n) != nil || n.CaptureID != captureID || len(n.SHA256) != 2*sha256.Size {
+		return nil, fmt.Errorf("the note of an original in %s is damaged: keep the folder and tell your IT team", o.dir)
+	}
+	return &n, nil
+}
+
+// forget removes a note.
+func (o originals) forget(captureID string) error {
+	err := os.Remove(filepath.Join(o.dir, captureID+noteSuffix))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the note of an original: %w", err)
+	}
+	return syncDir(o.dir)
+}
+
+// sent notes that the capture of an original is leaving the queue because the vault has it.
+func (o originals) sent(captureID string) error {
+	n, err := o.get(captureID)
+	if err != nil || n == nil || n.State != originalSealing {
+		return err
+	}
+	n.State = originalSent
+	return o.put(*n)
+}
+
+// all reads every note, having removed those of originals that never were sealed: whose capture is neither in the queue
+// nor was sent. Nobody else may be sealing originals meanwhile.
+func (o originals) all(q *queue) ([]original, error) {
+	entries, err := os.ReadDir(o.dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the notes of originals: %w", err)
+	}
+	var out []original
+	for _, e := range entries {
+		id, isNote := strings.CutSuffix(e.Name(), noteSuffix)
+		if !isNote || !seal.IsCaptureID(id) {
+			continue
+		}
+		n, readErr := o.get(id)
+		if readErr != nil {
+			return nil, readErr
+		}
+		if n, readErr = o.settled(n, q); readErr != nil {
+			return nil, readErr
+		}
+		if n == nil {
+			err = errors.Join(err, o.forget(id))
+			continue
+		}
+		out = append(out, *n)
+	}
+	return out, err
+}
+
+// settled is the note of an original that was sealed for sure; nil of one that was not.
+func (o originals) settled(n *original, q *queue) (*original, error) {
+	if n.State != originalSealing {
+		return n, nil
+	}
+	if _, err := os.Stat(q.path(n.CaptureID)); !errors.Is(err, fs.ErrNotExist) {
+		return n, err
+	}
+	again, err := o.get(n.CaptureID) // whoever sends it notes so before it leaves the queue
+	if err != nil || again == nil || again.State == originalSealing {
+		return nil, err
+	}
+	return again, nil
+}
