@@ -20,6 +20,7 @@ var deviceRoutes = []route{
 	{method: "POST", path: "/api/v1/device/certificate", summary: "A device's next certificate", device: true, out: certificateAnswer{}, do: (*call).certifyDevice},
 	{method: "POST", path: "/api/v1/device/captures", summary: "Send a sealed capture for the person signed in on the device; 201 new, 200 the same bytes again", device: true,
 		inType: captureType, out: seal.Receipt{}, status: 201, also: 200, do: (*call).takeCapture, params: captureParams},
+	{method: "GET", path: "/api/v1/uplink", summary: "Where the uplink for devices is; 404 where there is none", out: uplinkAnswer{}, do: (*call).uplink},
 	{method: "GET", path: "/api/v1/devices", summary: "One's own devices", out: devicesAnswer{}, do: (*call).myDevices},
 	{method: "GET", path: "/api/v1/devices/all", summary: "All devices", roles: only(admin), out: devicesAnswer{}, do: (*call).allDevices, params: []param{
 		{name: "state", in: "query", about: "pending, approved or revoked"}, {name: "q", in: "query", about: "part of the name, or of the person's who enrolled it"}}},

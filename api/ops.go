@@ -84,5 +84,13 @@ func (c *call) health() error {
 	if err != nil {
 		return err
 	}
-	return c.ok(healthAnswer{some(c.s.withHospital(c.r.Context(), parts))})
+	return c.ok(healthAnswer{some(c.s.withOthers(c.r.Context(), parts))})
+}
+
+// withOthers adds what stands beside the vault to its parts: the hospital's provider and the uplink.
+func (s *Server) withOthers(ctx context.Context, parts []vault.Part) []vault.Part {
+	if s.uplink != nil {
+		parts = append(parts, s.uplink.part())
+	}
+	return s.withHospital(ctx, parts)
 }

@@ -35,7 +35,7 @@ func (s *Server) healthPage(v visit) (sheet, error) {
 	if body.Parts, err = s.vault.Health(v.ctx, v.actor); err != nil {
 		return sheet{}, err
 	}
-	body.Parts = s.withHospital(v.ctx, body.Parts)
+	body.Parts = s.withOthers(v.ctx, body.Parts)
 	for _, read := range []func(visit, *healthBody) error{s.healthOfWork, s.healthOfStore, s.healthOfKeys} {
 		if err := read(v, &body); err != nil {
 			return sheet{}, err

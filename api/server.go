@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -48,6 +49,8 @@ type Config struct {
 	// Fingerprint is the SHA-256 of the certificate that clients see, or of the authority of our own that signed it, in
 	// hex: a device that is added compares it. Empty where others speak TLS for us.
 	Fingerprint string
+	// Uplink is the listener for devices beside this server; nil: there is none.
+	Uplink *Uplink
 	// Now is the clock of the limits and of the provider's tokens; default time.Now.
 	Now func() time.Time
 }
@@ -71,8 +74,10 @@ type Server struct {
 	byAsk       *limiter // questions for a passkey of whoever is there, by where they are
 	byDoor      *limiter // what devices at which nobody is signed in ask for, by where they are
 	proxies     []netip.Prefix
+	uplink      *Uplink   // nil without one
 	hospital    *hospital // nil without one
 	pings       pinger
+	shell       *web.Shell
 	openapi     []byte
 	handler     http.Handler
 }
@@ -110,7 +115,7 @@ func New(cfg Config) (*Server, error) {
 		byRemote: newLimiter(60, time.Second, cfg.Now),
 		byToken:  newLimiter(30, 2*time.Second, cfg.Now), byDirectory: newLimiter(scimBurst, scimRefill, cfg.Now),
 		byAsk: newLimiter(240, 250*time.Millisecond, cfg.Now), byDoor: newLimiter(60, time.Second, cfg.Now), fingerprint: cfg.Fingerprint,
-		openapi: mustDocument(routes), proxies: cfg.Proxies,
+		openapi: mustDocument(routes), proxies: cfg.Proxies, uplink: cfg.Uplink,
 	}
 	for _, h := range cfg.Hosts {
 		s.hosts = append(s.hosts, hostName(h))
@@ -119,6 +124,9 @@ func New(cfg Config) (*Server, error) {
 		if s.hospital, err = newHospital(*cfg.OIDC, cfg.Now, cfg.Log); err != nil {
 			return nil, err
 		}
+	}
+	if s.shell, err = newShell(cfg.Web); err != nil {
+		return nil, fmt.Errorf("making the capture page: %w", err)
 	}
 	s.handler = s.router()
 	return s, nil

@@ -78,6 +78,8 @@ type Config struct {
 	OIDC *api.OIDCConfig `json:"oidc"`
 	// ADT is the feed of the hospital's patient administration; none without it.
 	ADT *ADTConfig `json:"adt"`
+	// Uplink is a listener for devices that upload over UDP; none without it.
+	Uplink *UplinkConfig `json:"uplink"`
 	// SecondOpinion is a face model that looks at each photo too; none without it.
 	SecondOpinion *OpinionConfig `json:"second_opinion"`
 	// LogFormat is "text" (default) or "json".
@@ -244,6 +246,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.ADT.check(); err != nil {
+		return err
+	}
+	if err := c.checkUplink(); err != nil {
 		return err
 	}
 	if err := c.checkOIDC(); err != nil {

@@ -33,6 +33,7 @@ func demoCommand(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	c.demoSignIn()
+	c.demoUplink()
 	return serve(ctx, c, out, func(base string, p *parts) error {
 		commands := *config
 		if commands == "" {
@@ -48,6 +49,7 @@ func demoCommand(ctx context.Context, args []string, out io.Writer) error {
 		if c.SignIn.PasswordOnly {
 			base = byName(base)
 		}
+		c.sayUplink(out)
 		return welcome(out, base, file, commands, accounts, c.SignIn.PasswordOnly, len(p.deliver.Targets()) > 0)
 	})
 }

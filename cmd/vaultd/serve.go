@@ -110,9 +110,14 @@ func (p *parts) serve(ctx context.Context, c *Config, log *slog.Logger, out io.W
 		return err
 	}
 	p.askDevices(secure)
+	up, err := openUplink(ctx, c, log, metrics)
+	if err != nil {
+		return err
+	}
+	defer up.close()
 	server, err := api.New(api.Config{
 		Fingerprint: authorityFingerprint(secure), Vault: p.vault, Web: pages, Log: log, Metrics: metrics, Secure: c.secure(), Hosts: hostNames(c), Proxies: proxies,
-		OIDC: c.OIDC,
+		OIDC: c.OIDC, Uplink: up.told(),
 	})
 	if err != nil {
 		return err
@@ -136,6 +141,7 @@ func (p *parts) serve(ctx context.Context, c *Config, log *slog.Logger, out io.W
 	if err := p.serveFeed(ctx, c, log, &working); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	up.start(ctx, p, secure, server, &working)
 	base := baseAddress(c, listener)
 	for _, origin := range c.ownOrigins(base) {
 		p.vault.ServesAt(origin)
