@@ -10,10 +10,11 @@
 //
 // A frame for preview is looked at with the detectors of the vault, in fewer views; its pixels are cleared afterwards.
 //
-// It offers three functions on globalThis.clinivault:
+// It offers these functions on globalThis.clinivault:
 //
 //	newCaptureHeader(intakeKeyBase64, epoch, factsJSON) → {header: Uint8Array, key: Uint8Array} or {error: string}
 //	verifyReceipt(publicKeyBase64, receiptJSON) → true or {error: string}
+//	encapsulate(intakeKey: Uint8Array) → {enc: Uint8Array, shared: Uint8Array} or {error: string}
 //	preview(rgba, width, height) → {regions: [{kind, score, faint, x0, y0, x1, y1}]} in the frame's pixels, or {error: string}
 package main
 
@@ -52,6 +53,19 @@ func main() {
 			return failure(err)
 		}
 		return found
+	}))
+	api.Set("encapsulate", js.FuncOf(func(_ js.Value, args []js.Value) any {
+		if len(args) != 1 || !isBytes(args[0]) || args[0].Length() != kemPublic {
+			return failure(errIntakeKey)
+		}
+		public := make([]byte, kemPublic)
+		js.CopyBytesToGo(public, args[0])
+		enc, shared, err := encapsulate(public)
+		if err != nil {
+			return failure(err)
+		}
+		defer clear(shared)
+		return map[string]any{"enc": toJS(enc), "shared": toJS(shared)}
 	}))
 	js.Global().Set("clinivault", api)
 	select {} // the functions stay callable until the page goes
