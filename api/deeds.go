@@ -2,6 +2,8 @@ package api
 
 // deeds says each act of the log in words; what comes before is who did it. A test holds it against the vault's acts.
 var deeds = map[string]string{
+	"patient.read_band":         "scanned a wristband",
+	"patient.ward_list":         "took the list of their patients along for when the network is away",
 	"session.sign_in":           "signed in",
 	"session.sign_in_failed":    "was named in a sign-in with a wrong password",
 	"session.sign_out":          "signed out",

@@ -44,7 +44,7 @@ func only(roles ...vault.Role) []vault.Role { return roles }
 
 // routes is every address but the pages and their files.
 var routes = slices.Concat(publicRoutes, signInRoutes, sessionRoutes, accountRoutes, deviceRoutes, captureRoutes, photoRoutes, reviewRoutes, chartRoutes, auditRoutes, adminRoutes, incidentRoutes, scimRoutes, peopleRoutes, consentRoutes, erasureRoutes, retentionRoutes, accessRoutes,
-	hospitalRoutes, noticeRoutes, linkRoutes, teamRoutes, messageRoutes)
+	hospitalRoutes, wristbandRoutes, noticeRoutes, linkRoutes, teamRoutes, messageRoutes)
 
 var publicRoutes = []route{
 	{method: "GET", path: "/healthz", summary: "The process answers", public: true, outType: "text/plain", do: (*call).healthz},

@@ -86,6 +86,8 @@ const (
 	actFindPatients  act = "patient.find"
 	actReadPatient   act = "patient.read"
 	actPatientPhotos act = "patient.photos"
+	actScanPatient   act = "patient.read_band"
+	actWardList      act = "patient.ward_list"
 
 	actApplyCare      act = "feed.apply"
 	actKeepMessage    act = "feed.keep"
@@ -350,6 +352,8 @@ var rights = map[act][]grant{
 	actFindPatients:  {{RoleClinician, anything}, {RoleRecords, anything}, {RolePrivacy, anything}},
 	actReadPatient:   {{RoleClinician, mayLook}, {RoleRecords, hasApproved}, {RolePrivacy, knownPatient}},
 	actPatientPhotos: {{RoleClinician, mayLook}},
+	actScanPatient:   {{RoleClinician, whomScanned}},
+	actWardList:      {{RoleClinician, anything}},
 
 	actApplyCare:      {{toFeed, anything}},
 	actKeepMessage:    {{toFeed, anything}},

@@ -137,7 +137,7 @@ const (
 )
 
 // looks are the acts that show something of a patient or a photo.
-var looks = []act{actReadPatient, actPatientPhotos, actReadPhoto, actSeeCovered, actSeeRedacted, actSeeDisplay, actSeeOriginal,
+var looks = []act{actReadPatient, actScanPatient, actPatientPhotos, actReadPhoto, actSeeCovered, actSeeRedacted, actSeeDisplay, actSeeOriginal,
 	actReveal, actCertificate, actOriginalSalt, actAttachments, actConsentHistory, actReadRelease, actLesson}
 
 // lookPurpose is what a look is for; the role and the tie imply it. Empty for everything else.

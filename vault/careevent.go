@@ -15,6 +15,7 @@ type CareEvent struct {
 	BirthDate string // YYYY-MM-DD; may be empty where the patient is known
 	Prior     string // CareMerge: the record number that ends
 	Visit     *CareVisit
+	Numbers   []BandNumber // that wristbands may carry; those that are not named stay
 	// TiesUntil is until when the teams and doctors of a visit treat the patient; zero: while it lasts. Of one that is over
 	// (CareOut) zero is at once.
 	TiesUntil time.Time
@@ -102,6 +103,9 @@ func (e CareEvent) check(now int64) error {
 		if _, err := time.Parse(birthShape, e.BirthDate); err != nil {
 			return &CareProblem{careDataType, "PID-7", "the birth date is not a date"}
 		}
+	}
+	if err := checkNumbers(e.Numbers); err != nil {
+		return err
 	}
 	if e.Kind == CareMerge {
 		return e.checkMerge()

@@ -111,7 +111,7 @@ func (t *tx) addTold(ctx context.Context, e CareEvent, key *careKey) (PatientID,
 		return "", fmt.Errorf("adding patient: %w", err)
 	}
 	t.detail("added", "yes")
-	return key.id, nil
+	return key.id, t.tellNumbers(ctx, key.id, e.Numbers)
 }
 
 // renameTold changes name and birth date of a patient to what was told, unless something newer was.
@@ -133,8 +133,12 @@ func (t *tx) renameTold(ctx context.Context, id PatientID, e CareEvent) error {
 		birth = e.BirthDate
 		t.detail("birth_date_changed", "yes")
 	}
-	return exactlyOne(ctx, t, "changing patient", `UPDATE patients SET name = $1, name_search = $2, birth_date = $3, told_at = $4
+	err = exactlyOne(ctx, t, "changing patient", `UPDATE patients SET name = $1, name_search = $2, birth_date = $3, told_at = $4
 		WHERE id = $5`, name, searchForm(name), birth, TimeOf(e.At), id)
+	if err != nil {
+		return err
+	}
+	return t.tellNumbers(ctx, id, e.Numbers)
 }
 
 // visitRow is a visit as it is known.

@@ -143,6 +143,7 @@ func (t *tx) erasePatient(ctx context.Context, id PatientID) error {
 		change{`UPDATE encounters SET label = '', started_at = 0, ended_at = 0, external_id = '' WHERE patient = $1`, []any{id}},
 		change{`UPDATE team_patients SET ended_at = $2 WHERE patient = $1 AND (ended_at IS NULL OR ended_at > $2)`, []any{id, t.now}},
 		change{`DELETE FROM patient_aliases WHERE patient = $1`, []any{id}},
+		change{`DELETE FROM patient_identifiers WHERE patient = $1`, []any{id}},
 		change{`UPDATE feed_messages SET sealed = NULL, patient = NULL, settled_at = coalesce(settled_at, $2),
 			settled_why = CASE WHEN state = 'failed' THEN 'erased' ELSE settled_why END,
 			state = CASE WHEN state = 'failed' THEN 'discarded' ELSE state END WHERE patient = $1`, []any{id, t.now}},
@@ -163,7 +164,7 @@ func (v *Vault) scrub(ctx context.Context) {
 	defer cancel()
 	statements := []string{`PRAGMA wal_checkpoint(TRUNCATE)`}
 	if v.cfg.Driver == driverPostgres {
-		statements = []string{`VACUUM patients`, `VACUUM renditions`, `VACUUM words`, `VACUUM photos`}
+		statements = []string{`VACUUM patients`, `VACUUM patient_identifiers`, `VACUUM renditions`, `VACUUM words`, `VACUUM photos`}
 	}
 	for _, s := range statements {
 		if _, err := v.db.ExecContext(ctx, s); err != nil {

@@ -92,6 +92,7 @@ func (t *tx) startMerge(ctx context.Context, from, to PatientID, prior, source s
 	id := newID()
 	err := t.changes(ctx, "merging patients",
 		change{`UPDATE patient_aliases SET patient = $1 WHERE patient = $2`, []any{to, from}},
+		change{`UPDATE patient_identifiers SET patient = $1 WHERE patient = $2`, []any{to, from}},
 		change{`UPDATE patients SET merged_into = $1 WHERE id = $2 OR merged_into = $2`, []any{to, from}},
 		change{`UPDATE merges SET to_patient = $1 WHERE to_patient = $2 AND state = 'moving'`, []any{to, from}},
 		change{`INSERT INTO merges (id, from_patient, to_patient, state, source, asked_at) VALUES ($1, $2, $3, 'moving', $4, $5)`,

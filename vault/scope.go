@@ -66,6 +66,14 @@ var mayLook = scope{"patients they treat, or for whom they broke the glass", fun
 	return or(err, noTie)
 }}
 
+// whomScanned is mayLook for the patient whose band was scanned; a band of nobody's is the act's to refuse.
+var whomScanned = scope{mayLook.words, func(ctx context.Context, t *tx, a Actor, on *object) error {
+	if on.Patient == "" {
+		return nil
+	}
+	return mayLook.asks(ctx, t, a, on)
+}}
+
 // careTeamThen: the actor treats the patient now, or did when the capture was taken. Before the capture is opened the
 // patient is not known, and the role alone is asked for.
 var careTeamThen = scope{"patients they treat, or treated when they took the photo", func(ctx context.Context, t *tx, a Actor, on *object) error {

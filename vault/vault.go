@@ -106,6 +106,10 @@ type Config struct {
 	Witnesses []WitnessConfig
 	// AcceptRollback, not empty, is the operator's reason for a database that is older than what a witness holds.
 	AcceptRollback string
+	// PlainBands says what wristbands without GS1's mark carry here.
+	PlainBands PlainBands
+	// WardListFor is how long a ward list may be used without the network; default 8 h, at most 24 h.
+	WardListFor time.Duration
 	// Notices says how notices leave the house.
 	Notices NoticeConfig
 	// Now is the clock; default time.Now. It may jump, both ways.
@@ -180,6 +184,12 @@ func (c *Config) setDefaults() error {
 		c.BackupsKept = DefaultBackupsKept
 	}
 	c.setSignInDefaults()
+	if c.WardListFor <= 0 {
+		c.WardListFor = DefaultWardListFor
+	}
+	if !c.PlainBands.Valid() || c.WardListFor > 24*time.Hour {
+		return errors.New(`plain wristbands are "record_number" or "nhs", and a ward list lasts 24 h at most`)
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

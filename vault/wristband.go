@@ -33,7 +33,9 @@ func (Band) GoString() string { return "[redacted]" }
 type PlainBands string
 
 // Valid tells whether p is one of the three.
-func (p PlainBands) Valid() bool { return p == "" || p == PlainBands(BandRecord) || p == PlainBands(BandNHS) }
+func (p PlainBands) Valid() bool {
+	return p == "" || p == PlainBands(BandRecord) || p == PlainBands(BandNHS)
+}
 
 // maxBand bounds the text of a code; the longest wristband with every AI that GS1 lists for patients is shorter.
 const maxBand = 512
