@@ -18,15 +18,18 @@ const digest = (b) => sha256(b).toString('hex');
 function vectors(dir) {
   const counts = { opened: 0, refused: 0 };
   const read = (name) => JSON.parse(readFileSync(join(dir, name), 'utf8'));
-  const capture = read('capture.json');
-  const intake = [sealed.parseIntakePrivate(hex(capture.given.intake_private))];
+  const opens = (file) => {
+    const { given } = read(file);
+    return (v, bytes) => {
+      const c = sealed.openCapture(bytes, [sealed.parseIntakePrivate(hex(given.intake_private))]);
+      if (!c.key.equals(hex(v.key)) || JSON.stringify(c.facts) !== JSON.stringify(JSON.parse(given.facts))) throw new Error('other key or facts');
+      return c.picture;
+    };
+  };
   const bound = sealed.binding({ tenant: 'main', patient: 'PATIENT1', photo: 'PHOTO1', rendition: 'original', version: 1 });
   const openers = {
-    'capture.json': (v, bytes) => {
-      const c = sealed.openCapture(bytes, intake);
-      if (!c.key.equals(hex(v.key)) || JSON.stringify(c.facts) !== JSON.stringify(JSON.parse(capture.given.facts))) throw new Error('other key or facts');
-      return c.picture;
-    },
+    'capture.json': opens('capture.json'),
+    'fallback.json': opens('fallback.json'),
     'object.json': (v, bytes) => sealed.openObject(bytes, hex(v.key), bound),
     'small.json': (v, bytes) => (v.name.startsWith('wrapped') ? unwrap : openSmall)(hex(v.key), hex(v.aad), bytes),
   };

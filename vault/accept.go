@@ -49,7 +49,7 @@ func (v *Vault) accept(ctx context.Context, a Actor, r AcceptRequest, read func(
 	on := onCapture(r.CaptureID)
 	var body []byte
 	var facts seal.CaptureFacts
-	var epoch uint32
+	var head seal.CaptureHead
 	var old *accepted
 	err = v.quietly(ctx, a, actAccept, on, func(t *tx) (err error) {
 		old, err = heldCapture(ctx, t, r.CaptureID)
@@ -59,7 +59,7 @@ func (v *Vault) accept(ctx context.Context, a Actor, r AcceptRequest, read func(
 		return seal.Receipt{}, false, err
 	}
 	if body, err = read(); err == nil && old == nil {
-		facts, epoch, err = v.captureFacts(ctx, body, a, r.CaptureID)
+		facts, head, err = v.captureFacts(ctx, body, a, r.CaptureID)
 	}
 	if err != nil {
 		return seal.Receipt{}, false, v.quietly(ctx, a, actAccept, on, func(*tx) error { return err })
@@ -83,7 +83,7 @@ func (v *Vault) accept(ctx context.Context, a Actor, r AcceptRequest, read func(
 	if err != nil {
 		return seal.Receipt{}, false, err
 	}
-	return v.keepCapture(ctx, a, on, capture{facts: facts, epoch: epoch, digest: digest, body: body})
+	return v.keepCapture(ctx, a, on, capture{facts: facts, head: head, digest: digest, body: body})
 }
 
 // check says what can be said before the body is read.
@@ -116,21 +116,24 @@ func (r AcceptRequest) read() ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// captureFacts opens the facts and compares them with who sends them. It also says to which intake epoch they were sealed.
-func (v *Vault) captureFacts(ctx context.Context, body []byte, a Actor, id CaptureID) (f seal.CaptureFacts, epoch uint32, err error) {
-	f, err = seal.OpenCaptureFacts(bytes.NewReader(body), func(e uint32) (*seal.IntakePrivate, error) {
-		epoch = e
-		return v.intakePrivate(ctx, v.db, e)
-	})
+// captureFacts opens the facts and compares them with who sends them. It also says to which intake key they were sealed.
+func (v *Vault) captureFacts(ctx context.Context, body []byte, a Actor, id CaptureID) (f seal.CaptureFacts, head seal.CaptureHead, err error) {
+	head, err = seal.ReadCaptureHead(bytes.NewReader(body))
+	if err == nil {
+		f, err = seal.OpenCaptureFacts(bytes.NewReader(body), v.intakeKeys(ctx))
+	}
 	switch {
 	case err != nil:
-		return seal.CaptureFacts{}, 0, envelopeError(err)
+		err = envelopeError(err)
 	case f.CaptureID != string(id):
-		return seal.CaptureFacts{}, 0, fmt.Errorf("envelope of another capture: %w", ErrInvalid)
+		err = fmt.Errorf("envelope of another capture: %w", ErrInvalid)
 	case PersonID(f.Author) != a.person:
-		return seal.CaptureFacts{}, 0, fmt.Errorf("capture of another author: %w", ErrDenied)
+		err = fmt.Errorf("capture of another author: %w", ErrDenied)
 	}
-	return f, epoch, nil
+	if err != nil {
+		return seal.CaptureFacts{}, seal.CaptureHead{}, err
+	}
+	return f, head, nil
 }
 
 // intakeKeys finds intake keys for package seal.
@@ -201,7 +204,7 @@ func (c *accepted) again(a Actor, digest string) (seal.Receipt, error) {
 // capture is a checked capture on its way into the store.
 type capture struct {
 	facts  seal.CaptureFacts
-	epoch  uint32 // of the intake key it is sealed to
+	head   seal.CaptureHead
 	digest string
 	body   []byte
 	blob   string
@@ -247,7 +250,7 @@ func (v *Vault) keepCapture(ctx context.Context, a Actor, on object, c capture) 
 
 func (v *Vault) insertCapture(ctx context.Context, t *tx, id PhotoID, c capture) (seal.Receipt, error) {
 	f, patient := c.facts, PatientID(c.facts.Patient)
-	if err := t.intakeOpens(ctx, c.epoch); err != nil {
+	if err := t.intakeOpens(ctx, c.head.Epoch); err != nil {
 		return seal.Receipt{}, err
 	}
 	key, err := v.patientKey(ctx, t, patient)
@@ -255,7 +258,7 @@ func (v *Vault) insertCapture(ctx context.Context, t *tx, id PhotoID, c capture)
 		return seal.Receipt{}, err
 	}
 	defer key.Wipe()
-	sealed, err := v.sealFacts(key, patient, id, photoFacts{Note: f.Note, MediaType: f.MediaType})
+	sealed, err := v.sealFacts(key, patient, id, photoFacts{Note: f.Note, MediaType: f.MediaType, Measures: f.Measures})
 	if err != nil {
 		return seal.Receipt{}, err
 	}
@@ -269,10 +272,10 @@ func (v *Vault) insertCapture(ctx context.Context, t *tx, id PhotoID, c capture)
 		return seal.Receipt{}, fmt.Errorf("encoding receipt: %w", err)
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO photos (id, capture_id, patient, encounter, author, device, body_site, laterality,
-		state, taken_at, received_at, envelope_digest, envelope_size, envelope_blob, receipt, sealed_facts, intake_epoch)
-		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, $7, $8, 'accepted', $9, $10, $11, $12, $13, $14, $15, $16)`,
+		state, taken_at, received_at, envelope_digest, envelope_size, envelope_blob, receipt, sealed_facts, intake_epoch, kem)
+		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, $7, $8, 'accepted', $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		id, f.CaptureID, patient, f.Encounter, f.Author, f.Device, f.BodySite, f.Laterality,
-		TimeOf(f.TakenAt), t.now, c.digest, len(c.body), c.blob, string(text), sealed, int64(c.epoch))
+		TimeOf(f.TakenAt), t.now, c.digest, len(c.body), c.blob, string(text), sealed, int64(c.head.Epoch), c.head.KEM)
 	if err != nil {
 		return seal.Receipt{}, fmt.Errorf("writing photo: %w", err)
 	}
@@ -285,5 +288,8 @@ func (v *Vault) insertCapture(ctx context.Context, t *tx, id PhotoID, c capture)
 	t.entry.Photo = string(id)
 	t.detail("digest", c.digest)
 	t.detail("size", fmt.Sprint(len(c.body)))
+	if c.head.KEM != seal.KEMName {
+		t.detail("kem", c.head.KEM)
+	}
 	return receipt, t.enqueue(ctx, JobProcess, string(id), t.now)
 }

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/clinivault/clinivault/vault/seal"
 )
 
 const pingTimeout = 5 * time.Second
 
 // Part is one thing the vault stands on, and whether it answers.
 type Part struct {
-	Name   string `json:"name"` // database, store, keys, jobs, integrity, witness
+	Name   string `json:"name"` // database, store, keys, jobs, integrity, witness, seal, orphans
 	OK     bool   `json:"ok"`
 	Warn   bool   `json:"warn"`   // in order, but an operator should know of Detail
 	Detail string `json:"detail"` // what is wrong or noteworthy, for an operator
@@ -51,6 +53,11 @@ func (v *Vault) Health(ctx context.Context, a Actor) ([]Part, error) {
 			return err
 		}
 		parts = append(parts[:3:3], Part{Name: "jobs", OK: dead == 0, Detail: fmt.Sprintf("%d waiting, %d gave up", due, dead)}, integrity, witness)
+		kem, err := kemPart(ctx, t)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, kem...)
 		if n := v.orphansLeft.Load(); n > 0 {
 			parts = append(parts, Part{Name: "orphans", Detail: fmt.Sprintf("%d objects that no row speaks of: is the database older than the store? "+
 				"Bring the newer database back, or have `vaultd fsck --repair` delete them", n)})
@@ -61,6 +68,20 @@ func (v *Vault) Health(ctx context.Context, a Actor) ([]Part, error) {
 		return nil, err
 	}
 	return parts, nil
+}
+
+// kemPart says how many photos came under a seal that a quantum computer would open; nothing where none did.
+func kemPart(ctx context.Context, t *tx) ([]Part, error) {
+	var n int64
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM photos WHERE kem = $1 AND state <> 'erased'`, seal.FallbackName).Scan(&n)
+	if err != nil {
+		return nil, fmt.Errorf("counting seals: %w", err)
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	return []Part{{Name: "seal", OK: true, Warn: true, Detail: fmt.Sprintf("%d photos came under the older seal (%s): "+
+		"their browsers run no WebAssembly, which a lockdown mode switches off", n, seal.FallbackName)}}, nil
 }
 
 func (v *Vault) parts(ctx context.Context) []Part {

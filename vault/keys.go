@@ -37,6 +37,8 @@ type IntakeInfo struct {
 	Epoch       uint32      `json:"epoch"`
 	KEM         string      `json:"kem"`
 	Key         []byte      `json:"key"`
+	FallbackKEM string      `json:"fallback_kem"` // for a client without WebAssembly
+	FallbackKey []byte      `json:"fallback_key"` // of the same epoch; empty where such captures are not taken
 	ReceiptKeys []PublicKey `json:"receipt_keys"`
 }
 
@@ -136,7 +138,7 @@ func (v *Vault) IntakeKeys(ctx context.Context, a Actor) (IntakeInfo, error) {
 			return fmt.Errorf("intake key: %w", err)
 		}
 		pub := key.Public()
-		info = IntakeInfo{Epoch: pub.Epoch, KEM: seal.KEMName, Key: pub.Key}
+		info = IntakeInfo{Epoch: pub.Epoch, KEM: seal.KEMName, Key: pub.Key, FallbackKEM: seal.FallbackName, FallbackKey: pub.Fallback}
 		info.ReceiptKeys, err = v.publicHalves(ctx, t, keyReceipt)
 		return err
 	})

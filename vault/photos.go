@@ -15,34 +15,35 @@ import (
 // the original and are what is, or will be, covered, margins included. ClaimedUntil is set for the reviewer who holds
 // the claim. Reason says why a photo was quarantined, rejected or reopened.
 type Photo struct {
-	ID             PhotoID      `json:"id"`
-	CaptureID      CaptureID    `json:"capture_id"`
-	Patient        PatientID    `json:"patient"`
-	PatientName    string       `json:"patient_name"`
-	RecordNumber   string       `json:"record_number"`
-	Encounter      EncounterID  `json:"encounter"`
-	EncounterLabel string       `json:"encounter_label"`
-	Author         PersonID     `json:"author"`
-	AuthorName     string       `json:"author_name"`
-	BodySite       string       `json:"body_site"`
-	Laterality     string       `json:"laterality"`
-	State          string       `json:"state"`
-	Reason         string       `json:"reason"`
-	TakenAt        Time         `json:"taken_at"`
-	ReceivedAt     Time         `json:"received_at"`
-	Width          int          `json:"width"`
-	Height         int          `json:"height"`
-	Version        int64        `json:"version"`
-	Note           string       `json:"note"`
-	Removed        []string     `json:"removed"`
-	Consent        Consent      `json:"consent"`
-	Regions        []Region     `json:"regions"`
-	Detectors      []string     `json:"detectors"`
-	Attachments    []Attachment `json:"attachments"`
-	ClaimedUntil   Time         `json:"claimed_until"`
-	Withheld       string       `json:"withheld"` // consent: shown to nobody since the patient withdrew the record
-	Sensitivity    Sensitivity  `json:"sensitivity"`
-	ReasonNeeded   bool         `json:"reason_needed"` // for its pictures, from this actor: see GiveReason
+	ID             PhotoID        `json:"id"`
+	CaptureID      CaptureID      `json:"capture_id"`
+	Patient        PatientID      `json:"patient"`
+	PatientName    string         `json:"patient_name"`
+	RecordNumber   string         `json:"record_number"`
+	Encounter      EncounterID    `json:"encounter"`
+	EncounterLabel string         `json:"encounter_label"`
+	Author         PersonID       `json:"author"`
+	AuthorName     string         `json:"author_name"`
+	BodySite       string         `json:"body_site"`
+	Laterality     string         `json:"laterality"`
+	State          string         `json:"state"`
+	Reason         string         `json:"reason"`
+	TakenAt        Time           `json:"taken_at"`
+	ReceivedAt     Time           `json:"received_at"`
+	Width          int            `json:"width"`
+	Height         int            `json:"height"`
+	Version        int64          `json:"version"`
+	Note           string         `json:"note"`
+	Removed        []string       `json:"removed"`
+	Measures       *seal.Measures `json:"measures,omitempty"` // on the frame, as the client said; absent when nothing was measured
+	Consent        Consent        `json:"consent"`
+	Regions        []Region       `json:"regions"`
+	Detectors      []string       `json:"detectors"`
+	Attachments    []Attachment   `json:"attachments"`
+	ClaimedUntil   Time           `json:"claimed_until"`
+	Withheld       string         `json:"withheld"` // consent: shown to nobody since the patient withdrew the record
+	Sensitivity    Sensitivity    `json:"sensitivity"`
+	ReasonNeeded   bool           `json:"reason_needed"` // for its pictures, from this actor: see GiveReason
 }
 
 // String keeps photos out of logs.
@@ -53,11 +54,12 @@ func (Photo) GoString() string { return "[redacted]" }
 
 // photoFacts is what is kept of a capture under the patient's key.
 type photoFacts struct {
-	Note      string        `json:"note,omitempty"`
-	MediaType string        `json:"media_type"`
-	Camera    imaging.Facts `json:"camera"`
-	Removed   []string      `json:"removed,omitempty"`
-	Converted string        `json:"converted,omitempty"`
+	Note      string         `json:"note,omitempty"`
+	MediaType string         `json:"media_type"`
+	Camera    imaging.Facts  `json:"camera"`
+	Removed   []string       `json:"removed,omitempty"`
+	Converted string         `json:"converted,omitempty"`
+	Measures  *seal.Measures `json:"measures,omitempty"`
 }
 
 // refusedNote stands where a note was that failed its check.
@@ -177,8 +179,10 @@ func (al *album) complete(ctx context.Context, row storedPhoto) (Photo, error) {
 			return Photo{}, err
 		}
 	}
-	if al.as == RoleClinician && p.Consent.Record {
-		return p, al.addFacts(ctx, &p, row.sealed)
+	if (al.as == RoleClinician || al.as == RoleReviewer) && p.Consent.Record {
+		if err := al.addFacts(ctx, &p, row.sealed); err != nil {
+			return Photo{}, err
+		}
 	}
 	return p.as(al.as), nil
 }
@@ -199,13 +203,13 @@ func (al *album) addFacts(ctx context.Context, p *Photo, sealed []byte) error {
 	}
 	f, err := al.v.openFacts(key, p.Patient, p.ID, sealed)
 	if errors.Is(err, ErrIntegrity) { // one bad row must not hide the others
-		p.Note, p.Removed = refusedNote, nil
+		p.Note, p.Removed, p.Measures = refusedNote, nil, nil
 		return al.refuse(ctx, p, err)
 	}
 	if err != nil {
 		return err
 	}
-	p.Note, p.Removed = f.Note, f.Removed
+	p.Note, p.Removed, p.Measures = f.Note, f.Removed, f.Measures
 	return nil
 }
 
@@ -238,7 +242,7 @@ func (p Photo) as(r Role) Photo {
 		p.Encounter, p.EncounterLabel, p.Attachments = "", "", nil
 		p.Author, p.AuthorName = "", ""
 	case RoleRecords:
-		p.Regions, p.Detectors, p.Reason = nil, nil, ""
+		p.Regions, p.Detectors, p.Reason, p.Measures = nil, nil, "", nil
 	case RoleClinician:
 	default:
 		return Photo{ID: p.ID, State: p.State}
@@ -249,7 +253,7 @@ func (p Photo) as(r Role) Photo {
 // stranger empties what belongs to the patient, for an author who has left the care team.
 func (p Photo) stranger() Photo {
 	p.Patient, p.PatientName, p.RecordNumber, p.Encounter, p.EncounterLabel = "", "", "", "", ""
-	p.Note, p.Regions, p.Detectors, p.Attachments = "", nil, nil, nil
+	p.Note, p.Regions, p.Detectors, p.Attachments, p.Measures = "", nil, nil, nil, nil
 	return p
 }
 

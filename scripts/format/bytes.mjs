@@ -119,14 +119,31 @@ export function openHPKE(seed, info, enc, sealed) {
   const classic = x25519(expanded.subarray(64), share);
   const secret = createHash('sha3-256').update(pqSecret).update(classic.shared).update(share).update(classic.own)
     .update(ascii('\\.//^\\')).digest();
-  const suite = Buffer.concat([ascii('HPKE'), u16(0x647a), u16(1), u16(2)]);
-  const extract = (salt, label, ikm) => createHmac('sha256', salt).update(Buffer.concat([ascii('HPKE-v1'), suite, ascii(label), ikm])).digest();
+  return openScheduled(0x647a, secret, info, sealed);
+}
+
+const labeled = (suite) => ({
+  extract: (salt, label, ikm) => createHmac('sha256', salt).update(Buffer.concat([ascii('HPKE-v1'), suite, ascii(label), ikm])).digest(),
+  expand: (prk, label, info, length) => createHmac('sha256', prk) // one block is enough
+    .update(Buffer.concat([u16(length), ascii('HPKE-v1'), suite, ascii(label), info, u8(1)])).digest().subarray(0, length),
+});
+
+/** openFallback opens RFC 9180 base mode with DHKEM(X25519, HKDF-SHA256) and the fallback key of a seed: sections 2 and 3. */
+export function openFallback(seed, info, enc, sealed) {
+  const none = Buffer.alloc(0);
+  const kem = labeled(Buffer.concat([ascii('KEM'), u16(0x0020)]));
+  const ikm = hkdf(seed, none, ascii('clinivault/intake/fallback/v1\0'), 32);
+  const secretKey = kem.expand(kem.extract(none, 'dkp_prk', ikm), 'sk', none, 32);
+  const classic = x25519(secretKey, enc);
+  const secret = kem.expand(kem.extract(none, 'eae_prk', classic.shared), 'shared_secret', Buffer.concat([enc, classic.own]), 32);
+  return openScheduled(0x0020, secret, info, sealed);
+}
+
+/** openScheduled is the key schedule of RFC 9180, 5.1, in base mode, and its first message. */
+function openScheduled(kem, secret, info, sealed) {
+  const { extract, expand } = labeled(Buffer.concat([ascii('HPKE'), u16(kem), u16(1), u16(2)]));
   const none = Buffer.alloc(0);
   const context = Buffer.concat([u8(0), extract(none, 'psk_id_hash', none), extract(none, 'info_hash', info)]);
   const prk = extract(secret, 'secret', none);
-  const expand = (label, length) => {
-    const labeled = Buffer.concat([u16(length), ascii('HPKE-v1'), suite, ascii(label), context]);
-    return createHmac('sha256', prk).update(Buffer.concat([labeled, u8(1)])).digest().subarray(0, length); // one block is enough
-  };
-  return openGCM(expand('key', 32), none, Buffer.concat([expand('base_nonce', 12), sealed]));
+  return openGCM(expand(prk, 'key', context, 32), none, Buffer.concat([expand(prk, 'base_nonce', context, 12), sealed]));
 }

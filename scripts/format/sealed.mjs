@@ -1,8 +1,8 @@
 // Sealed captures, stored objects, receipts and the keys of the database: sections 2 to 6 and 9 of vault/FORMAT.md.
-import { Refused, ascii, base64, hkdf, list, openChunks, openGCM, openHPKE, openSmall, sha256, text, u32, u64, unwrap, verifyEd25519 } from './bytes.mjs';
+import { Refused, ascii, base64, hkdf, list, openChunks, openFallback, openGCM, openHPKE, openSmall, sha256, text, u32, u64, unwrap, verifyEd25519 } from './bytes.mjs';
 
-/** strictJSON parses one JSON object whose members are exactly names, each once. */
-export function strictJSON(raw, names) {
+/** strictJSON parses one JSON object whose members are names, each once, and some of maybe. */
+export function strictJSON(raw, names, maybe = []) {
   const seen = [];
   let depth = 0;
   for (const m of raw.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) { // doubled names are lost once JSON.parse has run
@@ -16,7 +16,8 @@ export function strictJSON(raw, names) {
   } catch {
     throw new Refused('format', 'JSON');
   }
-  const same = seen.length === names.length && new Set(seen).size === seen.length && names.every((n) => seen.includes(n) && value[n] !== null);
+  const same = new Set(seen).size === seen.length && names.every((n) => seen.includes(n)) &&
+    seen.every((n) => (names.includes(n) || maybe.includes(n)) && value[n] !== null);
   if (!same) throw new Refused('format', 'members of a JSON object');
   return value;
 }
@@ -41,24 +42,49 @@ export function parseIntakePrivate(raw) {
   return { epoch: raw.readUInt32BE(1), seed: raw.subarray(5) };
 }
 
+const between = (x, least, most) => typeof x === 'number' && x >= least && x <= most;
+const warnings = ['blur', 'dark', 'eyes', 'face', 'far', 'glare', 'tattoo', 'text', 'wristband'];
+
+function checkMeasures(m) {
+  strictJSON(JSON.stringify(m), [], ['pixels_per_mm', 'colour', 'sharpness', 'overruled']);
+  const fine = (!('pixels_per_mm' in m) || between(m.pixels_per_mm, 0.1, 1000)) && (!('sharpness' in m) || between(m.sharpness, 0, 1)) &&
+    (!('colour' in m) || m.colour.length === 12 && m.colour.every((x) => between(x, -16, 16))) &&
+    (!('overruled' in m) || m.overruled.join() === warnings.filter((w) => m.overruled.includes(w)).join());
+  if (!fine) throw new Refused('format', 'measures');
+}
+
+/** The two ways in which a capture key is wrapped: bytes of the front, of the wrapped key and of enc in it. */
+const ways = {
+  'CVCAP1\n\0': { front: 28, wrapped: 1168, enc: 1120, open: openHPKE, fits: () => true },
+  'CVCAP2\n\0': { front: 30, wrapped: 80, enc: 32, open: openFallback, fits: (sealed) => sealed.readUInt16BE(28) === 0x0020 },
+};
+
 /** openCapture opens an envelope with one of the intake keys. */
 export function openCapture(sealed, intakeKeys) {
-  if (sealed.length < 1202) throw new Refused('truncated', 'header');
+  if (sealed.length < 8) throw new Refused('truncated', 'magic');
+  const way = ways[sealed.subarray(0, 8).toString('latin1')];
+  if (!way) throw new Refused('format', 'magic');
+  const wrapped = way.front + 2;
+  const sizeAt = wrapped + way.wrapped;
+  const at = sizeAt + 4;
+  if (sealed.length < at) throw new Refused('truncated', 'header');
   const epoch = sealed.readUInt32BE(8);
   const id = sealed.subarray(12, 28);
-  const size = sealed.readUInt32BE(1198);
-  if (!sealed.subarray(0, 8).equals(ascii('CVCAP1\n\0')) || epoch === 0 || id.every((b) => b === 0) ||
-    sealed.readUInt16BE(28) !== 1168 || size < 29 || size > 4124) throw new Refused('format', 'header');
-  if (sealed.length < 1202 + size) throw new Refused('truncated', 'facts');
+  const size = sealed.readUInt32BE(sizeAt);
+  if (epoch === 0 || id.every((b) => b === 0) || !way.fits(sealed) || sealed.readUInt16BE(way.front) !== way.wrapped || size < 29 || size > 4124) {
+    throw new Refused('format', 'header');
+  }
+  if (sealed.length < at + size) throw new Refused('truncated', 'facts');
   const own = intakeKeys.find((k) => k.epoch === epoch);
   if (!own) throw new Refused('epoch', String(epoch));
-  const info = Buffer.concat([ascii('clinivault/capture/key/v1\0'), sealed.subarray(0, 28)]);
-  const key = openHPKE(own.seed, info, sealed.subarray(30, 1150), sealed.subarray(1150, 1198));
-  const plain = openGCM(key, Buffer.concat([ascii('clinivault/capture/facts/v1\0'), sealed.subarray(0, 1198)]), sealed.subarray(1202, 1202 + size));
-  const facts = strictJSON(plain.toString('utf8'), factNames);
+  const info = Buffer.concat([ascii('clinivault/capture/key/v1\0'), sealed.subarray(0, way.front)]);
+  const key = way.open(own.seed, info, sealed.subarray(wrapped, wrapped + way.enc), sealed.subarray(wrapped + way.enc, sizeAt));
+  const plain = openGCM(key, Buffer.concat([ascii('clinivault/capture/facts/v1\0'), sealed.subarray(0, sizeAt)]), sealed.subarray(at, at + size));
+  const facts = strictJSON(plain.toString('utf8'), factNames, ['measures']);
   strictJSON(JSON.stringify(facts.consent), ['record', 'teaching', 'publication']);
+  if (facts.measures) checkMeasures(facts.measures);
   checkFacts(facts, id.toString('hex'));
-  const header = sealed.subarray(0, 1202 + size);
+  const header = sealed.subarray(0, at + size);
   return { key, facts, picture: openChunks(key, 'clinivault/capture/chunk/v1\0', header, sealed.subarray(header.length)) };
 }
 

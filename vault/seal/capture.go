@@ -8,15 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 const (
-	captureMagic = "CVCAP1\n\x00"
-	keyDomain    = "clinivault/capture/key/v1\x00"
-	factsDomain  = "clinivault/capture/facts/v1\x00"
-	chunkDomain  = "clinivault/capture/chunk/v1\x00"
+	keyDomain   = "clinivault/capture/key/v1\x00"
+	factsDomain = "clinivault/capture/facts/v1\x00"
+	chunkDomain = "clinivault/capture/chunk/v1\x00"
 
-	captureFixed = len(captureMagic) + 4 + captureID
+	magicSize    = 8
+	captureFixed = magicSize + 4 + captureID
 	// wrappedKey: ML-KEM-768 ciphertext, X25519 share, sealed key.
 	wrappedKey = 1088 + 32 + KeySize + tagSize
 	// factsStep: facts are padded with spaces to a multiple of it, so that their size tells little about them.
@@ -26,10 +27,33 @@ const (
 	MaxCaptureHeader = captureFixed + 2 + wrappedKey + 4 + MaxFacts + overhead
 )
 
-// CaptureHead is what an envelope says about itself in clear: which intake key it is for and its own number.
+// CaptureHead is what an envelope says about itself in clear: which intake key it is for, how its key was sealed to it
+// (KEMName or FallbackName), and its own number.
 type CaptureHead struct {
 	Epoch     uint32
+	KEM       string
 	CaptureID string
+}
+
+// encapsulation is a way in which the capture key is sealed, and how the header of such an envelope begins.
+type encapsulation struct {
+	name    string
+	magic   string
+	id      uint16 // as written after the front (IANA, HPKE KEM identifiers); 0: not written
+	wrapped int    // bytes
+}
+
+var encapsulations = []encapsulation{
+	{name: KEMName, magic: "CVCAP1\n\x00", wrapped: wrappedKey},
+	{name: FallbackName, magic: "CVCAP2\n\x00", id: 0x0020, wrapped: FallbackPublicSize + KeySize + tagSize},
+}
+
+// front is how many bytes come before the size of the wrapped key; they are bound to it.
+func (e encapsulation) front() int {
+	if e.id == 0 {
+		return captureFixed
+	}
+	return captureFixed + 2
 }
 
 // NewCaptureHeader makes a fresh capture key, wraps it to the intake key and returns the whole header of the envelope,
@@ -43,7 +67,7 @@ func NewCaptureHeader(to IntakePublic, f CaptureFacts) (header []byte, key Key, 
 	defer clear(facts)
 	key = NewKey()
 	id, _ := hex.DecodeString(f.CaptureID) // checked by Validate
-	header = append(header, captureMagic...)
+	header = append(header, encapsulations[0].magic...)
 	header = binary.BigEndian.AppendUint32(header, to.Epoch)
 	header = append(header, id...)
 	wrapped, err := to.wrapTo(key, bind(keyDomain, header))
@@ -114,37 +138,49 @@ func OpenCapture(dst io.Writer, src io.Reader, keyFor func(epoch uint32) (*Intak
 type captureHeader struct {
 	CaptureHead
 	raw     []byte // all of it
+	front   []byte // before the wrapped key's size
+	toFacts []byte // up to and including the wrapped key
 	wrapped []byte
 	facts   []byte // sealed
 }
 
 // readHeader reads exactly the header from src; all sizes are checked before anything is allocated for them.
 func readHeader(src io.Reader) (captureHeader, error) {
-	const toFacts = captureFixed + 2 + wrappedKey + 4
-	raw := make([]byte, toFacts, MaxCaptureHeader)
+	raw := make([]byte, magicSize, MaxCaptureHeader)
 	if err := need(src, raw); err != nil {
 		return captureHeader{}, err
 	}
-	epoch := binary.BigEndian.Uint32(raw[len(captureMagic):])
-	id := hex.EncodeToString(raw[len(captureMagic)+4 : captureFixed])
-	size := int64(binary.BigEndian.Uint32(raw[toFacts-4:]))
-	switch {
-	case string(raw[:len(captureMagic)]) != captureMagic:
+	at := slices.IndexFunc(encapsulations, func(e encapsulation) bool { return e.magic == string(raw) })
+	if at < 0 {
 		return captureHeader{}, formatErr("not a sealed capture")
+	}
+	how := encapsulations[at]
+	front := how.front()
+	toFacts := front + 2 + how.wrapped
+	raw = raw[:toFacts+4]
+	if err := need(src, raw[magicSize:]); err != nil {
+		return captureHeader{}, err
+	}
+	epoch := binary.BigEndian.Uint32(raw[magicSize:])
+	id := hex.EncodeToString(raw[magicSize+4 : captureFixed])
+	size := int64(binary.BigEndian.Uint32(raw[toFacts:]))
+	switch {
 	case epoch == 0 || !IsCaptureID(id):
 		return captureHeader{}, formatErr("a sealed capture without epoch or number")
-	case binary.BigEndian.Uint16(raw[captureFixed:]) != wrappedKey:
+	case how.id != 0 && binary.BigEndian.Uint16(raw[captureFixed:]) != how.id:
+		return captureHeader{}, formatErr("unknown encapsulation of the capture key")
+	case int(binary.BigEndian.Uint16(raw[front:])) != how.wrapped:
 		return captureHeader{}, formatErr("wrong size of a wrapped capture key")
 	case size <= overhead || size > MaxFacts+overhead:
 		return captureHeader{}, formatErr("wrong size of sealed facts")
 	}
-	raw = raw[:toFacts+int(size)]
-	if err := need(src, raw[toFacts:]); err != nil {
+	raw = raw[:toFacts+4+int(size)]
+	if err := need(src, raw[toFacts+4:]); err != nil {
 		return captureHeader{}, err
 	}
 	return captureHeader{
-		CaptureHead: CaptureHead{Epoch: epoch, CaptureID: id},
-		raw:         raw, wrapped: raw[captureFixed+2 : toFacts-4], facts: raw[toFacts:],
+		CaptureHead: CaptureHead{Epoch: epoch, KEM: how.name, CaptureID: id},
+		raw:         raw, front: raw[:front], toFacts: raw[:toFacts], wrapped: raw[front+2 : toFacts], facts: raw[toFacts+4:],
 	}, nil
 }
 
@@ -163,11 +199,11 @@ func openHeader(src io.Reader, keyFor func(uint32) (*IntakePrivate, error)) (cap
 	if intake == nil || intake.epoch != h.Epoch {
 		return fail(ErrEpoch)
 	}
-	key, err := intake.unwrap(h.wrapped, bind(keyDomain, h.raw[:captureFixed]))
+	key, err := intake.unwrap(h.KEM, h.wrapped, bind(keyDomain, h.front))
 	if err != nil {
 		return fail(err)
 	}
-	plain, err := key.aead().Open(nil, nil, h.facts, bind(factsDomain, h.raw[:captureFixed+2+wrappedKey]))
+	plain, err := key.aead().Open(nil, nil, h.facts, bind(factsDomain, h.toFacts))
 	if err != nil {
 		return fail(ErrSealed)
 	}

@@ -39,7 +39,7 @@ func TestCaptureRoundTrip(t *testing.T) {
 			t.Errorf("OpenCaptureFacts: %+v, %v", f, err)
 		}
 		head, err := ReadCaptureHead(bytes.NewReader(env))
-		if want := (CaptureHead{Epoch: 7, CaptureID: testID}); err != nil || head != want {
+		if want := (CaptureHead{Epoch: 7, KEM: KEMName, CaptureID: testID}); err != nil || head != want {
 			t.Errorf("ReadCaptureHead: %+v, %v; want %+v", head, err, want)
 		}
 	}
@@ -180,7 +180,7 @@ func TestFactsInsideMustMatch(t *testing.T) {
 	p := testIntake(t, 1)
 	build := func(facts string) []byte {
 		k := NewKey()
-		h := append([]byte(captureMagic), 0, 0, 0, 1)
+		h := append([]byte(encapsulations[0].magic), 0, 0, 0, 1)
 		h = append(h, payload(captureID)...)
 		wrapped, err := p.Public().wrapTo(k, bind(keyDomain, h))
 		if err != nil {

@@ -33,7 +33,8 @@ type Consent struct {
 
 // CaptureFacts is what a client knows about a capture. It travels inside the seal and is bound to the picture.
 // CaptureID is 32 lowercase hexadecimal digits; Patient and Author are IDs, Encounter and Device IDs or empty;
-// Laterality is empty, left, right, midline or bilateral; TakenAt is UTC to the millisecond.
+// Laterality is empty, left, right, midline or bilateral; TakenAt is UTC to the millisecond. Measures is nil where
+// nothing was measured.
 type CaptureFacts struct {
 	CaptureID  string
 	Patient    string
@@ -46,6 +47,7 @@ type CaptureFacts struct {
 	Note       string
 	Consent    Consent
 	TakenAt    time.Time
+	Measures   *Measures
 }
 
 // wireFacts is the JSON form, in the order in which it is written.
@@ -61,10 +63,13 @@ type wireFacts struct {
 	Note       string  `json:"note"`
 	Consent    Consent `json:"consent"`
 	TakenAt    string  `json:"taken_at"`
+
+	Measures *Measures `json:"measures,omitempty"`
 }
 
 var (
 	factNames    = []string{"capture_id", "patient", "encounter", "body_site", "laterality", "author", "device", "media_type", "note", "consent", "taken_at"}
+	maybeNames   = []string{"measures"}
 	consentNames = []string{"record", "teaching", "publication"}
 	lateralities = []string{"", "left", "right", "midline", "bilateral"}
 	mediaTypes   = []string{"image/jpeg", "image/png", "image/heic"}
@@ -95,7 +100,7 @@ func (f CaptureFacts) Validate() error {
 	case f.TakenAt.Year() < 2000 || f.TakenAt.Year() > 2199:
 		return formatErr("taken_at must be a time from 2000 to 2199")
 	}
-	return nil
+	return f.Measures.validate()
 }
 
 // IsCaptureID reports whether s has the form of a capture ID: 32 lowercase hexadecimal digits, not all zero.
@@ -107,8 +112,8 @@ func IsCaptureID(s string) bool {
 	return err == nil
 }
 
-// ParseFacts reads facts from JSON and validates them. It is strict: every field once, no other field, exact names,
-// nothing after the object but white space, at most MaxFacts bytes. Errors are ErrFormat.
+// ParseFacts reads facts from JSON and validates them. It is strict: every field once, measures at most once,
+// no other field, exact names, nothing after the object but white space, at most MaxFacts bytes. Errors are ErrFormat.
 func ParseFacts(b []byte) (CaptureFacts, error) {
 	var f CaptureFacts
 	if err := f.UnmarshalJSON(b); err != nil {
@@ -128,7 +133,7 @@ func (f CaptureFacts) MarshalJSON() ([]byte, error) {
 	err := enc.Encode(wireFacts{
 		CaptureID: f.CaptureID, Patient: f.Patient, Encounter: f.Encounter, BodySite: f.BodySite,
 		Laterality: f.Laterality, Author: f.Author, Device: f.Device, MediaType: f.MediaType, Note: f.Note,
-		Consent: f.Consent, TakenAt: formatTime(f.TakenAt),
+		Consent: f.Consent, TakenAt: formatTime(f.TakenAt), Measures: f.Measures,
 	})
 	return bytes.TrimSpace(out.Bytes()), err
 }
@@ -140,12 +145,17 @@ func (f *CaptureFacts) UnmarshalJSON(b []byte) error {
 	}
 	var w struct {
 		wireFacts
-		Consent json.RawMessage `json:"consent"`
+		Consent  json.RawMessage `json:"consent"`
+		Measures json.RawMessage `json:"measures"`
 	}
-	if err := strictObject(b, factNames, &w); err != nil {
+	if err := strictObject(b, factNames, maybeNames, &w); err != nil {
 		return err
 	}
-	if err := strictObject(w.Consent, consentNames, &w.wireFacts.Consent); err != nil {
+	if err := strictObject(w.Consent, consentNames, nil, &w.wireFacts.Consent); err != nil {
+		return err
+	}
+	measures, err := parseMeasures(w.Measures)
+	if err != nil {
 		return err
 	}
 	at, err := parseTime(w.TakenAt)
@@ -155,14 +165,14 @@ func (f *CaptureFacts) UnmarshalJSON(b []byte) error {
 	*f = CaptureFacts{
 		CaptureID: w.CaptureID, Patient: w.Patient, Encounter: w.Encounter, BodySite: w.BodySite,
 		Laterality: w.Laterality, Author: w.Author, Device: w.Device, MediaType: w.MediaType, Note: w.Note,
-		Consent: w.wireFacts.Consent, TakenAt: at,
+		Consent: w.wireFacts.Consent, TakenAt: at, Measures: measures,
 	}
 	return nil
 }
 
-// strictObject decodes b, which must be one JSON object that has each of the names exactly once, into v.
-// encoding/json alone would take doubled names and names in other case.
-func strictObject(b []byte, names []string, v any) error {
+// strictObject decodes b, which must be one JSON object that has each of the names exactly once, and each of maybe once
+// or not at all, into v. encoding/json alone would take doubled names and names in other case.
+func strictObject(b []byte, names, maybe []string, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return formatErr("not a JSON object")
@@ -171,7 +181,7 @@ func strictObject(b []byte, names []string, v any) error {
 	for dec.More() {
 		t, err := dec.Token()
 		name, ok := t.(string)
-		if err != nil || !ok || seen[name] || !slices.Contains(names, name) {
+		if err != nil || !ok || seen[name] || !slices.Contains(names, name) && !slices.Contains(maybe, name) {
 			return formatErr("an unknown or doubled JSON field")
 		}
 		seen[name] = true
@@ -186,8 +196,10 @@ func strictObject(b []byte, names []string, v any) error {
 	if _, err := dec.Token(); err != io.EOF {
 		return formatErr("data after the JSON object")
 	}
-	if len(seen) != len(names) {
-		return formatErr("a JSON field is missing")
+	for _, name := range names {
+		if !seen[name] {
+			return formatErr("a JSON field is missing")
+		}
 	}
 	if json.Unmarshal(b, v) != nil {
 		return formatErr("a JSON field of the wrong type")

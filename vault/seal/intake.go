@@ -1,7 +1,10 @@
 package seal
 
 import (
+	"crypto/ecdh"
+	"crypto/hkdf"
 	"crypto/hpke"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,22 +19,33 @@ const (
 	// IntakePublicSize is the size of an intake public key: ML-KEM-768 (FIPS 203, table 3) and X25519 (RFC 7748).
 	IntakePublicSize = 1184 + 32
 
+	// FallbackName is how the API names the key encapsulation of clients that have no other: DHKEM(X25519, HKDF-SHA256)
+	// of RFC 9180. It falls to a quantum computer, which is why the envelope says so.
+	FallbackName = "DHKEM-X25519"
+
+	// FallbackPublicSize is the size of its public key and of what it encapsulates.
+	FallbackPublicSize = 32
+
+	fallbackDomain = "clinivault/intake/fallback/v1\x00"
+
 	intakeVersion = 1
 	intakeSeed    = 32 // draft-ietf-hpke-pq: the private key is its seed
 	intakePrivate = 1 + 4 + intakeSeed
 )
 
 // IntakePublic is what a client needs to seal a capture for the vault. Key has IntakePublicSize bytes, Epoch is at
-// least 1.
+// least 1. Fallback has FallbackPublicSize bytes, or none where captures sealed that way are not taken.
 type IntakePublic struct {
-	Epoch uint32
-	Key   []byte
+	Epoch    uint32
+	Key      []byte
+	Fallback []byte
 }
 
 // IntakePrivate opens the captures of one epoch. It prints as [redacted].
 type IntakePrivate struct {
-	epoch uint32
-	key   hpke.PrivateKey
+	epoch    uint32
+	key      hpke.PrivateKey
+	fallback hpke.PrivateKey // nil where X25519 alone is not allowed (GODEBUG=fips140=only)
 }
 
 // NewIntake makes the key pair of an epoch, which starts at 1.
@@ -43,7 +57,25 @@ func NewIntake(epoch uint32) (*IntakePrivate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making intake key: %w", err)
 	}
-	return &IntakePrivate{epoch: epoch, key: key}, nil
+	return withFallback(epoch, key)
+}
+
+// withFallback adds the key for clients without ML-KEM, which follows from the seed: whoever destroys one destroys both.
+func withFallback(epoch uint32, key hpke.PrivateKey) (*IntakePrivate, error) {
+	seed, err := key.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("encoding intake key: %w", err)
+	}
+	ikm, err := hkdf.Key(sha256.New, seed, nil, fallbackDomain, 32)
+	if err != nil {
+		return nil, fmt.Errorf("deriving intake key: %w", err)
+	}
+	defer clear(ikm)
+	fallback, err := hpke.DHKEM(ecdh.X25519()).DeriveKeyPair(ikm)
+	if err != nil {
+		fallback = nil
+	}
+	return &IntakePrivate{epoch: epoch, key: key, fallback: fallback}, nil
 }
 
 // ParseIntakePrivate reads what MarshalBinary made.
@@ -59,7 +91,7 @@ func ParseIntakePrivate(b []byte) (*IntakePrivate, error) {
 	if err != nil {
 		return nil, formatErr("not an intake private key")
 	}
-	return &IntakePrivate{epoch: epoch, key: key}, nil
+	return withFallback(epoch, key)
 }
 
 // MarshalBinary returns u8 version 1 ‖ u32 epoch ‖ 32-byte seed: secret, to be wrapped at once.
@@ -68,7 +100,6 @@ func (p *IntakePrivate) MarshalBinary() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding intake key: %w", err)
 	}
-	defer clear(seed)
 	out := binary.BigEndian.AppendUint32([]byte{intakeVersion}, p.epoch)
 	return append(out, seed...), nil
 }
@@ -78,7 +109,11 @@ func (p *IntakePrivate) Epoch() uint32 { return p.epoch }
 
 // Public is the half for clients.
 func (p *IntakePrivate) Public() IntakePublic {
-	return IntakePublic{Epoch: p.epoch, Key: p.key.PublicKey().Bytes()}
+	out := IntakePublic{Epoch: p.epoch, Key: p.key.PublicKey().Bytes()}
+	if p.fallback != nil {
+		out.Fallback = p.fallback.PublicKey().Bytes()
+	}
+	return out
 }
 
 // String returns "[redacted]".
@@ -114,8 +149,16 @@ func (to IntakePublic) wrapTo(k Key, info []byte) ([]byte, error) {
 	return out, nil
 }
 
-func (p *IntakePrivate) unwrap(wrapped, info []byte) (Key, error) {
-	b, err := hpke.Open(p.key, hpke.HKDFSHA256(), hpke.AES256GCM(), info, wrapped)
+// unwrap opens a capture key that was sealed with the named encapsulation.
+func (p *IntakePrivate) unwrap(kem string, wrapped, info []byte) (Key, error) {
+	key := p.key
+	if kem == FallbackName {
+		key = p.fallback
+	}
+	if key == nil {
+		return Key{}, formatErr("an encapsulation that is not taken here")
+	}
+	b, err := hpke.Open(key, hpke.HKDFSHA256(), hpke.AES256GCM(), info, wrapped)
 	if err != nil {
 		return Key{}, ErrSealed
 	}

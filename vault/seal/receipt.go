@@ -116,7 +116,7 @@ func (r *Receipt) UnmarshalJSON(b []byte) error {
 		return formatErr("receipt longer than 4 KiB")
 	}
 	var w wireReceipt
-	if err := strictObject(b, receiptNames, &w); err != nil {
+	if err := strictObject(b, receiptNames, nil, &w); err != nil {
 		return err
 	}
 	at, err := parseTime(w.ReceivedAt)
