@@ -18,7 +18,8 @@ var open = []string{
 	"GET /healthz", "GET /readyz", "GET /api/openapi.json", "GET /api/v1/keys", "POST /api/v1/session",
 	"POST /api/v1/session/code", "POST /api/v1/session/passkey/begin", "POST /api/v1/session/passkey", "POST /api/v1/enrolment", "GET /sign-in/enrol",
 	"POST /api/v1/session/locked", "POST /api/v1/session/locked/{id}/open", // want the device's proof instead
-	"GET /static/*", "GET /sw.js", "GET /sign-in",
+	"GET /static/*", "GET /sw.js", "GET /manifest.webmanifest", "GET /sign-in",
+	"GET /capture",                                                                         // the same bytes for everybody: TestCapturePageIsNobodys
 	"GET /sign-in/hospital", "GET /sign-in/hospital/back", "POST /sign-in/hospital/logout", // absent without a provider
 	"POST /api/v1/device/challenge", "POST /api/v1/device/enrol", "POST /api/v1/device/enrol/finish", "POST /api/v1/device/enrol/state", "GET /enrol",
 }

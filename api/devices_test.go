@@ -95,7 +95,7 @@ func TestRevokedDeviceIsOut(t *testing.T) {
 	b.binds(t, cookie, vaulttest.NewDevice(t)).into(t, http.StatusOK, &bound)
 	b.post(t, b.as(t, admin), "/api/v1/devices/"+string(bound.ID)+"/revoke", nil).into(t, http.StatusNoContent, nil)
 	b.send(t, request{method: "GET", path: "/api/v1/devices", header: cookie}).refused(t, http.StatusUnauthorized, "not-signed-in")
-	page := b.send(t, request{method: "GET", path: "/capture", header: map[string]string{"Cookie": cookie["Cookie"], "Accept": "text/html"}})
+	page := b.send(t, request{method: "GET", path: "/captures", header: map[string]string{"Cookie": cookie["Cookie"], "Accept": "text/html"}})
 	if page.StatusCode != http.StatusSeeOther || !strings.HasPrefix(page.Header.Get("Location"), "/sign-in") {
 		t.Errorf("a page on a device out of use: got %d to %q, want the sign-in page", page.StatusCode, page.Header.Get("Location"))
 	}

@@ -62,7 +62,12 @@ func TestLockOverHTTP(t *testing.T) {
 	for _, path := range []string{"/api/v1/captures", "/api/v1/intake", "/api/v1/account", "/api/v1/sessions"} {
 		b.get(t, token, path).refused(t, http.StatusLocked, "app-locked")
 	}
-	for _, path := range []string{"/captures", "/capture", "/account"} { // the second asks the vault for nothing
+	var held sessionAnswer // what the capture page asks, which is made for nobody
+	b.get(t, token, "/api/v1/session").into(t, http.StatusOK, &held)
+	if !held.Locked {
+		t.Error("the session does not say that it is locked")
+	}
+	for _, path := range []string{"/captures", "/records", "/account"} {
 		page := b.send(t, request{method: "GET", path: path, token: token, header: map[string]string{"Accept": "text/html"}})
 		if body := string(page.body); page.StatusCode != http.StatusLocked || !strings.Contains(body, `id="cover"`) || strings.Contains(body, `class="menu"`) {
 			t.Errorf("%s of a locked session: got %d, want the way in and nothing else", path, page.StatusCode)

@@ -100,21 +100,3 @@ func TestLinksOverHTTP(t *testing.T) {
 		t.Errorf("the ended link: got %d, want 404", got.StatusCode)
 	}
 }
-
-// TestServiceWorker: it stands at the top of the site, is asked for anew each time, and keeps hands off requests.
-func TestServiceWorker(t *testing.T) {
-	b := newBench(t)
-	got := b.get(t, "", "/sw.js")
-	text := string(got.body)
-	if got.StatusCode != http.StatusOK || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/javascript") || got.Header.Get("Cache-Control") != "no-cache" {
-		t.Errorf("got %d %v", got.StatusCode, got.Header)
-	}
-	for _, word := range []string{"'fetch'", "caches", "importScripts", "event.data", "indexedDB"} {
-		if strings.Contains(text, word) {
-			t.Errorf("the worker uses %s", word)
-		}
-	}
-	if !strings.Contains(text, "'push'") {
-		t.Error("the worker does not listen for messages")
-	}
-}

@@ -25,10 +25,11 @@ func (s *Server) pageRoutes(r chi.Router) {
 	r.Get(hospitalPath, s.toHospital)
 	r.Get(backPath, s.fromHospital)
 	r.Post("/sign-out", s.signOutPage)
-	r.Get("/sw.js", s.worker)
+	r.Get(web.WorkerPath, s.shell.ServeWorker)
+	r.Get(web.ManifestPath, s.shell.ServeManifest)
+	r.Get(capturePath, s.shell.ServePage)
 	for path, build := range map[string]pageFunc{
 		"/":                    s.startPage,
-		"/capture":             s.capturePage,
 		"/captures":            s.capturesPage,
 		"/patients":            s.patientsPage,
 		"/patients/{id}":       s.patientPage,
@@ -61,6 +62,15 @@ func (s *Server) pageRoutes(r chi.Router) {
 	} {
 		r.Get(path, s.page(build))
 	}
+}
+
+// capturePath is the page that a browser keeps for the times without a network. It is made for nobody: its script asks
+// whose it is, and leads a stranger to where they sign in.
+const capturePath = "/capture"
+
+// newShell makes that page.
+func newShell(w *web.Web) (*web.Shell, error) {
+	return w.Shell(capturePath, "capture", web.View{Title: "Take a photo", Page: struct{ Sites []vault.BodySite }{vault.BodySites}})
 }
 
 // visit is one person's request for a page.
@@ -185,7 +195,7 @@ func (s *Server) startPage(v visit) (sheet, error) {
 		role vault.Role
 		path string
 	}{
-		{vault.RoleClinician, "/capture"}, {vault.RoleReviewer, "/review"}, {vault.RoleRecords, "/records"},
+		{vault.RoleClinician, capturePath}, {vault.RoleReviewer, "/review"}, {vault.RoleRecords, "/records"},
 		{vault.RolePrivacy, "/audit"}, {vault.RoleAdmin, "/people"},
 	} {
 		if v.actor.Has(start.role) {

@@ -46,29 +46,3 @@ func (s *Server) waiting(r *http.Request, actor vault.Actor, here string) int64 
 	}
 	return n
 }
-
-// worker serves the service worker from the top of the site, whose pages it belongs to: a worker below /static would be
-// another one with each build. It is asked for at each update, never kept.
-func (s *Server) worker(w http.ResponseWriter, r *http.Request) {
-	r2 := r.Clone(r.Context())
-	r2.URL.Path = s.web.Asset("sw.js")
-	s.web.Static().ServeHTTP(noStore{w}, r2)
-}
-
-// noStore keeps an answer from being kept, whatever the handler says.
-type noStore struct{ http.ResponseWriter }
-
-// WriteHeader is http.ResponseWriter's.
-func (w noStore) WriteHeader(status int) {
-	w.Header().Set("Cache-Control", "no-cache")
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write is http.ResponseWriter's.
-func (w noStore) Write(b []byte) (int, error) {
-	w.Header().Set("Cache-Control", "no-cache")
-	return w.ResponseWriter.Write(b)
-}
-
-// Unwrap is for http.ResponseController.
-func (w noStore) Unwrap() http.ResponseWriter { return w.ResponseWriter }

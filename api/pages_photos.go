@@ -155,11 +155,6 @@ func sentenceEnd(s, otherwise string) string {
 	return s + "."
 }
 
-func (s *Server) capturePage(v visit) (sheet, error) {
-	return sheet{name: "capture", title: "Take a photo", here: "/capture", body: struct{ Sites []vault.BodySite }{vault.BodySites}},
-		v.must(vault.RoleClinician)
-}
-
 func (s *Server) capturesPage(v visit) (sheet, error) {
 	photos, err := s.vault.MyCaptures(v.ctx, v.actor, 100)
 	moving := false

@@ -44,6 +44,9 @@ type sessionAnswer struct {
 	SessionID string       `json:"session_id,omitempty"`
 	Person    personView   `json:"person,omitzero"`
 	ExpiresAt vault.Time   `json:"expires_at,omitzero"`
+	LockAfter int          `json:"lock_after,omitempty"` // seconds without a sign of the person; 0: never
+	Shared    bool         `json:"shared,omitempty"`     // the device is one that several people use
+	Locked    bool         `json:"locked,omitempty"`     // the screen is
 	Ticket    secret       `json:"ticket,omitempty"`
 	Ways      []secondWays `json:"ways,omitempty"`
 }
@@ -189,7 +192,11 @@ func (c *call) signOut() error {
 }
 
 func (c *call) session() error {
-	return c.ok(sessionAnswer{SessionID: string(c.actor.Session()), Person: personView{c.actor.Person(), c.actor.Name(), c.actor.Roles()}})
+	in := c.actor.SignIn()
+	return c.ok(sessionAnswer{
+		SessionID: string(c.actor.Session()), Person: personView{c.actor.Person(), c.actor.Name(), c.actor.Roles()},
+		LockAfter: int(in.LockAfter / time.Second), Shared: in.Shared, Locked: in.Locked,
+	})
 }
 
 // authenticate finds out who sent the request, asking the vault once for each request.

@@ -1,25 +1,28 @@
 package web
 
 import (
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
-//go:embed templates static
+//go:embed templates static packed
 var tree embed.FS
 
 // assets serves the static tree below /static/{hash}/. It is read-only after
 // newAssets and may be used by any number of goroutines.
 type assets struct {
-	files fs.FS
-	hash  string
+	files  fs.FS
+	hash   string
+	packed map[string][]byte                 // brotli, by name
+	zipped map[string]func() ([]byte, error) // gzip, by name; made once, when it is first asked for
 }
 
 // mediaTypes is the whole list of what is served: a file with another ending
@@ -27,14 +30,17 @@ type assets struct {
 var mediaTypes = map[string]string{
 	".css":  "text/css; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
+	".png":  "image/png",
 	".svg":  "image/svg+xml",
 	".wasm": "application/wasm",
 }
 
 // newAssets hashes names and bytes of the whole tree; 80 bits of it go into
-// every address.
-func newAssets(files fs.FS) (*assets, error) {
+// every address. What is in packed was compressed ahead.
+func newAssets(files, packed fs.FS) (*assets, error) {
 	sum := sha256.New()
+	a := &assets{files: files, zipped: map[string]func() ([]byte, error){}}
+	digests := map[string]string{}
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -43,14 +49,38 @@ func newAssets(files fs.FS) (*assets, error) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(sum, "%d %s %d\n", len(name), name, len(body))
-		_, err = sum.Write(body)
-		return err
+		digests[name] = digestOf(body)
+		a.zipped[name] = sync.OnceValues(func() ([]byte, error) { return a.zip(name) })
+		fmt.Fprintf(sum, "%d %s %s\n", len(name), name, digests[name])
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("hashing assets: %w", err)
 	}
-	return &assets{files: files, hash: hex.EncodeToString(sum.Sum(nil)[:10])}, nil
+	a.hash = hex.EncodeToString(sum.Sum(nil)[:10])
+	a.packed, err = readPacked(packed, digests)
+	return a, err
+}
+
+func (a *assets) zip(name string) ([]byte, error) {
+	body, err := fs.ReadFile(a.files, name)
+	if err != nil {
+		return nil, err
+	}
+	return zip(body, gzip.DefaultCompression)
+}
+
+// encoded gives an asset as the client takes it best, and the name of that coding; "" is as it is.
+func (a *assets) encoded(name string, r *http.Request) (body []byte, coding string, err error) {
+	if body := a.packed[name]; body != nil && takes(r, "br") {
+		return body, "br", nil
+	}
+	if squeezes(name) && takes(r, "gzip") {
+		body, err := a.zipped[name]()
+		return body, "gzip", err
+	}
+	body, err = fs.ReadFile(a.files, name)
+	return body, "", err
 }
 
 // has reports whether an asset is part of this build.
@@ -81,17 +111,16 @@ func (a *assets) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, "no such asset in this build", http.StatusNotFound)
 		return
 	}
-	body, err := fs.ReadFile(a.files, name)
+	body, coding, err := a.encoded(name, r)
 	if err != nil {
 		http.Error(rw, "asset cannot be read", http.StatusInternalServerError)
 		return
 	}
 	head.Set("Content-Type", media)
-	head.Set("Content-Length", fmt.Sprint(len(body)))
 	head.Set("Cache-Control", "public, max-age=31536000, immutable")
-	if r.Method == http.MethodHead {
-		return
+	head.Add("Vary", "Accept-Encoding")
+	if coding != "" {
+		head.Set("Content-Encoding", coding)
 	}
-	// The client may have gone away; there is nobody left to tell.
-	_, _ = io.Copy(rw, strings.NewReader(string(body)))
+	send(rw, r, body)
 }

@@ -87,6 +87,8 @@ func (w *Web) funcs(cfg Config) template.FuncMap {
 		"asset":   w.Asset,
 		"sealing": w.HasSealing,
 		"site":    func() string { return cfg.Site },
+		"menu":    func() []entry { return menu },
+		"theme":   func() string { return themeColour },
 		"dict":    dict,
 		"when":    when,
 		"rfc":     rfc,

@@ -23,6 +23,7 @@ type View struct {
 	Title string // of the page, without the product's name
 	Here  string // path of the entry of the menu that is current; "" marks none
 	Who   *Who   // nil for a stranger
+	Shell bool   // the page is made for nobody; a script says whose it is
 	Page  any
 }
 
@@ -63,11 +64,15 @@ func New(cfg Config) (*Web, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening assets: %w", err)
 	}
+	packed, err := fs.Sub(tree, "packed")
+	if err != nil {
+		return nil, fmt.Errorf("opening what was compressed: %w", err)
+	}
 	w := &Web{pages: map[string]*template.Template{}}
-	if w.assets, err = newAssets(static); err != nil {
+	if w.assets, err = newAssets(static, packed); err != nil {
 		return nil, err
 	}
-	layout, err := template.New("layout.html").Funcs(w.funcs(cfg)).ParseFS(tree, "templates/layout.html", "templates/parts.html", "templates/signin-parts.html")
+	layout, err := template.New("layout.html").Funcs(w.funcs(cfg)).ParseFS(tree, "templates/layout.html", "templates/parts.html", "templates/signin-parts.html", "templates/shell-parts.html")
 	if err != nil {
 		return nil, fmt.Errorf("parsing layout: %w", err)
 	}

@@ -159,7 +159,7 @@ func TestHashChangesWithEachFile(t *testing.T) {
 		"renamed":   {"c.js": file("x"), "b.js": file("y")},
 		"one fewer": {"a.js": file("x")},
 	} {
-		a, err := newAssets(files)
+		a, err := newAssets(files, fstest.MapFS{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,12 +208,14 @@ func TestTemplatesHaveNothingInline(t *testing.T) {
 
 var (
 	jsImport = regexp.MustCompile(`(?m)^import [^;]*?from '([^']+)'`)
-	sinks    = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|setAttribute\('on|localStorage\.setItem\((?:lettersKey|noted)?`)
+	sinks    = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|setAttribute\('on|localStorage\.setItem\(\w*`)
 	comments = regexp.MustCompile(`(?m)//.*$|/\*[\s\S]*?\*/`)
 )
 
-// kept is what may stay in the browser: how the reviewer likes letters, and when the device's next proof is due.
-var kept = []string{"localStorage.setItem(lettersKey", "localStorage.setItem(noted"}
+// kept is what may stay in the browser: how the reviewer likes letters, when the device's next proof is due, the language,
+// that the page shall not be installed, which body sites the person uses, and with which hand.
+var kept = []string{"localStorage.setItem(lettersKey", "localStorage.setItem(noted", "localStorage.setItem(choice", "localStorage.setItem(declined", "localStorage.setItem(keyOf",
+	"localStorage.setItem(handKey"}
 
 func TestModulesImportWhatExistsAndUseNoSink(t *testing.T) {
 	for name, text := range sources(t, "static", ".js") {

@@ -1,17 +1,38 @@
 // @ts-check
 // What every page does: times in the reader's own zone, and where somebody is signed in the lock of the screen, the
-// question for a fresh factor, and the device's proofs.
+// question for a fresh factor, the device's proofs, and what signing out leaves behind.
 
 import { remedy } from './api.js';
+import { wireLeaving } from './leave.js';
 import { wireLock } from './lock.js';
 import { wireStepUp } from './stepup.js';
 import { localTimes } from './time.js';
+import { who } from './who.js';
+import { translate } from './words.js';
 
+const ownShell = 'shell' in document.body.dataset;
+
+translate(document);
 localTimes(document);
 
-if (document.body.dataset.person) {
+if (ownShell) void startShell();
+else if (document.body.dataset.person) wire();
+
+/** A page that was made for nobody: whose it is comes first. */
+async function startShell() {
+  const bedside = await import('./bedside.js');
+  bedside.begin();
+  const one = await who();
+  bedside.showWho(one);
+  if (!one) return;
+  wire();
+  bedside.settle(one);
+}
+
+function wire() {
   wireStepUp();
   wireLock();
+  wireLeaving();
   remedy('prove-device', async () => {
     const device = await import('./device.js');
     return device.prove();

@@ -50,6 +50,23 @@ async function find() {
   return one;
 }
 
+/**
+ * Asks once more, when the network is back. The page goes on as it is for the same person; the queue asks who has to sign
+ * in again.
+ * @returns {Promise<Who | null>} null: no answer, or nobody is signed in any more
+ */
+export async function askAgain() {
+  const before = await who();
+  const answer = await fetch(document.body.dataset.session ?? '', { cache: 'no-store', signal: AbortSignal.timeout(patience) }).catch(() => null);
+  if (!answer?.ok) return null;
+  onAnswer.heard(answer);
+  const one = readSession(await answer.json());
+  if (before && before.person !== one.person) return null;
+  mark(one);
+  asked = Promise.resolve(one);
+  return one;
+}
+
 /** A page that was made for one person says whose it is. @param {DOMStringMap} data @returns {Who | null} */
 function rendered(data) {
   if (!data.person) return null;
