@@ -15,13 +15,13 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 const (
 	maxAnswer   = 1 << 20          // bytes of JSON taken from the server
 	callTime    = 30 * time.Second // for everything but an upload
-	uploadTime  = 15 * time.Minute
 	longestWait = 30 * time.Second // that a run waits by itself for a busy server
 )
 
@@ -31,12 +31,14 @@ type client struct {
 	base   *url.URL
 	http   *http.Client
 	token  token
-	device *device // that the session is bound to; nil: none
-	shown  bool    // the device's certificate, in the handshake
+	device *device        // that the session is bound to; nil: none
+	shown  bool           // the device's certificate, in the handshake
+	roots  *x509.CertPool // nil: the system's
 
 	now       func() time.Time
-	ahead     time.Duration // the server's clock, of this machine's
-	clockRead bool
+	clock     sync.Mutex
+	ahead     time.Duration // of the server's clock before this machine's; guarded by clock
+	clockRead bool          // guarded by clock
 }
 
 func newClient(a account) (*client, error) { return newDeviceClient(a, nil, time.Time{}) }
@@ -62,7 +64,7 @@ func newDeviceClient(a account, d *device, now time.Time) (*client, error) {
 			return nil, err
 		}
 	}
-	return &client{base: base, token: a.Token, device: d, shown: shown, now: time.Now, http: &http.Client{
+	return &client{base: base, token: a.Token, device: d, shown: shown, roots: conf.RootCAs, now: time.Now, http: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, TLSClientConfig: conf, ForceAttemptHTTP2: true,
@@ -131,13 +133,7 @@ func (c *client) call(ctx context.Context, method, path string, header http.Head
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	b, err := c.answer(req)
-	var refused *refusal
-	if c.device != nil && errors.As(err, &refused) && refused.kind == "prove-device" {
-		if err = c.prove(ctx); err == nil {
-			b, err = c.again(req)
-		}
-	}
+	b, err := c.proved(ctx, req)
 	if err != nil {
 		return err
 	}
@@ -145,6 +141,18 @@ func (c *client) call(ctx context.Context, method, path string, header http.Head
 		return errors.New("the server's answer is not one of a vault")
 	}
 	return nil
+}
+
+// proved does a request, once more where the device has to prove itself first.
+func (c *client) proved(ctx context.Context, req *http.Request) ([]byte, error) {
+	b, err := c.answer(req)
+	var refused *refusal
+	if c.device != nil && errors.As(err, &refused) && refused.kind == "prove-device" {
+		if err = c.prove(ctx); err == nil {
+			b, err = c.again(req)
+		}
+	}
+	return b, err
 }
 
 // again does a request once more.

@@ -16,12 +16,16 @@ func (c *client) readClock(h http.Header, sent, got time.Time) {
 	if err != nil || got.Sub(sent) > clockSlack {
 		return
 	}
+	c.clock.Lock()
+	defer c.clock.Unlock()
 	c.ahead = at.Sub(sent.Add(got.Sub(sent) / 2))
 	c.clockRead = true
 }
 
 // offBy is by how much the server's clock is ahead of this machine's; 0 when that is little, or not known.
 func (c *client) offBy() time.Duration {
+	c.clock.Lock()
+	defer c.clock.Unlock()
 	if !c.clockRead || c.ahead.Abs() < clockSlack {
 		return 0
 	}

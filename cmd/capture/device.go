@@ -132,14 +132,20 @@ func (d *device) end() time.Time {
 // certified reports whether there is a certificate that still counts.
 func (d *device) certified(now time.Time) bool { return d.end().After(now) }
 
+// certificate is the certificate with its key.
+func (d *device) certificate() (tls.Certificate, error) {
+	key, err := d.key()
+	return tls.Certificate{Certificate: [][]byte{d.Certificate}, PrivateKey: key}, err
+}
+
 // shows has the client show the certificate, where the server asks for it.
 func (d *device) shows(conf *tls.Config) error {
-	key, err := d.key()
+	cert, err := d.certificate()
 	if err != nil {
 		return err
 	}
 	conf.NextProtos = []string{"h2", "http/1.1", deviceProtocol}
-	conf.Certificates = []tls.Certificate{{Certificate: [][]byte{d.Certificate}, PrivateKey: key}}
+	conf.Certificates = []tls.Certificate{cert}
 	return nil
 }
 

@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
+	"github.com/clinivault/clinivault/api/uplink"
 	"github.com/clinivault/clinivault/vault/seal"
 )
 
@@ -45,6 +43,8 @@ type session struct {
 	client    *client
 	queue     *queue
 	transport string
+	up        *uplink.Client // once it was dialled
+	direct    bool           // over HTTPS for the rest of the run
 	originals originals  // with wiping
 	known     []original // sealed, and not wiped yet
 	atEnd     []string   // said when everything is done
@@ -67,7 +67,7 @@ func open(state string, s surroundings) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{surroundings: s, account: a, client: c, queue: q}, nil
+	return &session{surroundings: s, account: a, client: c, queue: q, transport: transportAuto}, nil
 }
 
 // list is the command "queue". It needs no session.
@@ -105,16 +105,21 @@ func list(_ context.Context, args []string, s surroundings) error {
 func flush(ctx context.Context, args []string, s surroundings) error {
 	set, state := flags("flush")
 	failed := set.Bool("failed", false, "")
+	way := set.String("transport", transportAuto, "")
 	if err := parse(set, args); err != nil {
 		return err
 	}
 	if set.NArg() > 0 {
 		return usageError{"flush takes no arguments"}
 	}
+	if err := checkTransport(*way); err != nil {
+		return err
+	}
 	r, err := open(*state, s)
 	if err != nil {
 		return err
 	}
+	r.transport = *way
 	return r.sendAll(ctx, func(it item) bool { return *failed || it.State != stateFailed })
 }
 
@@ -126,6 +131,7 @@ func (r *session) sendAll(ctx context.Context, chosen func(item) bool) error {
 		return codeError{exitWaiting, err}
 	}
 	defer unlock()
+	defer r.closeUplink()
 	if err := r.queue.sweep(); err != nil {
 		return err
 	}
@@ -206,9 +212,7 @@ func (r *session) deliver(ctx context.Context, it item) (seal.Receipt, error) {
 		return seal.Receipt{}, fmt.Errorf("%w (%w)", err, errKept)
 	}
 	defer f.Close()
-	bar := newProgress(r.surroundings, it.Size)
-	defer bar.done()
-	body, err := r.client.upload(ctx, it, io.TeeReader(f, bar))
+	body, err := r.carry(ctx, it, f)
 	if err != nil {
 		return seal.Receipt{}, err
 	}
@@ -227,33 +231,4 @@ func (r *session) deliver(ctx context.Context, it item) (seal.Receipt, error) {
 		}
 	}
 	return seal.Receipt{}, fmt.Errorf("the receipt could not be verified, tell your IT team if this stays: %w", errKept)
-}
-
-// upload posts an envelope and returns the answer's body.
-func (c *client) upload(ctx context.Context, it item, body io.Reader) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, uploadTime)
-	defer cancel()
-	sum, err := hex.DecodeString(it.SHA256)
-	if err != nil {
-		return nil, fmt.Errorf("the queue note holds no digest: %w", errKept)
-	}
-	path := "/api/v1/captures"
-	switch {
-	case c.shown:
-		path = "/api/v1/device/captures"
-	case c.device != nil:
-		if err := c.prove(ctx); err != nil { // the bytes can be sent once
-			return nil, err
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base.JoinPath(path).String(), io.NopCloser(body))
-	if err != nil {
-		return nil, fmt.Errorf("making a request: %w", err)
-	}
-	req.ContentLength = it.Size
-	req.Header.Set("Content-Type", "application/vnd.clinivault.capture")
-	req.Header.Set("Capture-Id", it.CaptureID)
-	req.Header.Set("Content-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum)+":") // RFC 9530, 2
-	req.Header.Set("Expect", "100-continue")                                                 // a refusal comes before the bytes go
-	return c.answer(req)
 }

@@ -191,7 +191,7 @@ func TestProgress(t *testing.T) {
 		}
 	}
 	p.done()
-	want := "\rsending [#######                       ]  25 %"
+	want := "\rsending over HTTPS [#######                       ]  25 %"
 	if got := out.String(); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "] 100 %\n") {
 		t.Errorf("got %q, want it to start with %q", got, want)
 	}
