@@ -18,6 +18,8 @@ export function begin() {
   button.textContent = languages[other];
   button.lang = other;
   button.addEventListener('click', () => choose(other));
+  const opener = need('menu-open', HTMLButtonElement);
+  opener.addEventListener('click', () => opener.setAttribute('aria-expanded', String(opener.getAttribute('aria-expanded') !== 'true')));
   for (const type of ['online', 'offline']) globalThis.addEventListener(type, tellNetwork);
   globalThis.addEventListener('clinivault-clock', () => void tellClock());
   void tellClock();
@@ -34,7 +36,7 @@ export function showWho(one) {
     const roles = (entry.getAttribute('data-roles') ?? '').split(', ');
     show(entry, Boolean(one?.roles.some((r) => roles.includes(r))));
   }
-  show(need('menu', HTMLElement), Boolean(one?.online));
+  for (const id of ['menu', 'menu-open']) show(need(id, HTMLElement), Boolean(one?.online));
   show(need('sign-out', HTMLElement), one !== null);
   known = one;
   tellNetwork();
