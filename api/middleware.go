@@ -120,8 +120,8 @@ func (s *Server) guards(next http.Handler) http.Handler {
 		"Cross-Origin-Opener-Policy":   "same-origin",
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"Cross-Origin-Embedder-Policy": "require-corp",
-		"Permissions-Policy": "camera=(self), microphone=(), geolocation=(), display-capture=(), usb=(), serial=(), " +
-			"hid=(), payment=(), accelerometer=(), gyroscope=(), magnetometer=(), clipboard-read=()",
+		"Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), display-capture=(), usb=(), serial=(), " +
+			"hid=(), payment=(), accelerometer=(self), gyroscope=(self), magnetometer=(), clipboard-read=()",
 	}
 	if s.secure {
 		fixed["Strict-Transport-Security"] = "max-age=31536000"

@@ -68,9 +68,9 @@ func TestJourney(t *testing.T) {
 // page is loaded again, and the photo goes when the network is back.
 func capture(b *browser, s *service) vault.Photo {
 	b.signIn(s, "clinician", "/capture")
-	toPreview(b, true)
+	toReviewSeen(b)
 	offline(b, true)
-	b.run("sending", chromedp.Click("#send", chromedp.ByQuery), chromedp.WaitVisible("#step-sent", chromedp.ByQuery))
+	sendAll(b)
 	b.until("queued", `document.querySelectorAll('#queue-list li').length === 1`)
 	b.look("capture-6-offline")
 	offline(b, false)
@@ -91,32 +91,21 @@ func capture(b *browser, s *service) vault.Photo {
 	return photo
 }
 
-const firstSite = `(() => {
-	const site = document.querySelector('#site');
-	site.value = [...site.options].find(o => o.value && !o.dataset.sided).value;
-	site.dispatchEvent(new Event('change', {bubbles: true}));
-})()`
-
-// toPreview goes from the list of patients to a photo that could be sent.
-func toPreview(b *browser, look bool) {
-	see := func(name string) {
-		if look {
-			b.look(name)
-		}
-	}
-	b.run("patients listed", chromedp.WaitVisible(`#patients button`, chromedp.ByQuery))
-	see("capture-1-patient")
-	b.run("choosing", chromedp.Click(`#patients button`, chromedp.ByQuery), chromedp.WaitVisible("#confirm-yes", chromedp.ByQuery))
-	see("capture-2-confirm")
-	b.run("confirming", chromedp.Click("#confirm-yes", chromedp.ByQuery), chromedp.WaitVisible("#details", chromedp.ByQuery))
-	b.run("details", chromedp.Click(`#details input[name=record]`, chromedp.ByQuery), chromedp.Evaluate(firstSite, nil),
-		chromedp.SendKeys("#note", "journey-note-to-be-sealed", chromedp.ByQuery))
-	see("capture-3-details")
-	b.run("to the camera", chromedp.Click(`#details button[type=submit]`, chromedp.ByQuery))
-	b.until("camera ready", `document.querySelector('#shutter') && !document.querySelector('#shutter').disabled`)
-	see("capture-4-camera")
-	b.run("shutter", chromedp.Click("#shutter", chromedp.ByQuery), chromedp.WaitVisible("#send", chromedp.ByQuery))
-	see("capture-5-preview")
+// toReviewSeen is toReview with a look at every screen.
+func toReviewSeen(b *browser) {
+	b.until("patients listed", `document.querySelector('#patients button')`)
+	b.look("capture-1-find")
+	toCard(b)
+	fillCard(b, "sacrum", "")
+	b.look("capture-2-card")
+	b.run("the figure", press("#site-other"), chromedp.WaitVisible("#figure svg", chromedp.ByQuery))
+	b.look("capture-3-figure")
+	b.run("closing it", press("#site-close"), press("#to-camera"))
+	cameraReady(b)
+	b.look("capture-4-camera")
+	takeOne(b)
+	b.run("a note", press("#note-open"), chromedp.SendKeys("#note", "journey-note-to-be-sealed", chromedp.ByQuery))
+	b.look("capture-5-review")
 }
 
 // TestSessionEndsMidCapture: the photo is sealed and stays queued when the
@@ -127,8 +116,8 @@ func TestSessionEndsMidCapture(t *testing.T) {
 	b := openBrowser(t, profileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
-	toPreview(b, false)
-	b.run("losing the session", network.ClearBrowserCookies(), chromedp.Click("#send", chromedp.ByQuery))
+	toReview(b)
+	b.run("losing the session", network.ClearBrowserCookies(), press("#send"))
 	b.until("asked to sign in", `document.querySelector('#again').open`)
 	if got := value[int](b, "queue", `document.querySelectorAll('#queue-list li').length`); got != 1 {
 		t.Errorf("queue while signed out: got %d photos, want 1", got)

@@ -11,7 +11,6 @@ import { countText, namedPatient } from '../../api/web/static/lib/patients.js';
 import { clockTime, exactTime, leftOver, localTime } from '../../api/web/static/lib/time.js';
 import { passwordGap } from '../../api/web/static/lib/password.js';
 import { verifyWords } from '../../api/web/static/lib/verify.js';
-import { factsOf, likelyEncounter, missing } from '../../api/web/static/pages/capture-facts.js';
 import { hintText, othersText, rowWords, sizeText } from '../../api/web/static/pages/capture-queue.js';
 
 test('addresses are filled and escaped', () => {
@@ -94,32 +93,6 @@ test('the line at the top counts what is on the device', () => {
   assert.equal(hintText([], 0), '');
   assert.equal(hintText([{ state: 'failed' }, { state: 'sealed' }], 3), '1 not taken, please look, 1 on the way');
   assert.equal(hintText([], 2), 'All 2 photos were received');
-});
-
-const details = { consent: { record: true, teaching: false, publication: false }, encounter: 'E', site: 'hand', sided: true, side: 'left', note: ' x ' };
-
-test('nothing goes to the camera without consent, site and side', () => {
-  assert.equal(missing(details), null);
-  assert.equal(missing({ ...details, consent: { ...details.consent, record: false } })?.field, 'record');
-  assert.equal(missing({ ...details, site: '' })?.field, 'site');
-  assert.equal(missing({ ...details, side: '' })?.field, 'side');
-  assert.equal(missing({ ...details, side: '', sided: false }), null);
-  assert.equal(missing({ ...details, note: 'é'.repeat(1001) })?.field, 'note');
-});
-
-test('facts hold exactly what the format knows', () => {
-  const facts = factsOf({ captureID: 'c', patient: 'P', author: 'A', details: { ...details, sided: false }, mediaType: 'image/jpeg', takenAt: new Date(0) });
-  assert.deepEqual(facts, {
-    capture_id: 'c', patient: 'P', encounter: 'E', body_site: 'hand', laterality: '', author: 'A', device: '', media_type: 'image/jpeg',
-    note: 'x', consent: { record: true, teaching: false, publication: false }, taken_at: '1970-01-01T00:00:00.000Z',
-  });
-});
-
-test('the visit that goes on is proposed', () => {
-  const visit = (id, ended) => ({ id, label: id, started_at: null, ended_at: ended });
-  assert.equal(likelyEncounter([visit('new', '2026-01-01'), visit('open', null)]), 'open');
-  assert.equal(likelyEncounter([visit('new', '2026-01-02'), visit('old', '2026-01-01')]), 'new');
-  assert.equal(likelyEncounter(null), '');
 });
 
 test('patients are counted in words', () => {

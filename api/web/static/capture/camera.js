@@ -2,6 +2,10 @@
 // The camera inside the page. A frame exists in memory only: no file input, no download, no object address.
 
 import { mediaTypeOf } from './bytes.js';
+import { Lens, largestPhoto } from './lens.js';
+
+/** How long the camera's own photo may take before the frame on view is taken instead, in milliseconds. */
+const photoTime = 4000;
 
 /**
  * @typedef {object} Frame
@@ -38,6 +42,10 @@ export function explainCameraError(name) {
       return { sentence: 'The camera is in use by another program.', remedy: 'Close the other program, then try again.' };
     case 'Unsupported':
       return { sentence: 'This browser gives no camera to this page.', remedy: 'Open the page over HTTPS in a current browser.' };
+    case 'Lost':
+      return { sentence: 'The camera was disconnected.', remedy: 'Connect it again, then try again. Photos taken before are still here.' };
+    case 'NoMicrophone':
+      return { sentence: 'The microphone is not allowed on this page, or there is none.', remedy: 'Use the timer or the button instead.' };
     case 'EmptyFrame':
       return { sentence: 'The camera gave no picture.', remedy: 'Wait until you see the picture move, then try again.' };
     default:
@@ -60,6 +68,17 @@ export class Camera {
   constructor(stream, video) {
     this.#stream = stream;
     this.#video = video;
+    /** What this camera can do besides showing a picture. */
+    this.lens = new Lens(stream.getVideoTracks()[0]);
+  }
+
+  /**
+   * Tells when the camera goes away by itself: unplugged, or its permission taken back. stop() tells nothing.
+   * @param {(err: CameraError) => void} told
+   */
+  onLost(told) {
+    const [track] = this.#stream.getVideoTracks();
+    track?.addEventListener('ended', () => told(new CameraError(explainCameraError('Lost'))), { once: true });
   }
 
   /** Whether the camera still gives pictures. */
@@ -100,7 +119,12 @@ async function photoOf(track) {
   const Capture = /** @type {any} */ (globalThis).ImageCapture;
   if (!Capture) return null;
   try {
-    const blob = await new Capture(track).takePhoto();
+    const capture = new Capture(track);
+    const largest = largestPhoto(await capture.getPhotoCapabilities().catch(() => null));
+    const blob = await Promise.race([
+      capture.takePhoto(largest ?? {}).catch(() => capture.takePhoto()),
+      new Promise((_, reject) => setTimeout(reject, photoTime)),
+    ]);
     return mediaTypeOf(new Uint8Array(await blob.slice(0, 16).arrayBuffer())) ? blob : null;
   } catch {
     return null; // some cameras announce it and cannot; the frame on view will do
@@ -154,6 +178,18 @@ export async function openCamera(video, choice = {}) {
     for (const track of stream?.getTracks() ?? []) track.stop();
     video.srcObject = null;
     throw told(err);
+  }
+}
+
+/**
+ * The microphone, for a shutter that listens. Only after the person asked for it.
+ * @returns {Promise<MediaStream>} rejects with CameraError
+ */
+export async function openMicrophone() {
+  try {
+    return await navigator.mediaDevices.getUserMedia({ video: false, audio: { echoCancellation: false, autoGainControl: false, noiseSuppression: true } });
+  } catch (err) {
+    throw new CameraError(explainCameraError('NoMicrophone'), err);
   }
 }
 

@@ -1,8 +1,11 @@
 // @ts-check
-// What the form says about a capture. Pure: the page passes in what it read.
+// What the card says about a capture. Pure: the page passes in what it read.
+
+import { t } from '../lib/words.js';
 
 /** @import { Patient } from '../lib/patients.js' */
 /** @import { Facts } from '../capture/seal.js' */
+/** @import { Still } from './capture-shots.js' */
 
 /**
  * @typedef {object} Details
@@ -11,8 +14,10 @@
  * @property {string} site
  * @property {boolean} sided the site has a left and a right
  * @property {string} side
- * @property {string} note
  */
+
+/** The warnings that a person may overrule, as vault/FORMAT.md names them. */
+const overrulable = ['blur', 'dark', 'eyes', 'face', 'far', 'glare', 'tattoo', 'text', 'wristband'];
 
 /**
  * What is still missing, as a sentence with the field to go to; null when nothing is.
@@ -21,12 +26,19 @@
  */
 export function missing(d) {
   if (!d.consent.record) {
-    return { field: 'record', text: 'Without the patient’s consent to the record no photo can be taken. Ask the patient, then tick the first box.' };
+    return { field: 'record', text: t('Without the patient’s consent to the record no photo can be taken. Ask the patient, then choose “The record”.') };
   }
-  if (!d.site) return { field: 'site', text: 'Please choose the body site.' };
-  if (d.sided && !d.side) return { field: 'side', text: 'Please choose the side.' };
-  if (new TextEncoder().encode(d.note).length > 2000) return { field: 'note', text: 'The note is too long.' };
+  if (!d.site) return { field: 'site', text: t('Please choose the body site.') };
+  if (d.sided && !d.side) return { field: 'site', text: t('Please choose the side.') };
   return null;
+}
+
+/**
+ * Whether a note fits in the sealed facts: 2,000 bytes.
+ * @param {string} note
+ */
+export function noteFits(note) {
+  return new TextEncoder().encode(note.trim()).length <= 2000;
 }
 
 /**
@@ -40,12 +52,30 @@ export function likelyEncounter(encounters) {
 }
 
 /**
- * @param {{ captureID: string, patient: string, author: string, details: Details, mediaType: string, takenAt: Date }} c
+ * What was measured on a photo, as the facts hold it (vault/FORMAT.md, section 2); undefined when nothing was.
+ * @param {Still | null} still
+ * @param {string[]} overruled
+ */
+export function measuresOf(still, overruled) {
+  /** @type {{ pixels_per_mm?: number, colour?: number[], sharpness?: number, overruled?: string[] }} */
+  const m = {};
+  const scale = still?.scale;
+  if (scale && scale.pixels_per_mm >= 0.1 && scale.pixels_per_mm <= 1000) m.pixels_per_mm = scale.pixels_per_mm;
+  if (scale?.colour?.length === 12 && scale.colour.every(Number.isFinite)) m.colour = [...scale.colour];
+  if (still && still.sharpness >= 0 && still.sharpness <= 1) m.sharpness = still.sharpness;
+  const said = overrulable.filter((code) => overruled.includes(code));
+  if (said.length) m.overruled = said;
+  return Object.keys(m).length ? m : undefined;
+}
+
+/**
+ * @param {{ captureID: string, patient: string, author: string, details: Details, note?: string, mediaType: string, takenAt: Date, measures?: ReturnType<typeof measuresOf> }} c
  * @returns {Facts}
  */
 export function factsOf(c) {
   const d = c.details;
-  return {
+  /** @type {Facts} */
+  const facts = {
     capture_id: c.captureID,
     patient: c.patient,
     encounter: d.encounter,
@@ -54,8 +84,21 @@ export function factsOf(c) {
     author: c.author,
     device: '',
     media_type: c.mediaType,
-    note: d.note.trim(),
+    note: (c.note ?? '').trim(),
     consent: { ...d.consent },
     taken_at: c.takenAt.toISOString(),
   };
+  return c.measures ? { ...facts, measures: c.measures } : facts;
+}
+
+/**
+ * Whole years since a day of birth; null for a day that cannot be read.
+ * @param {string} born YYYY-MM-DD @param {Date} at
+ */
+export function ageAt(born, at) {
+  const m = /^(\d{4})-(\d{2})-(\d{2})$/.exec(born);
+  if (!m) return null;
+  const [y, mo, d] = m.slice(1).map(Number);
+  const years = at.getFullYear() - y - (at.getMonth() + 1 < mo || (at.getMonth() + 1 === mo && at.getDate() < d) ? 1 : 0);
+  return years >= 0 ? years : null;
 }

@@ -1,0 +1,101 @@
+// @ts-check
+// A simple figure of the body, to find a site by where it is. It shows areas alone: nothing on it tells whether or where
+// a photo was taken before; earlier sites come as a list elsewhere.
+
+const svg = 'http://www.w3.org/2000/svg';
+
+/** @typedef {'front' | 'back'} View */
+/** @typedef {{ name: string, side: '' | 'left' | 'right', sites: string[], shape: string }} Zone side: the patient's own */
+
+const arm = ['shoulder', 'axilla', 'upper-arm', 'elbow'];
+const hand = ['forearm', 'wrist', 'hand', 'finger'];
+const leg = ['hip', 'thigh', 'knee'];
+const foot = ['lower-leg', 'ankle', 'heel', 'foot', 'toe'];
+
+/** A shape mirrored at the middle of the figure (x = 100). @param {string} shape of absolute M, L, Q and Z alone */
+function mirrored(shape) {
+  let at = 0;
+  return shape.replace(/-?\d+(\.\d+)?/g, (n) => (at++ % 2 === 0 ? String(200 - Number(n)) : n));
+}
+
+// Drawn for the side that is on the left of the picture: the patient's right from the front.
+const shapes = {
+  head: 'M76 8 L124 8 Q132 30 124 58 L108 66 L92 66 L76 58 Q68 30 76 8 Z',
+  neck: 'M90 68 L110 68 L112 82 L124 88 L76 88 L88 82 Z',
+  chest: 'M68 90 L132 90 L134 150 L66 150 Z',
+  abdomen: 'M66 153 L134 153 L132 205 L68 205 Z',
+  pelvis: 'M68 208 L132 208 L136 240 L104 252 L96 252 L64 240 Z',
+  arm: 'M64 91 Q46 92 42 112 L34 164 L54 168 L64 126 Z',
+  hand: 'M33 168 L53 172 L46 222 L48 248 L36 262 L22 256 L20 234 Z',
+  leg: 'M63 244 L97 256 L96 330 L68 330 Z',
+  foot: 'M68 334 L95 334 L92 404 L96 428 L62 428 L70 404 Z',
+};
+
+/** @param {string} name @param {string[]} sites @param {keyof typeof shapes} shape @param {View} view @returns {Zone[]} */
+function pair(name, sites, shape, view) {
+  const [here, there] = view === 'front' ? /** @type {const} */ (['right', 'left']) : /** @type {const} */ (['left', 'right']);
+  return [
+    { name, sites, side: here, shape: shapes[shape] },
+    { name, sites, side: there, shape: mirrored(shapes[shape]) },
+  ];
+}
+
+/**
+ * The areas of a view, from head to foot.
+ * @param {View} view
+ * @returns {Zone[]}
+ */
+export function zones(view) {
+  const front = view === 'front';
+  /** @param {string} name @param {string[]} sites @param {keyof typeof shapes} shape @returns {Zone} */
+  const one = (name, sites, shape) => ({ name, side: '', sites, shape: shapes[shape] });
+  return [
+    one('Head', front ? ['scalp', 'forehead', 'face', 'eye', 'ear', 'nose', 'cheek', 'lip', 'mouth', 'chin'] : ['scalp', 'ear'], 'head'),
+    one('Neck', ['neck'], 'neck'),
+    one(front ? 'Chest' : 'Back', front ? ['chest', 'breast', 'axilla'] : ['back', 'shoulder'], 'chest'),
+    ...pair('Upper arm', front ? arm : arm.filter((s) => s !== 'axilla'), 'arm', view),
+    ...pair('Forearm and hand', hand, 'hand', view),
+    one(front ? 'Abdomen' : 'Lower back', front ? ['abdomen'] : ['back', 'sacrum'], 'abdomen'),
+    one(front ? 'Groin and hips' : 'Buttocks and sacrum', front ? ['groin', 'genitalia', 'hip'] : ['sacrum', 'buttock', 'hip'], 'pelvis'),
+    ...pair('Thigh and knee', leg, 'leg', view),
+    ...pair('Lower leg and foot', foot, 'foot', view),
+  ];
+}
+
+/**
+ * The figure, one area a button; Tab reaches one of them, arrows go on to the others.
+ * @param {View} view
+ * @param {(zone: Zone) => string} nameOf in the reader's words
+ * @param {(zone: Zone) => void} chosen
+ * @returns {SVGSVGElement}
+ */
+export function figure(view, nameOf, chosen) {
+  const root = document.createElementNS(svg, 'svg');
+  root.setAttribute('viewBox', '10 0 180 436');
+  const areas = zones(view).map((zone, i) => {
+    const path = document.createElementNS(svg, 'path');
+    path.setAttribute('d', zone.shape);
+    path.setAttribute('role', 'button');
+    path.setAttribute('aria-label', nameOf(zone));
+    path.setAttribute('tabindex', i === 0 ? '0' : '-1');
+    path.dataset.zone = zone.name;
+    path.dataset.side = zone.side;
+    path.addEventListener('click', () => chosen(zone));
+    return path;
+  });
+  root.append(...areas);
+  root.addEventListener('keydown', (event) => {
+    const at = areas.indexOf(/** @type {SVGPathElement} */ (event.target));
+    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+    if (at < 0) return;
+    if (event.key === 'Enter' || event.key === ' ') chosen(zones(view)[at]);
+    else if (step) {
+      const next = areas[(at + step + areas.length) % areas.length];
+      areas[at].setAttribute('tabindex', '-1');
+      next.setAttribute('tabindex', '0');
+      next.focus();
+    } else return;
+    event.preventDefault();
+  });
+  return root;
+}

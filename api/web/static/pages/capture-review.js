@@ -1,0 +1,134 @@
+// @ts-check
+// The photos taken: looked at, taken again, deleted, with a note; then sealed and sent together.
+
+import { busy, need, say, sentence, show } from '../lib/dom.js';
+import { t } from '../lib/words.js';
+import { drawPreview } from '../capture/camera.js';
+import { aboutText } from './capture-card.js';
+import { noteFits } from './capture-facts.js';
+import { drop, sharpnessOf } from './capture-shots.js';
+import { complain, go, now, onStep } from './capture-steps.js';
+import { open, showWarnings } from './capture-warnings.js';
+
+/** @import { Shot } from './capture-shots.js' */
+
+/** @type {Shot | null} the one on view */
+let viewed = null;
+
+const canvas = () => need('preview', HTMLCanvasElement);
+const note = () => need('note', HTMLTextAreaElement);
+
+/** Takes the pixels on view away. */
+export function clearView() {
+  viewed = null;
+  canvas().width = canvas().height = 0;
+  note().value = '';
+}
+
+/** @param {Shot} shot to be on view when the screen comes; it is drawn already */
+export function view(shot) {
+  viewed = shot;
+}
+
+function draw() {
+  viewed ??= now.shots.at(-1) ?? null;
+  if (!viewed) return go('camera');
+  need('review-about', HTMLElement).textContent = aboutText();
+  if (canvas().width === 0) void drawPreview(canvas(), viewed.frame).catch((err) => complain(sentence(err)));
+  note().value = viewed.note;
+  const n = now.shots.length;
+  show(need('delete', HTMLElement), n > 1);
+  need('send', HTMLButtonElement).textContent = n > 1 ? t('Send all {n}', { n }) : t('Send');
+  openNote(viewed.note !== '');
+  drawStrip();
+  drawJudged();
+}
+
+function drawStrip() {
+  const strip = need('strip', HTMLElement);
+  show(strip, now.shots.length > 1);
+  strip.replaceChildren(...now.shots.map((shot, i) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'thumb';
+    button.setAttribute('aria-label', t('Photo {i} of {n}', { i: i + 1, n: now.shots.length }));
+    button.setAttribute('aria-pressed', String(shot === viewed));
+    button.append(shot.thumb);
+    button.addEventListener('click', () => {
+      clearView();
+      viewed = shot;
+      draw();
+    });
+    return button;
+  }));
+}
+
+/** Shows what the checks say of the photo on view. */
+function drawJudged() {
+  const still = viewed?.still;
+  show(need('sharp', HTMLElement), Boolean(still));
+  const box = need('seen', HTMLElement);
+  let list = box.querySelector('ul');
+  if (!list) box.append((list = document.createElement('ul')));
+  const warnings = still && viewed ? open(still.warnings, viewed.overruled) : [];
+  const shot = viewed;
+  showWarnings(list, warnings, (code) => {
+    shot?.overruled.push(code);
+    drawJudged();
+  });
+  show(box, warnings.length > 0);
+  if (!still) return;
+  const words = { sharp: t('Sharp'), soft: t('A little soft'), blurred: t('Blurred: better take it again') };
+  need('sharp-words', HTMLElement).textContent = words[sharpnessOf(still.sharpness)];
+  need('sharp-bar', HTMLMeterElement).value = still.sharpness;
+}
+
+/** @param {boolean} on */
+function openNote(on) {
+  show(need('note-field', HTMLElement), on);
+  need('note-open', HTMLElement).setAttribute('aria-expanded', String(on));
+}
+
+/** Deletes the photo on view. */
+function remove() {
+  const at = viewed ? now.shots.indexOf(viewed) : -1;
+  if (at >= 0) drop(now.shots.splice(at, 1)[0]);
+  clearView();
+}
+
+/** @param {{ send: () => Promise<void> }} acts */
+export function wireReview(acts) {
+  onStep('review', { enter: draw, leave: clearView });
+  globalThis.addEventListener('clinivault-judged', (e) => {
+    if (/** @type {CustomEvent} */ (e).detail === viewed && now.step === 'review') drawJudged();
+  });
+  need('retake', HTMLButtonElement).addEventListener('click', () => {
+    remove();
+    go('camera');
+  });
+  need('delete', HTMLButtonElement).addEventListener('click', () => {
+    remove();
+    say(t('Deleted.'));
+    draw();
+  });
+  need('more', HTMLButtonElement).addEventListener('click', () => go('camera'));
+  need('note-open', HTMLButtonElement).addEventListener('click', () => {
+    openNote(need('note-field', HTMLElement).hasAttribute('hidden'));
+    note().focus();
+  });
+  note().addEventListener('input', () => {
+    complain(noteFits(note().value) ? '' : t('The note is too long.'));
+    if (viewed && noteFits(note().value)) viewed.note = note().value;
+  });
+  const send = need('send', HTMLButtonElement);
+  send.addEventListener('click', () => {
+    complain('');
+    void busy(send, null, async () => {
+      try {
+        await acts.send();
+      } catch (err) {
+        complain(sentence(err));
+      }
+    });
+  });
+}

@@ -1,0 +1,156 @@
+// @ts-check
+// Sealing what was taken, the queue that holds ciphertext only, and what becomes of it.
+
+import { alarm, need, say, sentence } from '../lib/dom.js';
+import { locale, t } from '../lib/words.js';
+import { newCaptureID } from '../capture/bytes.js';
+import { intake } from '../capture/offline.js';
+import { keepStorage, openQueue } from '../capture/queue.js';
+import { seal } from '../capture/seal.js';
+import { newItem } from '../capture/state.js';
+import { Uploader } from '../capture/upload.js';
+import { loadSeal } from '../capture/wasm.js';
+import { factsOf, measuresOf } from './capture-facts.js';
+import { Panel } from './capture-queue.js';
+import { drop } from './capture-shots.js';
+import { complain, go, now } from './capture-steps.js';
+
+/** @import { Shot } from './capture-shots.js' */
+
+const sealing = { module: /** @type {any} */ (null), intake: /** @type {any} */ (null) };
+
+/** @type {ReturnType<typeof openQueue>} */
+let queue;
+/** @type {Panel} */
+let panel;
+/** @type {Uploader | null} */
+let uploader = null;
+let signInAgain = () => {};
+
+const data = () => need('capture', HTMLElement).dataset;
+
+/** Loads what sealing needs; again after a failure. */
+async function readySeal() {
+  sealing.module ??= await loadSeal({ execURL: data().wasmExec ?? '', wasmURL: data().wasm ?? '' });
+  sealing.intake ??= await intake(data().intake ?? '');
+}
+
+/** Seals one photo into the queue. Its pixels are gone afterwards, in every case. @param {Shot} shot */
+async function sealOne(shot) {
+  const facts = factsOf({
+    captureID: newCaptureID(), patient: shot.patient, author: now.person, details: shot.details, note: shot.note,
+    mediaType: shot.frame.media_type, takenAt: shot.takenAt, measures: measuresOf(shot.still, shot.overruled),
+  });
+  const store = await queue;
+  try {
+    const envelope = await seal(sealing.module, sealing.intake, facts, shot.frame.bytes);
+    await store.put(newItem(envelope, now.person, new Date()));
+    now.sent.push(envelope.capture_id);
+  } finally {
+    now.shots.splice(now.shots.indexOf(shot), 1);
+    drop(shot);
+  }
+}
+
+/** Seals and sends all that was taken; what cannot be sealed is told, and the rest stays to be tried again. */
+export async function sendAll() {
+  await readySeal(); // before a frame is touched: a failure here leaves all of them for another try
+  now.sent = [];
+  try {
+    for (const shot of [...now.shots]) await sealOne(shot);
+  } catch (err) {
+    void startUploads();
+    go(now.shots.length > 0 ? 'review' : 'camera');
+    throw err;
+  }
+  waitingFor = now.sent.length;
+  sentWords();
+  go('sent');
+  say(t('Sealed. Sending.'));
+  void startUploads();
+}
+
+/** How many of the photos just sent the vault has not received yet. */
+let waitingFor = 0;
+
+/** Says how the photos just sent stand: on their way, or with the vault. */
+function sentWords() {
+  const received = waitingFor === 0;
+  need('sent-title', HTMLElement).textContent = received ? t('Received by the vault') : t('Sealed and on its way');
+  need('sent-text', HTMLElement).textContent = received
+    ? t('The vault has it, with a signed receipt, and the copy on this device is gone. A colleague checks it next.')
+    : t('It is sealed; nobody can open it on this device any more. Below you see when the vault has received it. You can go on at once.');
+}
+
+/** @param {string} id @param {string} photo */
+function received(id, photo) {
+  panel.arrived(id, photo);
+  if (!now.sent.includes(id)) return;
+  now.sent = now.sent.filter((one) => one !== id);
+  waitingFor = now.sent.length;
+  sentWords();
+}
+
+/** @param {string} iso @returns {string} the time of day */
+const clock = (iso) => new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(new Date(iso));
+
+/** Sends what waits. @returns {Promise<Uploader | null>} null when sealing is not ready */
+export async function startUploads() {
+  try {
+    await readySeal();
+  } catch (err) {
+    panel.wait(sentence(err));
+    return null;
+  }
+  if (uploader) {
+    void uploader.kick();
+    return uploader;
+  }
+  uploader = new Uploader({
+    queue: await queue, owner: now.person, url: data().captures,
+    receiptKeys: async (fresh) => {
+      if (fresh) sealing.intake = await intake(data().intake ?? '');
+      return sealing.intake.receipt_keys;
+    },
+    verify: (key, receipt) => sealing.module.verifyReceipt(key, receipt),
+  });
+  /** @param {string} name @param {(detail: any) => void} act */
+  const on = (name, act) => uploader?.addEventListener(name, (e) => act(/** @type {CustomEvent} */ (e).detail));
+  on('progress', (d) => panel.moved(d.capture_id, d.sent, d.total));
+  on('received', (d) => received(d.capture_id, d.photo_id));
+  on('failed', (d) => alarm(d.sentence));
+  on('waiting', (d) => panel.wait(t('{why} Next try at {time}.', { why: d.sentence, time: clock(d.retry_at) })));
+  on('signin', (d) => {
+    panel.wait(d.sentence);
+    signInAgain();
+  });
+  void uploader.start();
+  return uploader;
+}
+
+async function watchQueue() {
+  try {
+    const store = await queue;
+    const draw = async () => panel.show(await store.list());
+    store.addEventListener('change', () => void draw());
+    await draw();
+    void keepStorage();
+  } catch (err) {
+    complain(sentence(err));
+  }
+}
+
+/** Takes a note off the queue that no longer holds, and sends. */
+export function sendOn() {
+  panel.wait('');
+  void startUploads();
+}
+
+/** @param {{ signIn: () => void }} acts signIn: the session is over */
+export function wireSend(acts) {
+  signInAgain = acts.signIn;
+  queue = openQueue();
+  panel = new Panel(now.person, (id) => void startUploads().then((u) => u?.retry(id)));
+  void watchQueue();
+  void startUploads();
+}

@@ -1,0 +1,63 @@
+// @ts-check
+// The photos that were taken and not sent: in memory alone, each with what was chosen when it was taken.
+
+import { forget } from '../capture/camera.js';
+
+/** @import { Frame } from '../capture/camera.js' */
+/** @import { Details } from './capture-facts.js' */
+/** @typedef {{ code: string, box?: { x0: number, y0: number, x1: number, y1: number } }} Warning */
+/** @typedef {{ warnings: Warning[], sharpness: number, scale: { pixels_per_mm: number, colour: number[] } | null }} Still */
+
+/**
+ * @typedef {object} Shot
+ * @property {Frame} frame
+ * @property {Date} takenAt
+ * @property {Details} details
+ * @property {string} patient ID
+ * @property {string[]} overruled warnings that the person had answered when it was taken
+ * @property {Still | null} still what the checks say of it; null: not looked at
+ * @property {string} note
+ * @property {HTMLCanvasElement} thumb
+ */
+
+/** The most photos that wait for Send: they lie in memory. */
+export const mostShots = 12;
+
+/** The longer side of the small pictures, in pixels. */
+const thumbSide = 160;
+
+/**
+ * A small picture of what was just drawn.
+ * @param {HTMLCanvasElement} from
+ * @returns {HTMLCanvasElement}
+ */
+export function thumbOf(from) {
+  const small = document.createElement('canvas');
+  const k = thumbSide / Math.max(from.width, from.height, 1);
+  small.width = Math.max(1, Math.round(from.width * k));
+  small.height = Math.max(1, Math.round(from.height * k));
+  small.getContext('2d')?.drawImage(from, 0, 0, small.width, small.height);
+  return small;
+}
+
+/** Throws a photo away. @param {Shot} shot */
+export function drop(shot) {
+  forget(shot.frame, shot.thumb);
+  if (shot.still) shot.still.warnings.length = 0;
+  shot.note = '';
+}
+
+/** Throws them all away. @param {Shot[]} shots */
+export function dropAll(shots) {
+  for (const shot of shots.splice(0)) drop(shot);
+}
+
+/**
+ * How sharp a photo is, in words. Pure.
+ * @param {number} sharpness 0 to 1
+ * @returns {'sharp' | 'soft' | 'blurred'}
+ */
+export function sharpnessOf(sharpness) {
+  if (sharpness >= 0.6) return 'sharp';
+  return sharpness >= 0.35 ? 'soft' : 'blurred';
+}
