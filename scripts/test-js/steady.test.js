@@ -1,0 +1,70 @@
+// When a code that the camera sees counts.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Steady, together } from '../../api/web/static/capture/steady.js';
+
+const gsrn = { symbology: ']d2', text: '8018950110123456700172', gs1: true };
+const other = { symbology: ']d2', text: '8018950110153000040127', gs1: true };
+const plain = { symbology: ']C0', text: 'DEMO-0001', gs1: false };
+const medicine = { symbology: ']d2', text: '010950600013435217280131', gs1: true };
+
+test('one read does not count, two equal ones do', () => {
+  const steady = new Steady();
+  assert.equal(steady.take([gsrn], 0), null);
+  assert.deepEqual(steady.take([gsrn], 100), { band: { kind: 'gsrn', value: '950110123456700172' }, raw: gsrn });
+});
+
+test('frames without a code do not count between', () => {
+  const steady = new Steady();
+  steady.take([gsrn], 0);
+  assert.equal(steady.take([], 100), null);
+  assert.ok('band' in steady.take([gsrn], 200));
+});
+
+test('another read between begins anew', () => {
+  const steady = new Steady();
+  steady.take([gsrn], 0);
+  assert.equal(steady.take([plain], 100), null);
+  assert.equal(steady.take([gsrn], 200), null);
+  assert.ok('band' in steady.take([gsrn], 300));
+});
+
+test('reads that are far apart do not count', () => {
+  const steady = new Steady();
+  steady.take([gsrn], 0);
+  assert.equal(steady.take([gsrn], together + 1), null);
+});
+
+test('two bands in view count as none, and the next read begins anew', () => {
+  const steady = new Steady();
+  steady.take([gsrn], 0);
+  assert.deepEqual(steady.take([gsrn, plain], 50), { many: true });
+  assert.equal(steady.take([gsrn], 100), null);
+});
+
+test('the same band read in two ways is one', () => {
+  const steady = new Steady();
+  const linear = { ...gsrn, symbology: ']C1' };
+  steady.take([gsrn, linear], 0);
+  assert.ok('band' in steady.take([linear], 50));
+});
+
+test('a band beside a medicine is read; the medicine alone is refused once', () => {
+  const steady = new Steady();
+  steady.take([medicine, gsrn], 0);
+  assert.ok('band' in steady.take([medicine, gsrn], 50));
+  const alone = new Steady();
+  assert.equal(alone.take([medicine], 0), null);
+  assert.match(alone.take([medicine], 50).refused, /medicine/);
+  assert.equal(alone.take([medicine], 100), null);
+});
+
+test('a wrong check digit is never a band', () => {
+  const steady = new Steady();
+  const wrong = { ...other, text: '8018950110153000040120' };
+  for (let i = 0; i < 5; i++) {
+    const verdict = steady.take([wrong], i * 10);
+    assert.ok(verdict === null || 'refused' in verdict);
+  }
+});
