@@ -82,6 +82,10 @@ func (e *Error) Error() string { return "uplink refused: " + e.Code.String() }
 var (
 	// ErrBlocked means that no datagram was ever answered: use HTTPS.
 	ErrBlocked = errors.New("no answer over udp")
+	// ErrUntrusted means that the server's certificate is not one to believe.
+	ErrUntrusted = errors.New("server's certificate is not trusted")
+	// ErrRefused means that the server ended the handshake: most likely the device's certificate is over or revoked.
+	ErrRefused = errors.New("server refused the handshake")
 	// ErrClosed means that the Client was closed.
 	ErrClosed = errors.New("uplink client closed")
 )

@@ -1,0 +1,212 @@
+package uplink
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// A door reads the server's socket and hands each datagram to the connection it belongs to: by connection ID once there
+// is one, by address during a handshake. It holds little for strangers: what comes before the echoed cookie is a small
+// bounded queue in which the newest pushes the oldest out, so that a flood of forged addresses costs a bounded amount of
+// memory and makes true clients try again at worst.
+type door struct {
+	pc      net.PacketConn
+	limits  Limits
+	arrived func(*wire, *path) // starts a handshake on a new wire
+	send    func([]byte, netip.AddrPort) (int, error)
+
+	mu        sync.Mutex
+	byCID     map[string]*wire
+	byAddr    map[netip.AddrPort]*wire // wires whose handshake began at that address
+	strangers []*wire                  // handshakes before the cookie, oldest first
+	proven    int                      // handshakes after the cookie
+	closed    bool
+}
+
+// errFullDoor means that too many handshakes are under way.
+var errFullDoor = &Error{Code: CodeBusy}
+
+func newDoor(pc net.PacketConn, limits Limits, arrived func(*wire, *path)) *door {
+	return &door{pc: pc, limits: limits, arrived: arrived, send: sender(pc),
+		byCID: make(map[string]*wire), byAddr: make(map[netip.AddrPort]*wire)}
+}
+
+// sender writes to a socket, without allocating where the socket allows.
+func sender(pc net.PacketConn) func([]byte, netip.AddrPort) (int, error) {
+	if u, ok := pc.(*net.UDPConn); ok {
+		return u.WriteToUDPAddrPort
+	}
+	return func(b []byte, to netip.AddrPort) (int, error) { return pc.WriteTo(b, net.UDPAddrFromAddrPort(to)) }
+}
+
+// receiver reads from a socket.
+func receiver(pc net.PacketConn) func([]byte) (int, netip.AddrPort, error) {
+	if u, ok := pc.(*net.UDPConn); ok {
+		return u.ReadFromUDPAddrPort
+	}
+	return func(b []byte) (int, netip.AddrPort, error) {
+		n, addr, err := pc.ReadFrom(b)
+		if err != nil {
+			return 0, netip.AddrPort{}, err
+		}
+		if u, ok := addr.(*net.UDPAddr); ok {
+			return n, u.AddrPort(), nil
+		}
+		to, err := netip.ParseAddrPort(addr.String())
+		return n, to, err
+	}
+}
+
+// serve reads until the socket is closed.
+func (d *door) serve() error {
+	receive := receiver(d.pc)
+	for {
+		buf := datagrams.Get().(*[maxDatagram]byte)
+		n, from, err := receive(buf[:])
+		if err != nil {
+			datagrams.Put(buf)
+			if isClosed(err) {
+				return nil
+			}
+			if !temporary(err) {
+				return err
+			}
+			continue
+		}
+		d.route(buf, n, from)
+	}
+}
+
+// route hands one datagram on, or drops it.
+func (d *door) route(buf *[maxDatagram]byte, n int, from netip.AddrPort) {
+	w, fresh := d.find(buf[:n], from)
+	if w == nil {
+		datagrams.Put(buf)
+		return
+	}
+	w.deliver(buf, n, from)
+	if fresh {
+		w.mu.Lock()
+		first := w.paths[0]
+		w.mu.Unlock()
+		d.arrived(w, first)
+	}
+}
+
+// find returns the wire that a datagram belongs to, made anew for a first ClientHello; nil when it belongs nowhere.
+func (d *door) find(b []byte, from netip.AddrPort) (w *wire, fresh bool) {
+	if len(b) < recordHeader {
+		return nil, false
+	}
+	if b[0] == recordCID {
+		return d.findCID(b), false
+	}
+	if b[0] < recordAlert-1 || b[0] > recordHandshake || b[0] == recordAlert {
+		return nil, false // plaintext alerts are forged easily, and plaintext data is forbidden
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, false
+	}
+	old := d.byAddr[from]
+	if old != nil && !old.isSealed() {
+		return old, false
+	}
+	if !isClientHello(b) {
+		return nil, false
+	}
+	w = newWire(d.pc.LocalAddr(), d.send)
+	w.cid, w.home = newCID(), from
+	w.onHello, w.onClose = d.prove, d.forget
+	d.byAddr[from], d.byCID[w.cid] = w, w
+	d.strangers = append(d.strangers, w)
+	if len(d.strangers) > d.limits.Handshakes {
+		oldest := d.strangers[0]
+		go func() { _ = oldest.Close() }() // Close asks for the lock
+		d.strangers = d.strangers[1:]
+	}
+	return w, true
+}
+
+// findCID finds the wire of a record with a connection ID. After the handshake a datagram is one record.
+func (d *door) findCID(b []byte) *wire {
+	if len(b) < recordHeader+cidSize {
+		return nil
+	}
+	d.mu.Lock()
+	w := d.byCID[string(b[11:11+cidSize])]
+	d.mu.Unlock()
+	if w == nil || w.isSealed() && !oneRecord(b) {
+		return nil
+	}
+	return w
+}
+
+// oneRecord says whether b is exactly one record with a connection ID.
+func oneRecord(b []byte) bool {
+	const head = recordHeader + cidSize
+	return len(b) >= head && b[0] == recordCID && len(b) == head+int(b[head-2])<<8+int(b[head-1])
+}
+
+// isClientHello says whether b begins with the start of a ClientHello that opens a handshake.
+func isClientHello(b []byte) bool {
+	return len(b) > recordHeader+12 && b[0] == recordHandshake && b[3] == 0 && b[4] == 0 && b[recordHeader] == clientHello &&
+		b[recordHeader+6]|b[recordHeader+7]|b[recordHeader+8] == 0
+}
+
+// prove counts a wire among those whose peer echoed the cookie, if there is room.
+func (d *door) prove(w *wire) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.proven >= d.limits.Handshakes {
+		return errFullDoor
+	}
+	d.proven++
+	w.counted = true
+	d.dropStranger(w)
+	return nil
+}
+
+func (d *door) dropStranger(w *wire) {
+	for i, s := range d.strangers {
+		if s == w {
+			d.strangers = append(d.strangers[:i:i], d.strangers[i+1:]...)
+			return
+		}
+	}
+}
+
+// established notes that a handshake is over.
+func (d *door) established(w *wire) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.uncount(w)
+}
+
+func (d *door) uncount(w *wire) {
+	if w.counted {
+		d.proven--
+		w.counted = false
+	}
+	d.dropStranger(w)
+}
+
+// forget takes a closed wire out.
+func (d *door) forget(w *wire) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.uncount(w)
+	delete(d.byCID, w.cid)
+	if d.byAddr[w.home] == w {
+		delete(d.byAddr, w.home)
+	}
+}
+
+// refuse takes no new connections from now on.
+func (d *door) refuse() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+}

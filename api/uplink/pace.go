@@ -1,0 +1,306 @@
+package uplink
+
+import (
+	"math"
+	"time"
+)
+
+// The sender keeps a model of the path, after BBR (draft-ietf-ccwg-bbr): the most the path was seen to deliver, and the
+// shortest time it took to answer. It sends at the rate it saw, tries more now and then, and bounds what is in flight by
+// the product of the two. A lost packet alone says nothing here, since a ward's radio loses one in twenty. Loss while the
+// queue stands, or loss beyond what a radio loses, says that the path is shared and full: then the ceiling of what may
+// be in flight comes down, and grows again slowly.
+const (
+	startWindow   = 40 * (maxPacket + overhead) // bytes in flight before anything is known
+	leastWindow   = 4 * (maxPacket + overhead)  // bytes that may always be in flight
+	spareWindow   = 16 * (maxPacket + overhead) // bytes beyond the product, for answers that come in heaps
+	startGain     = 2.885                       // 2/ln 2: doubles each round
+	drainGain     = 1 / startGain
+	windowGain    = 2.0
+	fullGrowth    = 1.25                   // a round that delivers less than this much more is a sign that the path is full
+	fullRounds    = 3                      // that many such rounds end the start
+	rateRounds    = 10                     // rounds for which the best rate is believed
+	rttLife       = 10 * time.Second       // for which the shortest answer is believed
+	rttProbe      = 200 * time.Millisecond // how long little is sent to see the shortest answer again
+	lossTolerance = 0.12                   // share of a round's packets that may be lost without a queue
+	queueGain     = 1.25                   // a round whose shortest answer took this much longer stood in a queue,
+	queueFloor    = 4 * time.Millisecond   // if it is also at least this much longer
+	ceilingCut    = 0.8
+	ceilingGrowth = 1.0 / 16 // of the ceiling, each round without congestion
+)
+
+// gains is the cycle in which the sender tries more, gives back what queued, and goes on at what it saw.
+var gains = [...]float64{1.25, 0.75, 1, 1, 1, 1, 1, 1}
+
+type phase int
+
+const (
+	phaseStart phase = iota
+	phaseDrain
+	phaseCruise
+	phaseProbe // little is sent, to see the shortest answer
+)
+
+func (p phase) String() string {
+	return [...]string{"start", "drain", "cruise", "probe"}[p]
+}
+
+// pace decides when and how much may be sent. It knows no clock: every method is told the time.
+type pace struct {
+	meter
+	phase    phase
+	rates    [rateRounds]float64 // best rate of each of the last rounds, bytes per second
+	minRTT   time.Duration
+	minAt    time.Time
+	firstRTT time.Duration // of the handshake
+	full     float64       // rate at which the start last grew
+	fullFor  int
+	cycle    int
+	cycleAt  time.Time
+	probeEnd time.Time
+	probeRTT time.Duration // shortest answer of this probe
+	ceiling  float64       // bytes in flight, at most
+	round    roundCount
+	tokens   float64 // bytes that may leave now
+	tokensAt time.Time
+}
+
+// A roundCount is what happened since the packets of the former round were answered.
+type roundCount struct {
+	acked, lost int
+	minRTT      time.Duration
+	limited     bool
+	peak        int64 // most bytes in flight
+}
+
+func newPace() *pace { return &pace{ceiling: math.Inf(1)} }
+
+// hint tells how long the path took to answer the handshake, so that the first packets leave at a fitting rate.
+func (p *pace) hint(rtt time.Duration) { p.firstRTT = max(rtt, time.Millisecond) }
+
+// rate is the best rate of the last rounds in bytes per second; zero when nothing was seen.
+func (p *pace) rate() (best float64) {
+	for _, r := range p.rates {
+		best = max(best, r)
+	}
+	return best
+}
+
+// product is what the path holds without a queue, in bytes.
+func (p *pace) product() float64 { return p.rate() * p.minRTT.Seconds() }
+
+// window is how many bytes may be in flight.
+func (p *pace) window() int64 {
+	if p.rate() == 0 || p.minRTT == 0 {
+		return startWindow
+	}
+	gain := windowGain
+	switch p.phase {
+	case phaseStart, phaseDrain:
+		gain = startGain
+	case phaseProbe:
+		return max(leastWindow, int64(p.product()/2))
+	}
+	w := min(gain*p.product()+spareWindow, p.ceiling)
+	return max(leastWindow, int64(w))
+}
+
+// pacing is how fast packets may leave, in bytes per second.
+func (p *pace) pacing() float64 {
+	r := p.rate()
+	if r == 0 {
+		rtt := p.minRTT
+		if rtt == 0 {
+			rtt = max(p.firstRTT, time.Millisecond)
+		}
+		return startGain * startWindow / rtt.Seconds()
+	}
+	switch p.phase {
+	case phaseStart:
+		return startGain * r
+	case phaseDrain:
+		return drainGain * r
+	case phaseCruise:
+		return gains[p.cycle] * r
+	}
+	return r
+}
+
+// burst is how many bytes may leave at once after a rest: what leaves in 2 ms, and at least ten packets.
+func (p *pace) burst() float64 {
+	return max(10*(maxPacket+overhead), p.pacing()*0.002)
+}
+
+// mayAt says when the next packet may leave, as far as pacing goes.
+func (p *pace) mayAt(now time.Time) time.Time {
+	p.refill(now)
+	if p.tokens > 0 {
+		return now
+	}
+	wait := time.Duration((-p.tokens + 1) / p.pacing() * float64(time.Second))
+	return now.Add(max(wait, time.Millisecond))
+}
+
+func (p *pace) refill(now time.Time) {
+	if p.tokensAt.IsZero() {
+		p.tokens, p.tokensAt = p.burst(), now
+		return
+	}
+	if d := now.Sub(p.tokensAt); d > 0 {
+		p.tokens = min(p.tokens+p.pacing()*d.Seconds(), p.burst())
+		p.tokensAt = now
+	}
+}
+
+// sent notes that size bytes leave now and returns what their answer will be measured against.
+func (p *pace) sent(now time.Time, size int) mark {
+	p.refill(now)
+	p.tokens -= float64(size)
+	m := p.meter.sent(now, size)
+	p.round.peak = max(p.round.peak, p.inflight)
+	return m
+}
+
+// A delivery is a packet that was answered.
+type delivery struct {
+	mark
+	at   time.Time // when it left
+	size int
+}
+
+// acked takes in an answer: the packets it newly covers, how many were found lost by it, and the time it took (zero when
+// it cannot be told).
+func (p *pace) acked(now time.Time, got []delivery, rtt time.Duration) {
+	if rtt > 0 {
+		p.seeRTT(now, rtt)
+	}
+	ended := false
+	for _, d := range got {
+		ended = p.meter.acked(now, d) || ended
+		p.round.acked++
+	}
+	if rate, limited := p.meter.sample(now, got); rate > 0 {
+		if !limited || rate > p.rate() {
+			p.rates[0] = max(p.rates[0], rate)
+		}
+		p.round.limited = p.round.limited || limited
+	}
+	if ended {
+		p.endRound(now)
+	}
+	p.step(now)
+}
+
+func (p *pace) seeRTT(now time.Time, rtt time.Duration) {
+	if p.round.minRTT == 0 || rtt < p.round.minRTT {
+		p.round.minRTT = rtt
+	}
+	if p.phase == phaseProbe && (p.probeRTT == 0 || rtt < p.probeRTT) {
+		p.probeRTT = rtt
+	}
+	if p.minRTT == 0 || rtt <= p.minRTT {
+		p.minRTT, p.minAt = rtt, now
+	}
+}
+
+// lost notes that a packet of size bytes did not arrive.
+func (p *pace) lost(size int) {
+	p.inflight -= int64(size)
+	p.round.lost++
+}
+
+// endRound judges the round that ended and begins the next.
+func (p *pace) endRound(now time.Time) {
+	r := p.round
+	p.round = roundCount{peak: p.inflight}
+	p.judge(r)
+	if p.phase == phaseStart && !r.limited {
+		p.judgeStart()
+	}
+	copy(p.rates[1:], p.rates[:])
+	p.rates[0] = 0
+}
+
+// judge lowers the ceiling after a round that met congestion and lifts it after one that did not.
+func (p *pace) judge(r roundCount) {
+	if !p.congested(r) {
+		if !math.IsInf(p.ceiling, 1) {
+			p.ceiling += max(p.ceiling*ceilingGrowth, maxPacket+overhead)
+		}
+		return
+	}
+	if p.phase == phaseStart {
+		return // judgeStart sees that the path is full; until then growth is wanted
+	}
+	p.ceiling = max(min(p.ceiling, float64(r.peak))*ceilingCut, p.product()/2, leastWindow)
+}
+
+func (p *pace) congested(r roundCount) bool {
+	all := float64(r.acked + r.lost)
+	if r.lost < 2 || all == 0 {
+		return false
+	}
+	stood := r.minRTT > time.Duration(queueGain*float64(p.minRTT)) && r.minRTT > p.minRTT+queueFloor
+	return stood || float64(r.lost)/all > lossTolerance
+}
+
+// judgeStart ends the start when the path no longer delivers more each round.
+func (p *pace) judgeStart() {
+	if r := p.rate(); r >= p.full*fullGrowth {
+		p.full, p.fullFor = r, 0
+		return
+	}
+	if p.fullFor++; p.fullFor >= fullRounds {
+		p.phase = phaseDrain
+	}
+}
+
+// step moves between the phases.
+func (p *pace) step(now time.Time) {
+	switch p.phase {
+	case phaseDrain:
+		if float64(p.inflight) <= p.product()+spareWindow {
+			p.cruise(now, 2)
+		}
+	case phaseCruise:
+		p.stepCruise(now)
+	case phaseProbe:
+		if now.After(p.probeEnd) {
+			if p.probeRTT > 0 {
+				p.minRTT = p.probeRTT
+			}
+			p.minAt = now
+			p.cruise(now, 2)
+		}
+	}
+}
+
+func (p *pace) cruise(now time.Time, cycle int) {
+	p.phase, p.cycle, p.cycleAt = phaseCruise, cycle, now
+}
+
+func (p *pace) stepCruise(now time.Time) {
+	if now.Sub(p.minAt) > rttLife {
+		p.phase, p.probeEnd = phaseProbe, now.Add(rttProbe+p.minRTT)
+		p.probeRTT = 0
+		return
+	}
+	if now.Sub(p.cycleAt) < max(p.minRTT, time.Millisecond) {
+		return
+	}
+	if gains[p.cycle] < 1 && float64(p.inflight) > p.product()+spareWindow &&
+		now.Sub(p.cycleAt) < 2*p.minRTT {
+		return // what the try had queued is not gone yet
+	}
+	p.cycle, p.cycleAt = (p.cycle+1)%len(gains), now
+}
+
+// tolerant says whether losses look like a radio's, so that saying things twice does no harm.
+func (p *pace) tolerant() bool { return !p.congested(p.round) }
+
+// reset forgets the path: the peer moved to another.
+func (p *pace) reset() {
+	inflight := p.inflight
+	*p = *newPace()
+	p.inflight = inflight
+}
