@@ -19,9 +19,14 @@ const (
 	maxDigests  = 1024             // characters of a Content-Digest header
 )
 
-// takeCapture takes in one sealed capture (vault/FORMAT.md) and counts what became of it.
+// takeCapture takes in one sealed capture (vault/FORMAT.md).
 func (c *call) takeCapture() error {
 	receipt, created, err := c.accept()
+	return c.received(receipt, created, err)
+}
+
+// received answers with the receipt of a capture and counts what became of it.
+func (c *call) received(receipt seal.Receipt, created bool, err error) error {
 	switch {
 	case err != nil:
 		c.s.metrics.capture("refused")

@@ -43,7 +43,7 @@ const (
 func only(roles ...vault.Role) []vault.Role { return roles }
 
 // routes is every address but the pages and their files.
-var routes = slices.Concat(publicRoutes, signInRoutes, sessionRoutes, accountRoutes, deviceRoutes, captureRoutes, photoRoutes, reviewRoutes, chartRoutes, auditRoutes, adminRoutes, incidentRoutes, scimRoutes, peopleRoutes, consentRoutes, erasureRoutes, retentionRoutes, accessRoutes,
+var routes = slices.Concat(publicRoutes, signInRoutes, sessionRoutes, accountRoutes, deviceRoutes, captureRoutes, uploadRoutes, photoRoutes, reviewRoutes, chartRoutes, auditRoutes, adminRoutes, incidentRoutes, scimRoutes, peopleRoutes, consentRoutes, erasureRoutes, retentionRoutes, accessRoutes,
 	hospitalRoutes, wristbandRoutes, noticeRoutes, linkRoutes, teamRoutes, messageRoutes)
 
 var publicRoutes = []route{

@@ -66,6 +66,8 @@ type Server struct {
 	maxCapture  int64
 	uploads     chan struct{} // one token for each capture being taken in
 	share       shares        // of uploads that one person may hold
+	parts       chan struct{} // one token for each part being read
+	partShare   shares
 	signIns     chan struct{} // one token for each password being checked
 	byRemote    *limiter
 	byToken     *limiter // wrong tokens of directories, by where they come from
@@ -112,8 +114,8 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		vault: cfg.Vault, web: cfg.Web, log: cfg.Log, metrics: m, secure: cfg.Secure, maxCapture: cfg.MaxCapture,
 		uploads: make(chan struct{}, cfg.Uploads), share: shares{each: max(1, cfg.Uploads/2)}, signIns: make(chan struct{}, DefaultSignIns),
-		byRemote: newLimiter(60, time.Second, cfg.Now),
-		byToken:  newLimiter(30, 2*time.Second, cfg.Now), byDirectory: newLimiter(scimBurst, scimRefill, cfg.Now),
+		parts: make(chan struct{}, maxParts), partShare: shares{each: ownParts}, byRemote: newLimiter(60, time.Second, cfg.Now),
+		byToken: newLimiter(30, 2*time.Second, cfg.Now), byDirectory: newLimiter(scimBurst, scimRefill, cfg.Now),
 		byAsk: newLimiter(240, 250*time.Millisecond, cfg.Now), byDoor: newLimiter(60, time.Second, cfg.Now), fingerprint: cfg.Fingerprint,
 		openapi: mustDocument(routes), proxies: cfg.Proxies, uplink: cfg.Uplink,
 	}

@@ -47,7 +47,7 @@ var actorless = append(slices.Clone(signInDoor), []string{"SignIn", "Authenticat
 	"AuthenticateProvisioner", "IntegrityRefusals", "WitnessLags", "IncidentCounts", "OpenReviews"}...)
 
 // operations covers all of Vault, by topic.
-var operations = slices.Concat(dailyOperations, keyOperations, storeOperations, logOperations, lifeOperations, backupOperations, accessOperations, oidcOperations, provisionOperations, deviceOperations, noticeOperations, signInOperations, careOperations, wristbandOperations)
+var operations = slices.Concat(dailyOperations, keyOperations, storeOperations, logOperations, lifeOperations, backupOperations, accessOperations, oidcOperations, provisionOperations, deviceOperations, noticeOperations, signInOperations, careOperations, wristbandOperations, uploadOperations)
 
 var dailyOperations = []operation{
 	{"Accept", "cx", "", func(ctx context.Context, s scene, a vault.Actor) error {
