@@ -45,9 +45,9 @@ type session struct {
 	transport string
 	up        *uplink.Client // once it was dialled
 	direct    bool           // over HTTPS for the rest of the run
-	originals originals  // with wiping
-	known     []original // sealed, and not wiped yet
-	atEnd     []string   // said when everything is done
+	originals originals      // with wiping
+	known     []original     // sealed, and not wiped yet
+	atEnd     []string       // said when everything is done
 }
 
 func open(state string, s surroundings) (*session, error) {
@@ -123,24 +123,32 @@ func flush(ctx context.Context, args []string, s surroundings) error {
 	return r.sendAll(ctx, func(it item) bool { return *failed || it.State != stateFailed })
 }
 
-// sendAll sends the chosen items of this person, one by one under the queue's lock. One that is refused does not hold up the
-// others; a server that does not answer ends the run.
+// sendAll is sendQueue, and says so where there was nothing to do.
 func (r *session) sendAll(ctx context.Context, chosen func(item) bool) error {
+	sent, err := r.sendQueue(ctx, chosen)
+	if err == nil && sent == 0 {
+		fmt.Fprintln(r.stdout, "nothing is waiting to be sent")
+	}
+	return err
+}
+
+// sendQueue sends the chosen items of this person, one by one under the queue's lock. One that is refused does not hold up the
+// others; a server that does not answer ends the run.
+func (r *session) sendQueue(ctx context.Context, chosen func(item) bool) (sent int, err error) {
 	unlock, err := r.queue.lock(ctx, r.sleep)
 	if err != nil {
-		return codeError{exitWaiting, err}
+		return 0, codeError{exitWaiting, err}
 	}
 	defer unlock()
 	defer r.closeUplink()
 	if err := r.queue.sweep(); err != nil {
-		return err
+		return 0, err
 	}
 	items, err := r.queue.items()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var refused error
-	sent := 0
 	for _, it := range items {
 		if it.Owner != r.account.Person || !chosen(it) {
 			continue
@@ -152,18 +160,15 @@ func (r *session) sendAll(ctx context.Context, chosen func(item) bool) error {
 		case fateOf(err) == fateRefused:
 			refused = errors.Join(refused, fmt.Errorf("capture %s was refused and stays in the queue: %w", it.CaptureID, err))
 		case fateOf(err) == fateSignIn:
-			return codeError{exitWaiting, errors.New("the photo stays sealed in the queue: " + signInAgain(err) + ", then capture flush")}
+			return sent, codeError{exitWaiting, errors.New("the photo stays sealed in the queue: " + signInAgain(err) + ", then capture flush")}
 		default:
-			return codeError{exitWaiting, fmt.Errorf("%w; the photo stays sealed in the queue: run capture flush later", err)}
+			return sent, codeError{exitWaiting, fmt.Errorf("%w; the photo stays sealed in the queue: run capture flush later", err)}
 		}
 	}
 	if refused != nil {
-		return codeError{exitRefused, refused}
+		return sent, codeError{exitRefused, refused}
 	}
-	if sent == 0 {
-		fmt.Fprintln(r.stdout, "nothing is waiting to be sent")
-	}
-	return nil
+	return sent, nil
 }
 
 // sendOne tries an item a few times and notes how it went.

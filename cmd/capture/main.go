@@ -106,7 +106,7 @@ func main() {
 // run does one command and returns its exit code. Answers go to stdout, one sentence about a fault to stderr.
 func run(ctx context.Context, args []string, s surroundings) int {
 	commands := map[string]func(context.Context, []string, surroundings) error{
-		"enrol": enrol, "status": status, "sign-in": signIn, "sign-out": signOut, "send": send, "queue": list, "flush": flush,
+		"enrol": enrol, "status": status, "sign-in": signIn, "sign-out": signOut, "send": send, "watch": watch, "queue": list, "flush": flush,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		if len(args) == 1 && (args[0] == "help" || args[0] == "-h" || args[0] == "--help") {

@@ -70,7 +70,7 @@ func TestQueueHoldsCiphertextOnly(t *testing.T) {
 	if names := b.queued(); len(names) != 2 {
 		t.Fatalf("the queue holds %q, want a sealed file and its note", names)
 	}
-	forbidden := []string{content[:40], content[50_000:50_040], "PLAINTEXT", "Testa", "1970-01-02", "secret note", "forearm", "PATIENTA", "1001"}
+	forbidden := []string{content[:40], content[50_000:50_040], "PLAINTEXT", "Testa", "1970-01-02", "secret note", "forearm", "PATIENTA", `"1001"`}
 	err := filepath.WalkDir(b.state, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

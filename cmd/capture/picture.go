@@ -158,5 +158,5 @@ func (l *limited) Read(p []byte) (int, error) {
 	if l.left -= int64(n); l.left < 0 {
 		return 0, errTooLarge
 	}
-	return n, err
+	return n, bare(err)
 }

@@ -140,7 +140,7 @@ func nothingSealed(err error) error {
 // for. failed tells of those that could not be sealed, or not be wiped.
 func (r *session) sealAll(o order, in intakeInfo, f seal.CaptureFacts) (sealed []string, failed, err error) {
 	if o.wipe {
-		release, err := r.wiping()
+		release, err := r.wiping(true)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -23,8 +23,9 @@ type sealedBefore struct{ note original }
 
 func (*sealedBefore) Error() string { return "it was sealed before" }
 
-// wiping makes this run the one that takes originals away, and brings to mind those of runs that were cut short.
-func (r *session) wiping() (release func(), err error) {
+// wiping makes this run the one that takes originals away, and brings to mind those of runs that were cut short;
+// promise has the person told what wiping is worth.
+func (r *session) wiping(promise bool) (release func(), err error) {
 	dir := filepath.Dir(r.queue.dir)
 	if r.originals, err = openOriginals(dir); err != nil {
 		return nil, err
@@ -40,7 +41,9 @@ func (r *session) wiping() (release func(), err error) {
 		release()
 		return nil, err
 	}
-	fmt.Fprint(r.stderr, wipePromise)
+	if promise {
+		fmt.Fprint(r.stderr, wipePromise)
+	}
 	return release, nil
 }
 

@@ -83,17 +83,32 @@ func wipe(path string, n original, begun func() error) error {
 	if count, err := names(f, info); err != nil || count > 1 {
 		return errors.Join(err, errLinked)
 	}
-	sum := sha256.New()
-	if _, err := io.Copy(sum, io.LimitReader(f, maxPhoto+1)); err != nil {
-		return bare(err)
-	}
-	if hex.EncodeToString(sum.Sum(nil)) != n.SHA256 {
-		return errChanged
+	if sum, err := hexDigest(f); err != nil || sum != n.SHA256 {
+		return errors.Join(err, errChanged)
 	}
 	if err := begun(); err != nil {
 		return err
 	}
 	return destroy(f, path, info)
+}
+
+// hexDigest is the SHA-256 of a photo's file.
+func hexDigest(f *os.File) (string, error) {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.LimitReader(f, maxPhoto+1)); err != nil {
+		return "", bare(err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// digestOf is hexDigest of the plain file of a name.
+func digestOf(path string) (string, error) {
+	f, _, err := openOriginal(path, os.O_RDONLY)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return hexDigest(f)
 }
 
 // finishWipe goes on where a wipe was cut short: the file is empty, or begins with the zeros that no picture begins with.
