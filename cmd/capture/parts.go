@@ -79,7 +79,7 @@ func contentDigest(sum string) (string, error) {
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(raw) + ":", nil
 }
 
-// upload in parts, as the server has it.
+// uploadState is an upload in parts, as the server has it.
 type uploadState struct {
 	Held []struct {
 		Offset int64 `json:"offset"`
@@ -90,13 +90,9 @@ type uploadState struct {
 
 // inParts begins or resumes an upload in parts, sends what is missing and asks for the receipt.
 func (c *client) inParts(ctx context.Context, it item, f io.ReaderAt, bar *progress) ([]byte, error) {
-	digest, err := contentDigest(it.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	header := http.Header{"Capture-Id": {it.CaptureID}, "Content-Digest": {digest}, "Upload-Length": {strconv.FormatInt(it.Size, 10)}}
+	in := map[string]any{"capture_id": it.CaptureID, "digest": it.SHA256, "size": it.Size}
 	var state uploadState
-	if err := c.call(ctx, http.MethodPost, c.way("uploads"), header, nil, &state); err != nil {
+	if err := c.call(ctx, http.MethodPost, c.way("uploads"), nil, in, &state); err != nil {
 		return nil, err
 	}
 	if len(state.Receipt) > 0 && string(state.Receipt) != "null" {
@@ -112,7 +108,7 @@ func (c *client) inParts(ctx context.Context, it item, f io.ReaderAt, bar *progr
 		return nil, err
 	}
 	var receipt json.RawMessage
-	err = c.call(ctx, http.MethodPost, c.way("uploads/"+it.CaptureID+"/finish"), nil, nil, &receipt)
+	err := c.call(ctx, http.MethodPost, c.way("uploads/"+it.CaptureID+"/finish"), nil, nil, &receipt)
 	return receipt, err
 }
 
@@ -188,7 +184,7 @@ func (c *client) sendPart(ctx context.Context, it item, f io.ReaderAt, p part) e
 		return fmt.Errorf("making a request: %w", err)
 	}
 	sum := sha256.Sum256(b)
-	req.Header.Set("Content-Type", "application/octet-stream")
+	req.Header.Set("Content-Type", "application/partial-upload")
 	req.Header.Set("Content-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum[:])+":")
 	_, err = c.proved(ctx, req)
 	return err
