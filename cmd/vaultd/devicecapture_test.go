@@ -80,6 +80,46 @@ func says(t *testing.T, cmd *exec.Cmd) string {
 	return string(out)
 }
 
+// enrolled takes the native client through its enrolment, and signs the clinician in on it.
+func enrolled(t *testing.T, s *service, run func(args ...string) *exec.Cmd) vault.DeviceID {
+	t.Helper()
+	admin := s.signIn("admin")
+	var code struct {
+		URL string `json:"url"`
+	}
+	admin.must("POST", "/api/v1/devices/codes", map[string]any{"name": "Ward 4, camera"}, &code)
+	enrol := run("enrol", "--url", code.URL)
+	out, err := enrol.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := enrol.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	if _, err := lines.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	id := admin.pending(t).ID
+	admin.must("POST", "/api/v1/devices/"+string(id)+"/approve", nil, nil)
+	if rest, err := io.ReadAll(lines); err != nil || enrol.Wait() != nil {
+		t.Fatalf("enrolling: %v %s", err, rest)
+	}
+	signInOn(t, s, run)
+	return id
+}
+
+// signInOn signs the clinician in on the native client.
+func signInOn(t *testing.T, s *service, run func(args ...string) *exec.Cmd) {
+	t.Helper()
+	a := s.accounts["clinician"]
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte(a.Password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	says(t, run("sign-in", "--login", a.Login, "--password-file", file))
+}
+
 // TestCaptureEnrols: the native client is enrolled with the fingerprint of the QR code alone, shows the approver's number,
 // gets its certificate, sends over it, and is out when the device is.
 func TestCaptureEnrols(t *testing.T) {
@@ -119,12 +159,7 @@ func TestCaptureEnrols(t *testing.T) {
 	}
 	secretsAreOurs(t, state)
 
-	a := s.accounts["clinician"]
-	file := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(file, []byte(a.Password+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	says(t, run("sign-in", "--login", a.Login, "--password-file", file))
+	signInOn(t, s, run)
 	if got := says(t, run("status")); !strings.Contains(got, string(waiting.ID)) || !strings.Contains(got, "certificate until "+time.Now().UTC().Add(7*24*time.Hour).Format("2006-01-02")) {
 		t.Errorf("status: got %s", got)
 	}
@@ -133,7 +168,7 @@ func TestCaptureEnrols(t *testing.T) {
 		t.Fatal(err)
 	}
 	sends := func() ([]byte, error) {
-		return run("send", "--patient", "DEMO-0001", "--site", "abdomen", photo).CombinedOutput()
+		return run("send", "--transport", "https", "--patient", "DEMO-0001", "--site", "abdomen", photo).CombinedOutput()
 	}
 	if got, err := sends(); err != nil || !strings.Contains(string(got), "received as photo") {
 		t.Fatalf("sending: %v %s", err, got)
