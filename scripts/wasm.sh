@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the browser's sealing module, and Go's own loader beside it, into the
-# embedded static folder, with the reader of barcodes from the npm lock file. Skips the work when nothing it is made from is newer.
+# embedded static folder, with the reader of barcodes from the npm lock file, and compresses the client ahead. Skips the
+# work when nothing it is made from is newer.
 set -eu
 cd "$(dirname "$0")/.."
 out=api/web/static/wasm
@@ -13,10 +14,10 @@ if [ ! -e "$out/zxing/share.js" ] || [ api/web/package-lock.json -nt "$out/zxing
   cp $from/es/share.js "$out/zxing/share.js"
   touch "$out/zxing/share.js"
 fi
-if [ -e "$out/capture.wasm" ] &&
-  [ -z "$(find cmd/capture-wasm vault/seal imaging go.mod -newer "$out/capture.wasm" -type f ! -name '*_test.go' ! -name '*.md' ! -path 'imaging/train/*' -print -quit)" ]; then
-  exit 0
+if [ ! -e "$out/capture.wasm" ] ||
+  [ -n "$(find cmd/capture-wasm vault/seal imaging go.mod -newer "$out/capture.wasm" -type f ! -name '*_test.go' ! -name '*.md' ! -path 'imaging/train/*' -print -quit)" ]; then
+  GOOS=js GOARCH=wasm go build -trimpath -ldflags='-s -w' -o "$out/capture.wasm.new" ./cmd/capture-wasm
+  cp "$(go env GOROOT)/lib/wasm/wasm_exec.js" "$out/wasm_exec.js"
+  mv "$out/capture.wasm.new" "$out/capture.wasm"
 fi
-GOOS=js GOARCH=wasm go build -trimpath -ldflags='-s -w' -o "$out/capture.wasm.new" ./cmd/capture-wasm
-cp "$(go env GOROOT)/lib/wasm/wasm_exec.js" "$out/wasm_exec.js"
-mv "$out/capture.wasm.new" "$out/capture.wasm"
+node scripts/pack.mjs

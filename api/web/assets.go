@@ -19,7 +19,7 @@ var tree embed.FS
 // assets serves the static tree below /static/{hash}/. It is read-only after
 // newAssets and may be used by any number of goroutines.
 type assets struct {
-	files  fs.FS
+	files  fs.FS // as written; read gives what is sent
 	hash   string
 	packed map[string][]byte                 // brotli, by name
 	zipped map[string]func() ([]byte, error) // gzip, by name; made once, when it is first asked for
@@ -45,7 +45,7 @@ func newAssets(files, packed fs.FS) (*assets, error) {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		body, err := fs.ReadFile(files, name)
+		body, err := a.read(name)
 		if err != nil {
 			return err
 		}
@@ -62,8 +62,14 @@ func newAssets(files, packed fs.FS) (*assets, error) {
 	return a, err
 }
 
-func (a *assets) zip(name string) ([]byte, error) {
+// read gives an asset as it is sent.
+func (a *assets) read(name string) ([]byte, error) {
 	body, err := fs.ReadFile(a.files, name)
+	return squeezed(name, body), err
+}
+
+func (a *assets) zip(name string) ([]byte, error) {
+	body, err := a.read(name)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +85,7 @@ func (a *assets) encoded(name string, r *http.Request) (body []byte, coding stri
 		body, err := a.zipped[name]()
 		return body, "gzip", err
 	}
-	body, err = fs.ReadFile(a.files, name)
+	body, err = a.read(name)
 	return body, "", err
 }
 

@@ -36,7 +36,8 @@ export function showWho(one) {
     const roles = (entry.getAttribute('data-roles') ?? '').split(', ');
     show(entry, Boolean(one?.roles.some((r) => roles.includes(r))));
   }
-  for (const id of ['menu', 'menu-open']) show(need(id, HTMLElement), Boolean(one?.online));
+  show(need('menu', HTMLElement), Boolean(one?.online));
+  show(need('menu-open', HTMLElement), one !== null);
   show(need('sign-out', HTMLElement), one !== null);
   known = one;
   tellNetwork();
@@ -53,8 +54,8 @@ let known;
 export function networkText(now) {
   if (!now.asked || (now.person && now.answered && now.online)) return '';
   if (!now.person) return t('There is no network, and nobody is signed in on this device. Connect to sign in. Sealed photos stay here and are safe.');
-  if (now.online && !now.answered) return t('The server does not answer. Photos that you take are sealed and wait on this device; they go by themselves.');
-  return t('No network. Photos that you take are sealed and wait on this device; they go by themselves. Names, earlier photos and other pages need the network.');
+  if (now.online && !now.answered) return t('The server does not answer. Photos are sealed and wait on this device; they go by themselves.');
+  return t('No network. Photos are sealed and wait on this device; they go by themselves.');
 }
 
 function tellNetwork() {

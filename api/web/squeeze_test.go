@@ -1,0 +1,26 @@
+package web
+
+import "testing"
+
+func TestSqueezed(t *testing.T) {
+	for _, c := range []struct{ name, file, in, want string }{
+		{"comments of a line", "a.js", "// @ts-check\n\nlet a = 1; // why\n  // more\nlet b;\n", "let a = 1; // why\nlet b;\n"},
+		{"comments of several lines", "a.js", "/**\n * @param x\n */\nf();\n", "f();\n"},
+		{"a comment of one line", "a.js", "  /** @type {number} */\n  let a;\n", "let a;\n"},
+		{"code after a comment", "a.js", "/** @type {number} */ let a;\n", "/** @type {number} */ let a;\n"},
+		{"a comment within a line", "a.js", "f(/* a */ 1);\n", "f(/* a */ 1);\n"},
+		{"what looks like one within a text", "a.js", "const a = 'x // y';\nconst b = '/*';\n", "const a = 'x // y';\nconst b = '/*';\n"},
+		{"a template of one line", "a.js", "  f(`a  b`);\n", "f(`a  b`);\n"},
+		{"a template of several lines", "a.js", "// c\nf(`a\n  b`);\n", "// c\nf(`a\n  b`);\n"},
+		{"no end of line", "a.js", "  f()", "f()"},
+		{"a module of somebody else", "wasm/x.js", "// c\nf();\n", "// c\nf();\n"},
+		{"a style", "a.css", "/* c */\n  a {}\n", "/* c */\n  a {}\n"},
+		{"nothing", "a.js", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := string(squeezed(c.file, []byte(c.in))); got != c.want {
+				t.Errorf("%q: got %q, want %q", c.in, got, c.want)
+			}
+		})
+	}
+}
