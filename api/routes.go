@@ -81,6 +81,7 @@ var captureRoutes = []route{
 var photoRoutes = []route{
 	{method: "GET", path: "/api/v1/photos/{id}", summary: "One photo's record", roles: only(clinician, reviewer, records), out: vault.Photo{}, do: (*call).photo},
 	{method: "GET", path: "/api/v1/photos/{id}/renditions/{kind}", summary: "A picture of a photo", roles: only(clinician, reviewer, records), outType: "image/jpeg", do: (*call).rendition},
+	{method: "POST", path: "/api/v1/photos/{id}/ghost", summary: "A picture to lay over the viewfinder, sealed to the page", roles: only(clinician, reviewer), in: ghostRequest{}, out: ghostAnswer{}, do: (*call).ghost},
 	{method: "POST", path: "/api/v1/photos/{id}/reveal", summary: "See the picture uncovered, with a reason", roles: only(clinician), in: reasonRequest{}, outType: "image/jpeg", do: (*call).reveal},
 	{method: "GET", path: "/api/v1/photos/{id}/certificate", summary: "The signed certificate of the redaction, with the proof that the log holds it", roles: only(clinician, reviewer, records, privacy), outType: "application/json", do: (*call).certificate},
 	{method: "GET", path: "/api/v1/photos/{id}/certificate/salt", summary: "The salt of the certificate's commitment to the original", roles: only(privacy), out: saltAnswer{}, do: (*call).originalSalt},

@@ -66,14 +66,14 @@ export class Ghost {
 
   /**
    * Fetches and draws a photo.
-   * @param {string} id of the photo
+   * @param {Earlier} photo
    * @returns {Promise<boolean>} false when it was dropped meanwhile
    */
-  async show(id) {
+  async show({ id, state }) {
     const mine = ++this.#turn;
     this.#key ??= await newKeyPair();
     const own = this.#key;
-    const sealed = await call('POST', address(this.#pattern, { id }), { public_key: toBase64(await publicBytes(own)) });
+    const sealed = await call('POST', address(this.#pattern, { id }), { public_key: toBase64(await publicBytes(own)), approved: state === 'approved' });
     const picture = await openBase(own.privateKey, bytes(sealed.enc), info, bytes(sealed.sealed), new TextEncoder().encode(id));
     const bitmap = await createImageBitmap(new Blob([picture], { type: sealed.media_type }));
     picture.fill(0);

@@ -176,7 +176,7 @@ async function toggleGhost() {
   const [last] = sameSite(await earlierPhotos(), d?.site ?? '', d?.sided ? d.side : '');
   if (!last) return tell(t('There is no earlier photo of this site to compare with.'));
   const key = ghostKey();
-  if (!(await ghost.show(last.id)) || now.step !== 'camera') return;
+  if (!(await ghost.show(last)) || now.step !== 'camera') return;
   ghostOf = key;
   const day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' }).format(new Date(last.taken_at));
   need('ghost-label', HTMLElement).textContent = t('Photo of {day}', { day });
