@@ -2,12 +2,15 @@
 // The lock of the screen. The page is covered the moment it is out of sight or was left alone; the server locks the
 // session, and only then does uncovering need its owner. Nothing of the page is left for eyes, keys or screen readers
 // below the cover, and nothing in it is lost: it is uncovered as it was. Who else uses this device comes in from here.
+// Without a network the owner's passkey opens it, where they prepared the device; the server's lock counts again as soon
+// as the server is asked for anything.
 
 import { Problem, call, remedy } from './api.js';
 import { need, show } from './dom.js';
 import { Idle, answers, personalGrace, sharedGrace } from './idle.js';
 import * as passkey from './passkey.js';
 import { door, refusalOf, wireSignIn } from './sign-in.js';
+import { t } from './words.js';
 
 /** @typedef {{ id: string, name: string, pin: boolean, passkey: boolean }} Waiting a locked session on this device */
 
@@ -16,6 +19,7 @@ const title = document.title;
 let covered = false;
 let locked = false;
 let hiddenAt = 0;
+let away = false; // the server did not answer when it was asked for the ways to open
 /** @type {{ promise: Promise<boolean>, resolve: (again: boolean) => void } | null} */
 let waiting = null;
 
@@ -38,6 +42,7 @@ function uncover() {
   need('cover', HTMLDialogElement).close();
   need('cover-error', HTMLElement).textContent = '';
   idle.touch();
+  globalThis.dispatchEvent(new Event('clinivault-open'));
   waiting?.resolve(true);
   waiting = null;
 }
@@ -48,6 +53,7 @@ export async function lock(told = false) {
   if (locked) return;
   locked = true;
   channel?.postMessage('locked');
+  globalThis.dispatchEvent(new Event('clinivault-lock')); // keys in memory are forgotten
   if (!told) {
     try {
       await call('POST', door('/lock'), undefined, { background: true });
@@ -91,12 +97,15 @@ export function coverWay(ways) {
 async function offerWays() {
   /** @type {Ways} */
   let ways = { passkey: true, code: false, password: false, pin: false, hospital: '' };
+  away = false;
   try {
     ways = await call('GET', door('/ways'), undefined, { background: true });
   } catch (err) {
     // The form below works in any case.
     if (err instanceof Problem && err.status === 401) need('cover-error', HTMLElement).textContent = 'Your session has ended. Sign in to go on.';
+    away = err instanceof Problem && err.status === 0;
   }
+  if (away) return offerAway();
   const passkeyed = ways.passkey && passkey.supported();
   show(need('cover-passkey', HTMLElement), passkeyed);
   const way = coverWay(ways);
@@ -106,6 +115,28 @@ async function offerWays() {
   if (passkeyed && way !== 'pin') need('cover-passkey', HTMLButtonElement).focus();
   else if (!way) need('cover-login', HTMLInputElement).focus();
   await offerOthers();
+}
+
+/** Without a network: the passkey, where its owner prepared this device; else a sentence. */
+async function offerAway() {
+  const { prepared } = await import('../capture/unlock.js');
+  const can = await prepared(document.body.dataset.person ?? '');
+  show(need('cover-passkey', HTMLElement), can);
+  show(need('cover-typed', HTMLElement), false);
+  show(need('cover-switch', HTMLElement), false);
+  need('cover-error', HTMLElement).textContent = can
+    ? t('There is no network. Your passkey opens the screen.')
+    : t('There is no network, and the screen stays locked until it is back. What is sealed is kept, and sent then.');
+  if (can) need('cover-passkey', HTMLButtonElement).focus();
+}
+
+/** Opens the screen, and the list of one's patients, by what the passkey answers to this device alone. */
+async function byPasskeyAway() {
+  const { openOffline } = await import('../capture/unlock.js');
+  await openOffline(document.body.dataset.person ?? '');
+  if (!locked) return;
+  channel?.postMessage('open');
+  uncover();
 }
 
 /** @param {'pin' | 'code' | 'password'} as @param {string} session empty: the page's own @param {string} name */
@@ -174,6 +205,7 @@ async function told(act) {
 }
 
 async function byPasskey() {
+  if (away) return byPasskeyAway();
   const asked = await call('POST', door('/unlock/begin'), undefined, { background: true });
   const credential = await passkey.show(asked.options);
   opened(await call('POST', door('/unlock'), { ticket: asked.ticket, credential }, { background: true }));
@@ -317,6 +349,7 @@ export function wireLock() {
     void told(byTyped);
   });
   wireSignIn(need('cover-sign-in', HTMLFormElement), need('cover-sign-in-error', HTMLElement), (person) => opened({ person }));
+  globalThis.addEventListener('online', () => locked && void offerWays());
   const button = document.getElementById('lock-now');
   button?.addEventListener('click', () => void lock());
   show(button, true);

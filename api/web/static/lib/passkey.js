@@ -30,6 +30,7 @@ export function creationOptions(options) {
   return {
     ...asked, challenge: fromBase64URL(asked.challenge), user: { ...asked.user, id: fromBase64URL(asked.user.id) },
     excludeCredentials: named(asked.excludeCredentials),
+    extensions: { ...asked.extensions, prf: {} }, // so that it can open what is kept for the time without a network
   };
 }
 
@@ -42,9 +43,10 @@ export function answerOf(credential) {
     if (from[part]) response[part] = toBase64URL(from[part]);
   }
   if (typeof from.getTransports === 'function') response.transports = from.getTransports();
+  const { prf: _, ...extensions } = credential.getClientExtensionResults(); // a secret of this device's
   return {
     id: credential.id, rawId: toBase64URL(credential.rawId), type: credential.type, response,
-    authenticatorAttachment: credential.authenticatorAttachment ?? undefined, clientExtensionResults: credential.getClientExtensionResults(),
+    authenticatorAttachment: credential.authenticatorAttachment ?? undefined, clientExtensionResults: extensions,
   };
 }
 
@@ -74,6 +76,11 @@ async function alone(silently, ask) {
   } finally {
     if (open === mine) open = null;
   }
+}
+
+/** Asks what no server asked. @param {PublicKeyCredentialRequestOptions} options @returns {Promise<any>} the credential */
+export function showWith(options) {
+  return alone(false, (signal) => navigator.credentials.get({ publicKey: options, signal }));
 }
 
 /** @param {any} options @returns {Promise<Record<string, unknown>>} */

@@ -1,0 +1,266 @@
+// @ts-check
+// The list of one's patients for the time without a network: whom a wristband names, and nobody else. It is fetched while
+// there is a network, sealed to a key that lives in the memory of this page; what is kept on the device opens by passkey
+// alone (unlock.js). When the screen locks, the keys are forgotten. Nothing of it is kept in the clear: each question opens
+// the list anew.
+
+import { Problem, call } from '../lib/api.js';
+import { storedKey } from '../lib/devicekey.js';
+import { locale, t } from '../lib/words.js';
+import { newKeyPair, publicBytes, sealBase } from './hpke.js';
+import { intake, trustedNow } from './offline.js';
+import { opened } from './unlock.js';
+import { dropList, dropLists, keepList, keptList, offlineUse } from './wardkeep.js';
+import { ForgedError, SignerError, fromBase64, info, lifeOf, openWard, wearer } from './wardtext.js';
+import { parseBand } from './wristband.js';
+
+/** @typedef {import('../lib/patients.js').Patient} Patient */
+/** @typedef {import('./wristband.js').Band} Band */
+/** @typedef {import('./steady.js').Code} Code */
+/** @typedef {import('./wardtext.js').Signer} Signer */
+/** @typedef {import('./wardtext.js').Ward} Ward */
+/** @typedef {{ enc: Uint8Array, sealed: Uint8Array, issued: number, expires: number, high: number, device: string }} Sealed */
+/** @typedef {'open' | 'locked' | 'expired' | 'absent'} State */
+
+const path = '/api/v1/ward-list';
+const scanPath = '/api/v1/patients/scan';
+const intakePath = '/api/v1/intake';
+const every = 30 * 60_000; // milliseconds between two fetches, while the page is used
+
+/** @param {number} at in milliseconds */
+const clock = (at) => new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(at);
+
+/** What has become of the network, rather than of the request. @param {unknown} err */
+const unreachable = (err) => err instanceof Problem && (err.status === 0 || err.status >= 500);
+
+/** The list of one person on this device. It says 'change' when it opens, closes or was fetched. */
+class WardList extends EventTarget {
+  #person;
+  /** @type {CryptoKeyPair | null} of this page, until the screen locks */ #pair = null;
+  /** @type {Sealed | null} to #pair */ #mine = null;
+  /** @type {Sealed | null} to the key of offline use, as this device keeps it */ #kept = null;
+  /** @type {Signer[]} */ #signers = [];
+  #at = 0; // performance.now() of the last fetch
+  #clock = false; // the device's clock was set back
+  #locked = false;
+  #stale = false; // offline use does not know the newest signer
+  #ready;
+
+  /** @param {string} person */
+  constructor(person) {
+    super();
+    this.#person = person;
+    this.#ready = this.#load();
+    const listen = (/** @type {string} */ name, /** @type {() => void} */ act) => globalThis.addEventListener(name, act);
+    listen('clinivault-lock', () => this.#close());
+    listen('clinivault-leave', () => this.#close());
+    listen('clinivault-open', () => {
+      this.#locked = false;
+      void this.#again();
+    });
+    listen('online', () => void this.#again());
+    setInterval(() => !document.hidden && this.#pair && this.#again(), every);
+  }
+
+  async #load() {
+    const kept = await keptList(this.#person);
+    if (kept) this.#kept = { ...kept, device: (await storedKey().catch(() => undefined))?.device ?? '' };
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event('change'));
+    globalThis.dispatchEvent(new Event('clinivault-ward'));
+  }
+
+  /** The screen locked: what is in memory is forgotten. */
+  #close() {
+    this.#locked = true;
+    this.#pair = this.#mine = null;
+    this.#changed();
+  }
+
+  async #again() {
+    await this.#ready;
+    if (!this.#mine || performance.now() - this.#at > every / 2) await this.refresh().catch(() => {});
+    else this.#changed();
+  }
+
+  /** Fetches the list anew. Without a network everything stays as it is. Rejects with a refusal of the server's. */
+  async refresh() {
+    await this.#ready;
+    if (this.#locked) return;
+    this.#pair ??= await newKeyPair().catch(() => null);
+    const pair = this.#pair;
+    if (!pair) return; // a browser without X25519 has no list
+    let answer;
+    try {
+      answer = await call('POST', path, { public_key: btoa(String.fromCharCode(...(await publicBytes(pair)))) }, { background: true });
+      this.#signers = (await intake(intakePath)).receipt_keys;
+    } catch (err) {
+      if (err instanceof Problem && !unreachable(err)) throw err;
+      return;
+    }
+    if (pair !== this.#pair) return; // locked meanwhile
+    const enc = fromBase64(answer.enc);
+    const sealed = fromBase64(answer.sealed);
+    const { ward, plain, signer } = await openWard(pair.privateKey, enc, sealed, { person: this.#person, device: answer.device, signers: this.#signers });
+    this.#mine = { enc, sealed, issued: ward.issued, expires: ward.expires, high: ward.issued, device: answer.device };
+    this.#at = performance.now();
+    this.#clock = false;
+    await this.#keep(plain, signer);
+    plain.fill(0);
+    this.#changed();
+  }
+
+  /** Seals the signed text once more, for the passkey of whoever prepared this device. @param {Uint8Array} plain @param {string} signer */
+  async #keep(plain, signer) {
+    const use = await offlineUse(this.#person);
+    this.#stale = use !== undefined && !use.signers.includes(signer);
+    if (!use || !this.#mine || this.#stale) return;
+    const { enc, cipher } = await sealBase(use.publicKey, info, plain);
+    this.#kept = { ...this.#mine, enc, sealed: cipher };
+    await keepList({ person: this.#person, enc, sealed: cipher, issued: this.#mine.issued, expires: this.#mine.expires, high: this.#mine.high });
+  }
+
+  /** @returns {{ from: Sealed, key: CryptoKey, signers: Signer[] } | null} what can be opened now */
+  #openable() {
+    if (this.#mine && this.#pair) return { from: this.#mine, key: this.#pair.privateKey, signers: this.#signers };
+    const by = opened(this.#person);
+    return by && this.#kept ? { from: this.#kept, key: by.privateKey, signers: by.signers } : null;
+  }
+
+  /** The best time that is known: the clock, and how long ago the list came. @param {Sealed} list */
+  #now(list) {
+    const told = trustedNow().getTime();
+    return list === this.#mine ? Math.max(told, list.issued + performance.now() - this.#at) : told;
+  }
+
+  /** @returns {State} */
+  state() {
+    const list = this.#openable()?.from ?? this.#kept;
+    if (!list) return 'absent';
+    if (this.#clock || lifeOf(list, this.#now(list)) !== 'open') return 'expired';
+    return this.#openable() ? 'open' : 'locked';
+  }
+
+  /** Whether the device has to be prepared anew, since the vault signs with another key. */
+  get stale() {
+    return this.#stale;
+  }
+
+  /** Until when the list may be used; null where there is none. @returns {Date | null} */
+  until() {
+    const list = this.#openable()?.from ?? this.#kept;
+    return list ? new Date(list.expires) : null;
+  }
+
+  /** Opens the list for one question. @returns {Promise<Ward>} rejects with a sentence */
+  async #open() {
+    await this.#ready;
+    const found = this.#openable();
+    if (!found) throw new Error(await this.#closedSentence());
+    const { from, key, signers } = found;
+    const now = this.#now(from);
+    const life = lifeOf(from, now);
+    this.#clock = life === 'clock';
+    if (life === 'clock') throw new Error(t('The clock of this device went back, so nobody can say whether the list still holds. Connect to the network.'));
+    if (life === 'expired') throw new Error(t('The list on this device ended at {at}. Connect to the network to fetch it anew.', { at: clock(from.expires) }));
+    await this.#look(from, now);
+    try {
+      const { ward, plain } = await openWard(key, from.enc, from.sealed, { person: this.#person, device: from.device, signers });
+      plain.fill(0);
+      if (ward.issued !== from.issued || ward.expires !== from.expires) throw new ForgedError(); // what is kept beside it was changed
+      return ward;
+    } catch (err) {
+      if (err instanceof SignerError) throw new Error(t('The list was signed with a newer key of the vault. Connect to the network to fetch it anew.'), { cause: err });
+      await this.forget();
+      throw new Error(t('The list on this device was changed, and is deleted. Connect to the network to fetch it anew, and tell your IT team.'), { cause: err });
+    }
+  }
+
+  /** Notes when the list was looked at, so that a clock that is set back later is seen. @param {Sealed} list @param {number} now */
+  async #look(list, now) {
+    if (now <= list.high) return;
+    list.high = now;
+    if (list === this.#kept) await keepList({ person: this.#person, enc: /** @type {any} */ (list.enc), sealed: /** @type {any} */ (list.sealed), issued: list.issued, expires: list.expires, high: now });
+  }
+
+  async #closedSentence() {
+    if (!this.#kept) return t('Without a network this device knows no patients: no list was fetched here. Connect, and the list comes by itself.');
+    if (await offlineUse(this.#person)) return t('Your list is closed. Open it with your passkey, or connect to the network.');
+    return t('Your list is closed until the network is back. What is sealed already is sent then.');
+  }
+
+  /** Everybody on the list. @returns {Promise<Patient[]>} rejects with a sentence */
+  async patients() {
+    return (await this.#open()).patients;
+  }
+
+  /** Who wears a band, by the list. @param {Band} band @returns {Promise<Patient | null>} rejects with a sentence */
+  async find(band) {
+    return wearer(await this.#open(), band);
+  }
+
+  /**
+   * Who wears a band: the server says, or without a network the list.
+   * @param {Band} _ @param {Code} raw
+   * @returns {Promise<Patient>} rejects with a sentence
+   */
+  async lookUp(_, raw) {
+    try {
+      return await call('POST', scanPath, { symbology: raw.symbology, text: raw.text });
+    } catch (err) {
+      if (!(err instanceof Problem)) throw err;
+      if (err.status === 404) throw new Error(t('This is not one of your patients. Ask the ward to add you to their team, or break the glass.'), { cause: err });
+      if (err.status === 422) throw new Error(t(err.message), { cause: err }); // the sentences of wristband.js, in the server's words
+      if (!unreachable(err)) throw err;
+    }
+    const ward = await this.#open();
+    const band = parseBand(raw.symbology, raw.text, ward.plain);
+    if ('refused' in band) throw new Error(band.refused);
+    const found = wearer(ward, band);
+    if (found) return found;
+    throw new Error(ward.complete
+      ? t('This patient is not on the list of this device, which is from {at}. Connect to the network, or ask a colleague who treats them.', { at: clock(ward.issued) })
+      : t('This patient is not among the {n} on the list of this device. Connect to the network to look them up.', { n: ward.patients.length }));
+  }
+
+  /** The keys that sign lists, for preparing the device. */
+  signers() {
+    return this.#signers;
+  }
+
+  /** Deletes the list from this device. */
+  async forget() {
+    this.#pair = this.#mine = this.#kept = null;
+    await dropList(this.#person);
+    this.#changed();
+  }
+}
+
+/** @type {WardList | null} */
+let current = null;
+
+/** @param {{ person: string }} whose @returns {WardList} */
+export function openWardList({ person }) {
+  current = new WardList(person);
+  void import('./offline-use.js').then((m) => m.wireOfflineUse(/** @type {WardList} */ (current), person)).catch(() => {});
+  return current;
+}
+
+/**
+ * Who wears a band, by the page's list.
+ * @param {Band} band @param {Code} raw
+ */
+export function lookUp(band, raw) {
+  if (!current) throw new Error(t('Without a network this device knows no patients: no list was fetched here. Connect, and the list comes by itself.'));
+  return current.lookUp(band, raw);
+}
+
+/** Deletes every list of everybody, at sign-out. */
+export async function forgetLists() {
+  await current?.forget();
+  await dropLists();
+}
+
