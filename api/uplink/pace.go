@@ -22,11 +22,16 @@ const (
 	rateRounds    = 10                     // rounds for which the best rate is believed
 	rttLife       = 10 * time.Second       // for which the shortest answer is believed
 	rttProbe      = 200 * time.Millisecond // how long little is sent to see the shortest answer again
-	lossTolerance = 0.12                   // share of a round's packets that may be lost without a queue
+	lossLeast     = 0.12                   // share of a round's packets that may be lost without a queue,
+	lossMore      = 0.10                   // or this much more than the path always loses
+	lossAlways    = 0.15                   // the most a path is believed to lose always
+	lossRounds    = 16                     // rounds with at least
+	lossPacketsIn = 20                     // so many packets, of which the best tells what a path always loses
 	queueGain     = 1.25                   // a round whose shortest answer took this much longer stood in a queue,
 	queueFloor    = 4 * time.Millisecond   // if it is also at least this much longer
-	ceilingCut    = 0.8
-	ceilingGrowth = 1.0 / 16 // of the ceiling, each round without congestion
+	ceilingCut    = 0.7
+	ceilingStep   = maxPacket + overhead // bytes the ceiling grows by in a round without congestion,
+	ceilingFaster = 4                    // and as much more for each of so many such rounds in a row
 )
 
 // gains is the cycle in which the sender tries more, gives back what queued, and goes on at what it saw.
@@ -55,11 +60,14 @@ type pace struct {
 	firstRTT time.Duration // of the handshake
 	full     float64       // rate at which the start last grew
 	fullFor  int
+	losses   [lossRounds]float64 // share of packets lost in each of the last rounds
+	judged   int                 // rounds in losses
 	cycle    int
 	cycleAt  time.Time
 	probeEnd time.Time
 	probeRTT time.Duration // shortest answer of this probe
 	ceiling  float64       // bytes in flight, at most
+	clean    int           // rounds in a row without congestion
 	round    roundCount
 	tokens   float64 // bytes that may leave now
 	tokensAt time.Time
@@ -215,7 +223,7 @@ func (p *pace) endRound(now time.Time) {
 	p.round = roundCount{peak: p.inflight}
 	p.judge(r)
 	if p.phase == phaseStart && !r.limited {
-		p.judgeStart()
+		p.judgeStart(r)
 	}
 	copy(p.rates[1:], p.rates[:])
 	p.rates[0] = 0
@@ -223,34 +231,62 @@ func (p *pace) endRound(now time.Time) {
 
 // judge lowers the ceiling after a round that met congestion and lifts it after one that did not.
 func (p *pace) judge(r roundCount) {
-	if !p.congested(r) {
-		if !math.IsInf(p.ceiling, 1) {
-			p.ceiling += max(p.ceiling*ceilingGrowth, maxPacket+overhead)
-		}
-		return
+	congested := p.congested(r)
+	if all := r.acked + r.lost; all >= lossPacketsIn {
+		p.losses[p.judged%lossRounds] = float64(r.lost) / float64(all)
+		p.judged++
 	}
 	if p.phase == phaseStart {
 		return // judgeStart sees that the path is full; until then growth is wanted
 	}
-	p.ceiling = max(min(p.ceiling, float64(r.peak))*ceilingCut, p.product()/2, leastWindow)
+	if !congested {
+		if !math.IsInf(p.ceiling, 1) {
+			p.clean++
+			p.ceiling += float64(ceilingStep * (1 + p.clean/ceilingFaster))
+		}
+		return
+	}
+	p.clean = 0
+	p.ceiling = max(min(p.ceiling, float64(r.peak))*ceilingCut, leastWindow)
 }
 
+// congested says whether a round met a full queue: packets were lost while all answers were late, or more were lost than
+// this path always loses.
 func (p *pace) congested(r roundCount) bool {
 	all := float64(r.acked + r.lost)
 	if r.lost < 2 || all == 0 {
 		return false
 	}
-	stood := r.minRTT > time.Duration(queueGain*float64(p.minRTT)) && r.minRTT > p.minRTT+queueFloor
-	return stood || float64(r.lost)/all > lossTolerance
+	always := p.always()
+	noise := 2 * math.Sqrt(always/all)
+	return p.stood(r) || float64(r.lost)/all > max(lossLeast, always+lossMore+noise)
 }
 
-// judgeStart ends the start when the path no longer delivers more each round.
-func (p *pace) judgeStart() {
-	if r := p.rate(); r >= p.full*fullGrowth {
-		p.full, p.fullFor = r, 0
+// stood says whether all packets of a round waited in a queue.
+func (p *pace) stood(r roundCount) bool {
+	return r.minRTT > time.Duration(queueGain*float64(p.minRTT)) && r.minRTT > p.minRTT+queueFloor
+}
+
+// always is the share of packets that the path loses whatever is sent.
+func (p *pace) always() float64 {
+	least := lossAlways
+	for _, share := range p.losses[:min(p.judged, lossRounds)] {
+		least = min(least, share)
+	}
+	if p.judged == 0 {
+		return 0
+	}
+	return least
+}
+
+// judgeStart ends the start when the path no longer delivers more each round: after one such round if its packets queued,
+// else after three.
+func (p *pace) judgeStart(r roundCount) {
+	if rate := p.rate(); rate >= p.full*fullGrowth {
+		p.full, p.fullFor = rate, 0
 		return
 	}
-	if p.fullFor++; p.fullFor >= fullRounds {
+	if p.fullFor++; p.fullFor >= fullRounds || p.stood(r) {
 		p.phase = phaseDrain
 	}
 }
