@@ -80,6 +80,7 @@ async function leaveBy(form) {
 /** Goes, once the server can hear it: a session that lives on at the server would be no sign-out. @param {HTMLFormElement} form */
 async function go(form) {
   await forgetPerson();
+  await import('../capture/wardlist.js').then((lists) => lists.forgetLists()).catch(() => {}); // where there are none
   if (navigator.onLine !== false) return form.submit();
   const text = t('There is no network, so the server cannot end your session now. This page is locked instead; the session ends by itself.');
   need('leave-error', HTMLElement).textContent = text;

@@ -7,13 +7,14 @@ const style = { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit'
 /**
  * @param {string | null | undefined} iso RFC 3339
  * @param {string} [zone] IANA name; the reader's own when absent
+ * @param {string} [locale] BCP 47
  * @returns {string}
  */
-export function localTime(iso, zone) {
+export function localTime(iso, zone, locale = 'en-GB') {
   if (!iso) return 'not yet';
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return 'not yet';
-  return new Intl.DateTimeFormat('en-GB', { ...style, timeZone: zone }).format(at);
+  return new Intl.DateTimeFormat(locale, { ...style, timeZone: zone }).format(at);
 }
 
 /**

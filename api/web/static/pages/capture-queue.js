@@ -1,15 +1,23 @@
 // @ts-check
 // The panel that shows what becomes of each sealed photo on this device.
 
+import { keepRoom, little } from '../capture/storage.js';
 import { fill, need, say, show, stamp } from '../lib/dom.js';
 import { localTime } from '../lib/time.js';
+import { locale, t } from '../lib/words.js';
 
 /** @import { Item } from '../capture/state.js' */
+/** @import { Storage } from '../capture/storage.js' */
 /** @typedef {{ capture_id: string, created_at: string, photo_id: string }} Received */
+
+/** From this age on, in milliseconds, a photo that still waits is spoken of. */
+export const old = 24 * 3600_000;
 
 /** @param {number} bytes */
 export function sizeText(bytes) {
-  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  const number = (/** @type {number} */ n, /** @type {number} */ digits) => n.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  if (bytes >= 1e9) return `${number(bytes / 1e9, 1)} GB`;
+  return bytes >= 1e6 ? `${number(bytes / 1e6, 1)} MB` : `${number(Math.max(1, Math.round(bytes / 1e3)), 0)} kB`;
 }
 
 /**
@@ -19,15 +27,16 @@ export function sizeText(bytes) {
  * @returns {{ state: string, tone: string, text: string, part: number | null }}
  */
 export function rowWords(item, progress) {
+  const why = item.last_error && t(item.last_error);
   if (item.state === 'failed') {
-    return { state: 'Not taken', tone: 'bad', text: `${item.last_error} The sealed photo is kept on this device.`, part: null };
+    return { state: t('Not taken'), tone: 'bad', text: `${why} ${t('The sealed photo is kept on this device. Put the cause right, then try again; if that does not help, show this to your IT team.')}`, part: null };
   }
   if (item.state === 'sending' && progress && progress.total > 0) {
     const part = progress.sent / progress.total;
-    if (part >= 1) return { state: 'Sent', tone: 'wait', text: 'All sent. Waiting for the signed receipt.', part };
-    return { state: 'Sending', tone: 'wait', text: `${sizeText(progress.sent)} of ${sizeText(progress.total)}`, part };
+    if (part >= 1) return { state: t('Sent'), tone: 'wait', text: t('All sent. Waiting for the signed receipt.'), part };
+    return { state: t('Sending'), tone: 'wait', text: t('{sent} of {total}', { sent: sizeText(progress.sent), total: sizeText(progress.total) }), part };
   }
-  return { state: 'Sealed', tone: '', text: item.last_error || `${sizeText(item.size)}, waits for its turn.`, part: null };
+  return { state: t('Sealed'), tone: '', text: why || t('{size}, waits for its turn.', { size: sizeText(item.size) }), part: null };
 }
 
 /**
@@ -39,9 +48,9 @@ export function hintText(mine, received) {
   const failed = mine.filter((i) => i.state === 'failed').length;
   const waiting = mine.length - failed;
   const parts = [];
-  if (failed) parts.push(`${failed} not taken, please look`);
-  if (waiting) parts.push(`${waiting} on the way`);
-  if (received && !failed && !waiting) parts.push(received === 1 ? 'The photo was received' : `All ${received} photos were received`);
+  if (failed) parts.push(t('{n} not taken, please look', { n: failed }));
+  if (waiting) parts.push(t('{n} on the way', { n: waiting }));
+  if (received && !failed && !waiting) parts.push(received === 1 ? t('The photo was received') : t('All {n} photos were received', { n: received }));
   return parts.join(', ');
 }
 
@@ -50,8 +59,37 @@ export function hintText(mine, received) {
  * @param {number} others
  */
 export function othersText(others) {
-  if (others === 1) return 'One sealed photo of somebody else waits here; it goes when that person signs in on this device.';
-  return others ? `${others} sealed photos of somebody else wait here; they go when that person signs in on this device.` : '';
+  if (others === 1) return t('One sealed photo of somebody else waits here; it goes when that person signs in on this device.');
+  return others ? t('{n} sealed photos of somebody else wait here; they go when that person signs in on this device.', { n: others }) : '';
+}
+
+/**
+ * What to say of photos that wait for long.
+ * @param {{ created_at: string }[]} mine @param {number} now unix milliseconds
+ */
+export function ageText(mine, now) {
+  const hours = Math.floor(Math.max(0, ...mine.map((i) => now - Date.parse(i.created_at))) / 3600_000);
+  if (hours * 3600_000 < old) return '';
+  return t('The oldest photo has waited for {n} hours. Bring this device to where the network is good, and keep this page open.', { n: hours });
+}
+
+/**
+ * What to say of the room for sealed photos.
+ * @param {Storage} storage @param {number} waiting
+ */
+export function storageText(storage, waiting) {
+  if (waiting === 0) return '';
+  if (storage.room > 0 && storage.room < little) {
+    return t('This device has room for {size} more. Send what waits before you take many photos, or free space on it.', { size: sizeText(storage.room) });
+  }
+  if (!storage.persisted) return t('This browser may clear what waits here when the device runs out of space. Keep this page open until all is received; installing it on the home screen helps.');
+  return '';
+}
+
+/** Shows what waits on the icon of the installed page, where the system does that. @param {number} n */
+export function badge(n) {
+  const app = /** @type {any} */ (navigator);
+  Promise.resolve(n > 0 ? app.setAppBadge?.(n) : app.clearAppBadge?.()).catch(() => {}); // a system without badges
 }
 
 export class Panel {
@@ -66,6 +104,8 @@ export class Panel {
     this.received = [];
     /** @type {Item[]} */
     this.items = [];
+    /** @type {Promise<Storage> | undefined} */
+    this.storage = undefined;
   }
 
   /** @param {Item[]} items */
@@ -81,12 +121,31 @@ export class Panel {
     const theirs = need('queue-others', HTMLElement);
     theirs.textContent = othersText(others);
     show(theirs, others > 0);
+    badge(mine.length);
+    this.tell('queue-old', ageText(mine, Date.now()));
+    if (mine.length > 0) void this.room();
+    else this.tell('queue-storage', '');
     this.shown();
+  }
+
+  /** Looks after the room, once something is sealed. */
+  async room() {
+    this.storage ??= keepRoom();
+    const text = storageText(await this.storage, this.items.filter((i) => i.owner === this.owner).length);
+    this.tell('queue-storage', text);
+    this.shown();
+  }
+
+  /** @param {string} id @param {string} text '' hides it */
+  tell(id, text) {
+    const node = need(id, HTMLElement);
+    node.textContent = text;
+    show(node, text !== '');
   }
 
   /** With nothing to tell, the panel leaves the room to the step. */
   shown() {
-    const parts = ['queue-others', 'queue-wait'].some((id) => !need(id, HTMLElement).hasAttribute('hidden'));
+    const parts = ['queue-others', 'queue-wait', 'queue-old', 'queue-storage'].some((id) => !need(id, HTMLElement).hasAttribute('hidden'));
     show(need('queue', HTMLElement), parts || this.list.childElementCount > 0);
   }
 
@@ -106,14 +165,12 @@ export class Panel {
     this.received.length = Math.min(this.received.length, 8);
     this.wait('');
     this.show(this.items.filter((i) => i.capture_id !== captureID));
-    say('Photo received.');
+    say(t('Photo received.'));
   }
 
   /** @param {string} text */
   wait(text) {
-    const node = need('queue-wait', HTMLElement);
-    node.textContent = text;
-    show(node, text !== '');
+    this.tell('queue-wait', text);
     this.shown();
   }
 
@@ -123,7 +180,7 @@ export class Panel {
     const row = stamp('queue-row');
     row.dataset.capture = item.capture_id;
     row.dataset.state = item.state;
-    fill(row, { title: `Photo of ${localTime(item.created_at)}`, state: words.state, text: words.text });
+    fill(row, { title: t('Photo of {time}', { time: localTime(item.created_at, undefined, locale) }), state: words.state, text: words.text });
     if (words.tone) row.querySelector('.pill')?.classList.add(words.tone);
     const bar = row.querySelector('progress');
     if (bar && words.part !== null) {
@@ -142,7 +199,7 @@ function receivedRow(r) {
   row.dataset.capture = r.capture_id;
   row.dataset.state = 'received';
   row.dataset.photo = r.photo_id;
-  fill(row, { title: `Photo of ${localTime(r.created_at)}`, state: 'Received', text: 'The vault has it, with a signed receipt. The copy on this device is gone.' });
+  fill(row, { title: t('Photo of {time}', { time: localTime(r.created_at, undefined, locale) }), state: t('Received'), text: t('The vault has it, with a signed receipt. The copy on this device is gone.') });
   row.querySelector('.pill')?.classList.add('good');
   return row;
 }
