@@ -1,3 +1,5 @@
+//go:build !js
+
 package imaging
 
 import (
@@ -12,9 +14,6 @@ const (
 	detectSide = 1280 // longest side searched, in pixels
 	colourSide = 640  // the same for what is looked for in colour
 )
-
-// tuning is the version of the thresholds and of the search, kept with each region they propose.
-const tuning = "t2"
 
 // Detect proposes the regions of s to be covered, in upright pixels and before any margin: faces, tattoos and
 // text. It misses some, so finding nothing means nothing.
@@ -131,17 +130,7 @@ func grayOf(img image.Image) *image.Gray {
 			return &image.Gray{Pix: m.Y, Stride: m.YStride, Rect: m.Rect}
 		}
 	}
-	rgba := opaqueRGBA(img)
-	w, h := rgba.Rect.Dx(), rgba.Rect.Dy()
-	gray := image.NewGray(rgba.Rect)
-	for y := range h {
-		row, dst := rgba.Pix[y*rgba.Stride:][:4*w], gray.Pix[y*gray.Stride:][:w]
-		for x := range dst {
-			p := row[4*x : 4*x+4 : 4*x+4]
-			dst[x] = uint8((19595*uint32(p[0]) + 38470*uint32(p[1]) + 7471*uint32(p[2]) + 1<<15) >> 16)
-		}
-	}
-	return gray
+	return lumaOf(opaqueRGBA(img))
 }
 
 // scaleFor gives the power of two, up to 8, by which a picture may be decoded smaller and still have at least

@@ -2,12 +2,8 @@ package imaging
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
-	"image"
 	"math"
 	"slices"
-	"sync"
 )
 
 const (
@@ -56,61 +52,14 @@ type head struct {
 	full  bool
 }
 
-// searchFaces runs the searches of the plan, two at a time at most, and merges the heads they propose: those that
-// overlap are one face, whose evidence is the sum of what each cascade says at its best.
-func searchFaces(gray *image.Gray) ([]finding, error) {
-	return searchPlan(gray, facePlan, faceEvidence)
-}
-
-func searchPlan(gray *image.Gray, plan []*search, least float64) ([]finding, error) {
-	heads, err := headsOf(gray, plan)
-	if err != nil {
-		return nil, err
-	}
-	return mergeHeads(heads, least), nil
-}
-
-// headsOf gives what each search of a plan proposes.
-func headsOf(gray *image.Gray, plan []*search) ([]head, error) {
-	type task struct {
-		s       *search
-		degrees int
-	}
-	var tasks []task
-	for _, s := range plan {
-		if _, err := s.model.unpack(); err != nil {
-			return nil, err
-		}
-		for _, d := range s.turns {
-			tasks = append(tasks, task{s, d})
+// heads adds to all what a search found in a picture of w × h pixels.
+func (s *search) heads(all []head, hits []hit, w, h int) []head {
+	for _, f := range hits {
+		if f.seen(w, h) >= leastSeen {
+			all = append(all, head{f, s, f.side / float64(max(w, h)), f.seen(w, h)*f.side*f.side > fullShare*float64(w*h)})
 		}
 	}
-	views := newViews(gray)
-	found, errs := make([][]hit, len(tasks)), make([]error, len(tasks))
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, 2)
-	for i, t := range tasks {
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			found[i], errs[i] = t.s.run(views, t.degrees)
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("searching for faces: %w", err)
-	}
-	w, h := gray.Rect.Dx(), gray.Rect.Dy()
-	var heads []head
-	for i, hits := range found {
-		for _, f := range hits {
-			if f.seen(w, h) < leastSeen {
-				continue
-			}
-			heads = append(heads, head{f, tasks[i].s, f.side / float64(max(w, h)), f.seen(w, h)*f.side*f.side > fullShare*float64(w*h)})
-		}
-	}
-	return heads, nil
+	return all
 }
 
 // gathered are heads that overlap: the strongest, and the best of each cascade.

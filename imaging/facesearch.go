@@ -119,8 +119,8 @@ func (s *search) run(v *views, degrees int) (hits []hit, err error) {
 			most = min(m.Rect.Dx(), m.Rect.Dy())
 		}
 		k := float64(int(1) << i)
-		for _, d := range cascade.RunCascade(params(m, least, most, s.shift, s.scale), 0) {
-			raw = append(raw, hit{float64(d.Col) * k, float64(d.Row) * k, float64(d.Scale) * k, float64(d.Q)})
+		for _, w := range cascade.windows(m, least, most, s.shift, s.scale) {
+			raw = append(raw, hit{w.x * k, w.y * k, w.side * k, w.q})
 		}
 	}
 	for _, c := range cluster(raw) {

@@ -1,15 +1,12 @@
 package imaging
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"image"
 	"math"
-	"sync"
-
-	pigo "github.com/esimov/pigo/core"
 )
+
+// tuning is the version of the thresholds and of the search, kept with each region they propose.
+const tuning = "t2"
 
 // FaintScore is the score under which a proposal is drawn faint: worth a look, likely nothing.
 const FaintScore = 0.5
@@ -41,30 +38,12 @@ func (f finding) region(scale float64, w, h int) (Region, bool) {
 type model struct {
 	name   string
 	digest string // lower-case hex
-	unpack func() (*pigo.Pigo, error)
+	unpack func() (cascade, error)
 }
 
-// newModel names an embedded cascade. It is unpacked once, after its digest was compared: the unpacker panics on
-// a damaged file.
-func newModel(name, digest string, data []byte) *model {
-	return &model{name: name, digest: digest,
-		unpack: sync.OnceValues(func() (*pigo.Pigo, error) { return unpackCascade(name, digest, data) })}
-}
-
-func unpackCascade(name, digest string, data []byte) (*pigo.Pigo, error) {
-	sum := sha256.Sum256(data)
-	if hex.EncodeToString(sum[:]) != digest {
-		return nil, fmt.Errorf("imaging: cascade %s is not the one that was measured", name)
-	}
-	cascade, err := pigo.NewPigo().Unpack(data)
-	if err != nil {
-		return nil, fmt.Errorf("imaging: unpacking cascade %s: %w", name, err)
-	}
-	return cascade, nil
-}
-
-// params are pigo's parameters for a square search of a grey picture.
-func params(gray *image.Gray, least, most int, shift, scale float64) pigo.CascadeParams {
-	return pigo.CascadeParams{MinSize: least, MaxSize: most, ShiftFactor: shift, ScaleFactor: scale,
-		ImageParams: pigo.ImageParams{Pixels: gray.Pix, Rows: gray.Rect.Dy(), Cols: gray.Rect.Dx(), Dim: gray.Stride}}
+// cascade judges windows of a picture by comparing pixels. There are two: pigo's, and the forest that a browser loads.
+type cascade interface {
+	// windows judges squares of least to most pixels a side, each scale times the one before, a share shift of their side
+	// apart, and gives those taken for the target with a score over 0. Centres are whole pixels.
+	windows(gray *image.Gray, least, most int, shift, scale float64) []hit
 }

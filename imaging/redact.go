@@ -1,3 +1,5 @@
+//go:build !js
+
 package imaging
 
 import (
@@ -120,4 +122,24 @@ func aligned(c *jpegcoef.Coefficients, r image.Rectangle) bool {
 	return !r.Empty() && r.Min.X >= 0 && r.Min.Y >= 0 && r.Min.X%w == 0 && r.Min.Y%h == 0 &&
 		(r.Max.X%w == 0 || r.Max.X == c.Width()) && r.Max.X <= c.Width() &&
 		(r.Max.Y%h == 0 || r.Max.Y == c.Height()) && r.Max.Y <= c.Height()
+}
+
+// coverBoxes gives the boxes to cover: a person's as they are, a detector's with their margin. A region that
+// covers nothing is refused, since whoever asked for it believes that something is covered.
+func coverBoxes(regions []Region, w, h int) ([]Box, error) {
+	if len(regions) > MaxRegions {
+		return nil, fmt.Errorf("%w: too many regions", ErrTooLarge)
+	}
+	boxes := make([]Box, 0, len(regions))
+	for i, r := range regions {
+		b := r.Box.clip(w, h)
+		if r.Source != SourcePerson {
+			b = Margin(r, w, h)
+		}
+		if b.empty() {
+			return nil, fmt.Errorf("%w: region %d lies outside the picture", ErrMalformed, i)
+		}
+		boxes = append(boxes, b)
+	}
+	return boxes, nil
 }

@@ -1,7 +1,6 @@
 package imaging
 
 import (
-	"fmt"
 	"image"
 	"math"
 )
@@ -72,24 +71,4 @@ func Margin(r Region, w, h int) Box {
 	bw, bh := float64(b.X1-b.X0), float64(b.Y1-b.Y0)
 	grow := func(size, share float64) int { return int(math.Ceil(size * share)) }
 	return Box{b.X0 - grow(bw, side), b.Y0 - grow(bh, up), b.X1 + grow(bw, side), b.Y1 + grow(bh, side)}.clip(w, h)
-}
-
-// coverBoxes gives the boxes to cover: a person's as they are, a detector's with their margin. A region that
-// covers nothing is refused, since whoever asked for it believes that something is covered.
-func coverBoxes(regions []Region, w, h int) ([]Box, error) {
-	if len(regions) > MaxRegions {
-		return nil, fmt.Errorf("%w: too many regions", ErrTooLarge)
-	}
-	boxes := make([]Box, 0, len(regions))
-	for i, r := range regions {
-		b := r.Box.clip(w, h)
-		if r.Source != SourcePerson {
-			b = Margin(r, w, h)
-		}
-		if b.empty() {
-			return nil, fmt.Errorf("%w: region %d lies outside the picture", ErrMalformed, i)
-		}
-		boxes = append(boxes, b)
-	}
-	return boxes, nil
 }

@@ -3,8 +3,6 @@ package imaging
 import (
 	"image"
 	"math"
-
-	dimaging "github.com/disintegration/imaging"
 )
 
 // pad adds n pixels on each side, repeating the edge.
@@ -86,7 +84,7 @@ func fitGray(m *image.Gray, longest int) *image.Gray {
 	} else {
 		w, h = max(1, w*longest/h), longest
 	}
-	return grayOf(dimaging.Resize(m, w, h, dimaging.Box))
+	return boxGray(m, w, h)
 }
 
 // halve gives a picture of half the size: the mean of each four pixels.

@@ -1,17 +1,6 @@
 package imaging
 
-import (
-	_ "embed"
-	"image"
-
-	pigo "github.com/esimov/pigo/core"
-)
-
-//go:embed cascade/tattoo
-var tattooCascade []byte
-
-// tattooModel is the cascade that the thresholds below were chosen with; see cascade/README.md.
-var tattooModel = newModel("tattoo", "2308d861168b003036ebd297e2cf775f469c45aea1075bada074e0fae962b666", tattooCascade)
+import "image"
 
 const (
 	tattooSource = "clinivault/tattoo"
@@ -21,16 +10,16 @@ const (
 	tattooFirm  = 60.0
 )
 
-// searchTattoos proposes the tattoos of an upright picture of any size, in its pixels.
-func searchTattoos(rgb *image.RGBA) ([]finding, error) {
-	cascade, err := tattooModel.unpack()
+// findTattoos proposes the tattoos of an upright picture of any size, in its pixels, as a cascade of tiles sees them.
+func findTattoos(rgb *image.RGBA, m *model, floor float32) ([]finding, error) {
+	cascade, err := m.unpack()
 	if err != nil {
 		return nil, err
 	}
 	v := ViewTattoos(rgb)
-	found := v.group(v.judge(cascade), tattooFloor)
+	found := v.group(v.judge(cascade), floor)
 	for i := range found {
-		found[i].model = tattooModel
+		found[i].model = m
 	}
 	return found, nil
 }
@@ -41,12 +30,12 @@ type tattooHit struct {
 	q float32
 }
 
-// mosaicTiles is how many tiles pigo is given at a time: few enough to stay in the processor's cache.
+// mosaicTiles is how many tiles a cascade is given at a time: few enough to stay in the processor's cache.
 const mosaicTiles = 64
 
-// judge has pigo search a mosaic of tiles, one below the other, at one size and without overlap. Pigo keeps its
+// judge has the cascade search a mosaic of tiles, one below the other, at one size and without overlap. It keeps its
 // window's centre 17 pixels from every edge, so that the mosaic has a border of one pixel.
-func (v *TattooView) judge(cascade *pigo.Pigo) (hits []tattooHit) {
+func (v *TattooView) judge(cascade cascade) (hits []tattooHit) {
 	const width = TileSide + 2
 	mosaic := &image.Gray{Pix: make([]uint8, width*(mosaicTiles*TileSide+2)), Stride: width}
 	windows := v.Windows()
@@ -61,21 +50,9 @@ func (v *TattooView) judge(cascade *pigo.Pigo) (hits []tattooHit) {
 			}
 		}
 		mosaic.Rect = image.Rect(0, 0, width, len(batch)*TileSide+2)
-		for _, d := range cascade.RunCascade(params(mosaic, TileSide, TileSide, 1, 2), 0) {
-			hits = append(hits, tattooHit{batch[d.Row/TileSide], d.Q})
+		for _, w := range cascade.windows(mosaic, TileSide, TileSide, 1, 2) {
+			hits = append(hits, tattooHit{batch[int(w.y)/TileSide], float32(w.q)})
 		}
 	}
 	return hits
-}
-
-// DetectTattoos proposes the tattoos of an upright picture, before any margin, and looks for nothing else.
-func DetectTattoos(rgb *image.RGBA) (regions []Region, err error) {
-	defer rescue(&err)
-	found, err := searchTattoos(rgb)
-	for _, f := range found {
-		if r, ok := f.region(1, rgb.Rect.Dx(), rgb.Rect.Dy()); ok {
-			regions = append(regions, r)
-		}
-	}
-	return regions, err
 }

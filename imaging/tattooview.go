@@ -1,10 +1,6 @@
 package imaging
 
-import (
-	"image"
-
-	dimaging "github.com/disintegration/imaging"
-)
+import "image"
 
 const (
 	tattooSide  = 640 // longest side searched, in pixels
@@ -51,8 +47,7 @@ func tattooPicture(rgb *image.RGBA) (*image.RGBA, float64) {
 	if longest := max(w, h); longest > tattooSide {
 		scale = float64(longest) / tattooSide
 		w, h = max(1, int(float64(w)/scale)), max(1, int(float64(h)/scale))
-		small := dimaging.Resize(rgb, w, h, dimaging.Box)
-		rgb = &image.RGBA{Pix: small.Pix, Stride: small.Stride, Rect: small.Rect} // opaque: no alpha to multiply
+		rgb = boxRGBA(rgb, w, h)
 	}
 	if min(w, h) >= tattooLeast && rgb.Rect.Min == (image.Point{}) {
 		return rgb, scale

@@ -5,8 +5,6 @@ import (
 	"image"
 	"math"
 	"slices"
-
-	dimaging "github.com/disintegration/imaging"
 )
 
 const (
@@ -31,7 +29,7 @@ func searchText(gray *image.Gray) ([]finding, error) {
 		return nil, nil
 	}
 	if max(w, h)*2 <= textSide {
-		gray, scale = grayOf(dimaging.Resize(gray, 2*w, 2*h, dimaging.Linear)), 2
+		gray, scale = doubleGray(gray), 2
 	}
 	var found []finding
 	for _, l := range textLines(gray) {
@@ -132,21 +130,4 @@ func inLine(a, b finding) bool {
 	}
 	across, down := min(a.x1, b.x1)-max(a.x0, b.x0), min(a.y1, b.y1)-max(a.y0, b.y0)
 	return along(a.y0, a.y1, b.y0, b.y1, a.x1-a.x0, b.x1-b.x0, across) || along(a.x0, a.x1, b.x0, b.x1, a.y1-a.y0, b.y1-b.y0, down)
-}
-
-// DetectText proposes the lines of text alone, in pixels of an upright picture.
-func DetectText(img image.Image) (regions []Region, err error) {
-	defer rescue(&err)
-	b := img.Bounds()
-	if b.Empty() {
-		return nil, nil
-	}
-	gray := searchable(img)
-	found, err := searchText(gray)
-	for _, f := range found {
-		if r, ok := f.region(float64(b.Dx())/float64(gray.Rect.Dx()), b.Dx(), b.Dy()); ok {
-			regions = append(regions, r)
-		}
-	}
-	return regions, err
 }

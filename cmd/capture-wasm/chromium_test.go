@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,7 +37,6 @@ func pages(t *testing.T, s *intakeServer, loader string) http.Handler {
 	for path, file := range map[string]string{"/page.js": "testdata/page.js", "/wasm_exec.js": loader} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
 	}
-	mux.HandleFunc("/face.jpg", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, facePicture(t)) })
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", pagePolicy)
@@ -136,68 +134,6 @@ func TestChromium(t *testing.T) {
 		}
 	}
 	noPlaintext(t, ctx, profile, srv.URL, s.opened)
-}
-
-// TestPreview looks at a camera's frame in a real browser, under the page's strict policy. The time it takes is printed and
-// not judged: it depends on what else the machine does.
-func TestPreview(t *testing.T) {
-	ctx, _ := browser(t)
-	wasm, loader := buildModule(t)
-	srv := httptest.NewServer(pages(t, newIntakeServer(t, wasm), loader))
-	defer srv.Close()
-	type box struct {
-		Kind           string
-		X0, Y0, X1, Y1 int
-		Score          float64
-		Faint          bool
-	}
-	var got struct {
-		Violations, Refusals []string
-		Width, Height        int
-		Seen                 []box
-		Fastest, Usual       float64
-		Told                 string
-		None                 int
-	}
-	in(t, ctx, srv.URL, "previews", &got)
-	faces := 0
-	for _, b := range got.Seen {
-		if b.X0 < 0 || b.Y0 < 0 || b.X1 > got.Width || b.Y1 > got.Height || b.X0 >= b.X1 || b.Y0 >= b.Y1 || b.Score <= 0 || b.Faint != (b.Score < 0.5) {
-			t.Errorf("in a frame of %d × %d: %+v", got.Width, got.Height, b)
-		}
-		if b.Kind == "face" {
-			faces++
-		}
-	}
-	if faces == 0 {
-		t.Errorf("saw %+v, want a face among it", got.Seen)
-	}
-	want := []string{"do not fit", "1 to 1024", "1 to 1024", "takes pixels", "takes pixels"}
-	if len(got.Refusals) != len(want) {
-		t.Fatalf("refused %q, want %q", got.Refusals, want)
-	}
-	for i, words := range want {
-		if !strings.Contains(got.Refusals[i], words) {
-			t.Errorf("refused with %q, want %q", got.Refusals[i], words)
-		}
-	}
-	if len(got.Violations) != 0 {
-		t.Errorf("the page's policy was violated: %q", got.Violations)
-	}
-	if !strings.HasPrefix(got.Told, "A face ") || !strings.Contains(got.Told, "in the photo.") || got.None != 0 {
-		t.Errorf("the page tells %q, and sees %d where there is nothing to look at or with", got.Told, got.None)
-	}
-	t.Logf("preview of %d × %d: %.0f ms at the fastest, usually %.0f ms", got.Width, got.Height, got.Fastest, got.Usual)
-}
-
-// facePicture finds the photograph that the face detector's own module comes with.
-func facePicture(t *testing.T) string {
-	t.Helper()
-	dir, err := exec.Command(tool(t, "go"), "list", "-m", "-f", "{{.Dir}}", "github.com/esimov/pigo").Output()
-	if err != nil {
-		t.Fatalf("finding the face detector's module: %v", err)
-	}
-	return filepath.Join(strings.TrimSpace(string(dir)), "testdata", "sample.jpg")
 }
 
 // noPlaintext closes the browser and searches all that it left on the disk for pieces of the pictures. That the search works

@@ -3,7 +3,6 @@
 import { cameras, CameraError, drawPreview, forget, openCamera } from './static/camera.js';
 import { newCaptureID } from './static/bytes.js';
 import { fetchIntake } from './static/intake.js';
-import { look, lookText } from './static/look.js';
 import { keepStorage, openQueue, QueueError } from './static/queue.js';
 import { seal } from './static/seal.js';
 import { newItem } from './static/state.js';
@@ -95,39 +94,4 @@ async function flush() {
   return said;
 }
 
-/** Looks at one frame at preview size, several times, and says what was seen and how long the fastest and the usual took. */
-async function previews() {
-  const sealer = await module();
-  const { preview } = sealer;
-  const picture = await createImageBitmap(await (await fetch('/face.jpg')).blob());
-  const canvas = document.querySelector('canvas');
-  [canvas.width, canvas.height] = [320, Math.round((320 * picture.height) / picture.width)];
-  const paint = canvas.getContext('2d', { willReadFrequently: true });
-  paint.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  const { data } = paint.getImageData(0, 0, canvas.width, canvas.height);
-  const millis = [];
-  let seen = [];
-  for (let i = 0; i < 9; i++) {
-    const from = performance.now();
-    seen = preview(data, canvas.width, canvas.height);
-    millis.push(performance.now() - from);
-  }
-  millis.sort((a, b) => a - b);
-  const refusals = [];
-  for (const args of [[data, 10, 10], [data, 320.5, 240], [data, 1e9, 1e9], [[1, 2], 1, 1], [data]]) {
-    try {
-      preview(...args);
-    } catch (err) {
-      refusals.push(err.message);
-    }
-  }
-  const size = { width: canvas.width, height: canvas.height };
-  [canvas.width, canvas.height] = [3 * picture.width, 3 * picture.height];
-  canvas.getContext('2d').drawImage(picture, 0, 0, canvas.width, canvas.height);
-  const told = lookText(look(canvas, sealer));
-  canvas.width = 0;
-  const none = [look(canvas, sealer), look(document.createElement('canvas'), sealer), look(canvas, null), look(canvas, {})].flat().length;
-  return { violations, ...size, seen, fastest: millis[0], usual: millis[4], refusals, told, none };
-}
-
-Object.assign(globalThis, { take, flush, previews, ready: true });
+Object.assign(globalThis, { take, flush, ready: true });
