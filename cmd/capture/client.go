@@ -108,7 +108,13 @@ func (r *refusal) Error() string { return r.detail }
 // silence is no answer at all.
 type silence struct{ err error }
 
-func (s *silence) Error() string { return "the server does not answer: " + s.err.Error() }
+func (s *silence) Error() string {
+	var wrong x509.CertificateInvalidError
+	if errors.As(s.err, &wrong) && wrong.Reason == x509.Expired {
+		return "the server's certificate does not count at the time of this machine: is its clock right? (" + s.err.Error() + ")"
+	}
+	return "the server does not answer: " + s.err.Error()
+}
 func (s *silence) Unwrap() error { return s.err }
 
 // call sends in as JSON (nil: no body) and reads the answer into out (nil: none is wanted).

@@ -236,64 +236,6 @@ func clientIn(dir string, a account, s surroundings) (*client, error) {
 	return newDeviceClient(a, d, s.now())
 }
 
-// status is the command of that name.
-func status(ctx context.Context, args []string, s surroundings) error {
-	set, state := flags("status")
-	if err := parse(set, args); err != nil {
-		return err
-	}
-	if set.NArg() > 0 {
-		return usageError{"status takes no arguments"}
-	}
-	dir, err := stateDir(*state, s)
-	if err != nil {
-		return err
-	}
-	d, err := loadDevice(dir)
-	if err != nil {
-		return err
-	}
-	if err := d.tell(ctx, dir, s); err != nil {
-		return err
-	}
-	if a, err := loadAccount(dir); err == nil {
-		fmt.Fprintf(s.stdout, "signed in as %s at %s until %s at most\n", a.Login, a.Server, a.ExpiresAt.Format(time.RFC3339))
-	} else {
-		fmt.Fprintln(s.stdout, "not signed in")
-	}
-	q, err := openQueue(dir, s.now)
-	if err != nil {
-		return err
-	}
-	items, err := q.items()
-	fmt.Fprintf(s.stdout, "%d sealed photos wait\n", len(items))
-	return err
-}
-
-// tell prints what the device is, and looks again at an enrolment that waits.
-func (d *device) tell(ctx context.Context, dir string, s surroundings) error {
-	if d == nil {
-		fmt.Fprintln(s.stdout, "no enrolled device")
-		return nil
-	}
-	if d.Code != "" {
-		c, err := newClient(account{Server: d.Server, CA: d.CA})
-		if err != nil {
-			return err
-		}
-		if done, err := d.asks(ctx, c, dir); err != nil || !done {
-			fmt.Fprintf(s.stdout, "device %s waits for its approval at %s\n", d.ID, d.Server)
-			return err
-		}
-	}
-	what := "certificate until " + d.end().Format(time.RFC3339)
-	if !d.certified(s.now()) {
-		what = "its certificate has ended; the next one comes with capture sign-in"
-	}
-	fmt.Fprintf(s.stdout, "device %s at %s, %s\n", d.ID, d.Server, what)
-	return nil
-}
-
 // fillFromDevice gives sign-in the server of an enrolled device, and whom to trust, where the command line does not say.
 func fillFromDevice(dir string, server, ca *string) error {
 	d, err := loadDevice(dir)

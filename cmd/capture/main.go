@@ -11,12 +11,18 @@
 //	capture status
 //	capture sign-in --server URL --login NAME --password-file FILE [--code-file FILE] [--ca FILE]
 //	capture sign-out
-//	capture send --patient NUMBER --site SITE [flags] PHOTO|-
+//	capture send --patient NUMBER --site SITE [flags] PHOTO...|-
+//	capture watch --folder DIR --site SITE [--patient NUMBER] [flags]
 //	capture queue
-//	capture flush [--failed]
+//	capture flush [--failed] [--transport WAY]
+//
+// An enrolled device sends over the uplink (DTLS over UDP, api/uplink), and over HTTPS where UDP does not come through; the
+// seal is the same on both. Originals that are wiped are so only after their sealed copy is durable, under a note
+// (originals.go) from which a run that was cut short is gone on with: each photo is there once, as original or sealed.
 //
 // Exit codes: 0 done; 1 it could not be done, and nothing new is in the queue; 2 wrong usage; 3 sealed, but not yet
-// received; 4 refused by the server, and kept.
+// received; 4 refused by the server, and kept; 5 some photos were sealed and received, others could not be sealed and stay
+// where they are.
 package main
 
 import (
@@ -55,17 +61,27 @@ const usage = `capture seals photos and sends them to the vault.
   capture sign-out
       ends the session and forgets it; what is sealed stays in the queue
   capture send --patient NUMBER --site SITE [--side left|right|midline|bilateral] [--consent record,teaching,publication]
-               [--encounter ID] [--note TEXT] [--taken-at TIME] PHOTO|-
-      seals a JPEG, PNG or HEIC file (- is standard input) and sends it; --consent is what the patient allowed: record,
-      when nothing is said, and never without it; a SITE that does not exist lists them all
+               [--encounter ID] [--note TEXT] [--taken-at TIME] [--wipe] [--transport auto|uplink|https] PHOTO...|-
+      seals JPEG, PNG or HEIC files (- is standard input) and sends them; --consent is what the patient allowed: record,
+      when nothing is said, and never without it; a SITE that does not exist lists them all; --wipe wipes each file once
+      its sealed copy is durable, and says what that is worth; --transport says the way: the uplink where it works and
+      HTTPS elsewhere (auto), or one of them alone
+  capture watch --folder DIR --site SITE [--side SIDE] [--patient NUMBER] [--consent LIST] [--encounter ID] [--note TEXT]
+               [--settle 2s] [--idle 15m] [--keep] [--existing] [--transport WAY]
+      seals and sends each picture that comes into the folder of a tethered camera, once it has not changed for a while
+      (--settle), and wipes the original (--keep leaves it); without --patient it asks for the wristband, typed by a
+      scanner or a person, and seals nothing until name and birth date are confirmed; when no photo came for a while
+      (--idle) it asks again; what was in the folder before stays, unless --existing says that it is this patient's
   capture queue
       lists what is sealed here and not yet received
-  capture flush [--failed]
+  capture flush [--failed] [--transport WAY]
       sends what waits; with --failed also what the server refused before
 
-All take --state DIR (default: $XDG_STATE_HOME/clinivault or ~/.local/state/clinivault).
-Exit codes: 0 done, 1 could not be done and nothing new is queued, 2 wrong usage, 3 sealed but not yet received, 4 refused and kept.
-`
+All take --state DIR (default: $XDG_STATE_HOME/clinivault, else ~/.local/state/clinivault, on Windows in %LOCALAPPDATA%).
+Exit codes: 0 done, 1 could not be done and nothing new is queued, 2 wrong usage, 3 sealed but not yet received, 4 refused and
+kept, 5 some photos could not be sealed and stay where they are.
+
+` + wipePromise
 
 // surroundings are what a run sees of the machine; tests give their own.
 type surroundings struct {

@@ -81,6 +81,7 @@ func newIntakeServer(t *testing.T) *intakeServer {
 		io.WriteString(w, `{"body_sites":[{"code":"forearm","label":"Forearm","sided":true},{"code":"neck","label":"Neck","sided":false}]}`)
 	}))
 	mux.HandleFunc("POST /api/v1/patients/search", s.signedIn(s.search))
+	mux.HandleFunc("POST /api/v1/patients/scan", s.signedIn(s.scan))
 	mux.HandleFunc("GET /api/v1/patients/{id}", s.signedIn(s.patient))
 	mux.HandleFunc("POST /api/v1/captures", s.signedIn(s.accept))
 	s.Server = httptest.NewTLSServer(mux)
@@ -165,17 +166,22 @@ func (s *intakeServer) keys(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-func (s *intakeServer) search(w http.ResponseWriter, r *http.Request) {
-	var in struct{ Q string }
-	var all []patient
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		s.t.Error(err)
-	}
+func (s *intakeServer) read(r *http.Request, in any) error { return json.NewDecoder(r.Body).Decode(in) }
+
+func (s *intakeServer) patients() (all []patient) {
 	if err := json.Unmarshal([]byte(testPatients), &all); err != nil {
 		s.t.Error(err)
 	}
+	return all
+}
+
+func (s *intakeServer) search(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Q string }
+	if err := s.read(r, &in); err != nil {
+		s.t.Error(err)
+	}
 	found := []json.RawMessage{}
-	for _, p := range all {
+	for _, p := range s.patients() {
 		if strings.HasPrefix(p.RecordNumber, in.Q) || strings.Contains(p.Name, in.Q) {
 			b, err := json.Marshal(p)
 			if err != nil {
