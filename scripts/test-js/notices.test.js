@@ -11,6 +11,7 @@ async function worker(windows = []) {
   const did = [];
   const heard = {};
   const self = {
+    clinivaultShell: { version: 'v', page: '/capture', files: [] },
     addEventListener: (name, act) => { heard[name] = act; },
     skipWaiting: () => did.push('skip'),
     registration: { showNotification: async (title, more) => did.push(['show', title, more.body, more.tag]) },
@@ -27,9 +28,9 @@ async function worker(windows = []) {
 
 const after = (act, event = {}) => new Promise((done) => { act({ waitUntil: (p) => Promise.resolve(p).then(done), ...event }); });
 
-test('the worker listens to nothing but messages and its own life', async () => {
+test('the worker listens to messages, its own life, and what it keeps', async () => {
   const { heard } = await worker();
-  assert.deepEqual(Object.keys(heard).sort(), ['activate', 'install', 'notificationclick', 'push']);
+  assert.deepEqual(Object.keys(heard).sort(), ['activate', 'fetch', 'install', 'message', 'notificationclick', 'push']);
 });
 
 test('a message shows one fixed sentence, whatever it carries', async () => {
