@@ -1,6 +1,7 @@
 // @ts-check
 // The camera inside the page. A frame exists in memory only: no file input, no download, no object address.
 
+import { t } from '../lib/words.js';
 import { mediaTypeOf } from './bytes.js';
 import { Lens, largestPhoto } from './lens.js';
 
@@ -33,23 +34,23 @@ export function explainCameraError(name) {
   switch (name) {
     case 'NotAllowedError':
     case 'SecurityError':
-      return { sentence: 'The camera is not allowed on this page.', remedy: 'Allow it in the address bar or in the settings of the device, then try again.' };
+      return { sentence: t('The camera is not allowed on this page.'), remedy: t('Allow it in the address bar or in the settings of the device, then try again.') };
     case 'NotFoundError':
     case 'OverconstrainedError':
-      return { sentence: 'No camera was found.', remedy: 'Connect a camera or use another device.' };
+      return { sentence: t('No camera was found.'), remedy: t('Connect a camera or use another device.') };
     case 'NotReadableError':
     case 'AbortError':
-      return { sentence: 'The camera is in use by another program.', remedy: 'Close the other program, then try again.' };
+      return { sentence: t('The camera is in use by another program.'), remedy: t('Close the other program, then try again.') };
     case 'Unsupported':
-      return { sentence: 'This browser gives no camera to this page.', remedy: 'Open the page over HTTPS in a current browser.' };
+      return { sentence: t('This browser gives no camera to this page.'), remedy: t('Open the page over HTTPS in a current browser.') };
     case 'Lost':
-      return { sentence: 'The camera was disconnected.', remedy: 'Connect it again, then try again. Photos taken before are still here.' };
+      return { sentence: t('The camera was disconnected.'), remedy: t('Connect it again, then try again. Photos taken before are still here.') };
     case 'NoMicrophone':
-      return { sentence: 'The microphone is not allowed on this page, or there is none.', remedy: 'Use the timer or the button instead.' };
+      return { sentence: t('The microphone is not allowed on this page, or there is none.'), remedy: t('Use the timer or the button instead.') };
     case 'EmptyFrame':
-      return { sentence: 'The camera gave no picture.', remedy: 'Wait until you see the picture move, then try again.' };
+      return { sentence: t('The camera gave no picture.'), remedy: t('Wait until you see the picture move, then try again.') };
     default:
-      return { sentence: 'The camera could not be started.', remedy: 'Try again; if it stays, restart the browser.' };
+      return { sentence: t('The camera could not be started.'), remedy: t('Try again; if it stays, restart the browser.') };
   }
 }
 

@@ -2,10 +2,12 @@
 // A simple figure of the body, to find a site by where it is. It shows areas alone: nothing on it tells whether or where
 // a photo was taken before; earlier sites come as a list elsewhere.
 
+import { t } from '../lib/words.js';
+
 const svg = 'http://www.w3.org/2000/svg';
 
 /** @typedef {'front' | 'back'} View */
-/** @typedef {{ name: string, side: '' | 'left' | 'right', sites: string[], shape: string }} Zone side: the patient's own */
+/** @typedef {{ key: string, name: string, side: '' | 'left' | 'right', sites: string[], shape: string }} Zone name: in the reader's words; side: the patient's own */
 
 const arm = ['shoulder', 'axilla', 'upper-arm', 'elbow'];
 const hand = ['forearm', 'wrist', 'hand', 'finger'];
@@ -20,7 +22,7 @@ function mirrored(shape) {
 
 // Drawn for the side that is on the left of the picture: the patient's right from the front.
 const shapes = {
-  head: 'M76 8 L124 8 Q132 30 124 58 L108 66 L92 66 L76 58 Q68 30 76 8 Z',
+  head: 'M100 4 Q128 6 126 34 Q122 62 100 66 Q78 62 74 34 Q72 6 100 4 Z',
   neck: 'M90 68 L110 68 L112 82 L124 88 L76 88 L88 82 Z',
   chest: 'M68 90 L132 90 L134 150 L66 150 Z',
   abdomen: 'M66 153 L134 153 L132 205 L68 205 Z',
@@ -35,8 +37,8 @@ const shapes = {
 function pair(name, sites, shape, view) {
   const [here, there] = view === 'front' ? /** @type {const} */ (['right', 'left']) : /** @type {const} */ (['left', 'right']);
   return [
-    { name, sites, side: here, shape: shapes[shape] },
-    { name, sites, side: there, shape: mirrored(shapes[shape]) },
+    { key: shape, name, sites, side: here, shape: shapes[shape] },
+    { key: shape, name, sites, side: there, shape: mirrored(shapes[shape]) },
   ];
 }
 
@@ -48,17 +50,17 @@ function pair(name, sites, shape, view) {
 export function zones(view) {
   const front = view === 'front';
   /** @param {string} name @param {string[]} sites @param {keyof typeof shapes} shape @returns {Zone} */
-  const one = (name, sites, shape) => ({ name, side: '', sites, shape: shapes[shape] });
+  const one = (name, sites, shape) => ({ key: shape, name, side: '', sites, shape: shapes[shape] });
   return [
-    one('Head', front ? ['scalp', 'forehead', 'face', 'eye', 'ear', 'nose', 'cheek', 'lip', 'mouth', 'chin'] : ['scalp', 'ear'], 'head'),
-    one('Neck', ['neck'], 'neck'),
-    one(front ? 'Chest' : 'Back', front ? ['chest', 'breast', 'axilla'] : ['back', 'shoulder'], 'chest'),
-    ...pair('Upper arm', front ? arm : arm.filter((s) => s !== 'axilla'), 'arm', view),
-    ...pair('Forearm and hand', hand, 'hand', view),
-    one(front ? 'Abdomen' : 'Lower back', front ? ['abdomen'] : ['back', 'sacrum'], 'abdomen'),
-    one(front ? 'Groin and hips' : 'Buttocks and sacrum', front ? ['groin', 'genitalia', 'hip'] : ['sacrum', 'buttock', 'hip'], 'pelvis'),
-    ...pair('Thigh and knee', leg, 'leg', view),
-    ...pair('Lower leg and foot', foot, 'foot', view),
+    one(t('Head'), front ? ['scalp', 'forehead', 'face', 'eye', 'ear', 'nose', 'cheek', 'lip', 'mouth', 'chin'] : ['scalp', 'ear'], 'head'),
+    one(t('Neck'), ['neck'], 'neck'),
+    one(front ? t('Chest') : t('Back'), front ? ['chest', 'breast', 'axilla'] : ['back', 'shoulder'], 'chest'),
+    ...pair(t('Upper arm'), front ? arm : arm.filter((s) => s !== 'axilla'), 'arm', view),
+    ...pair(t('Forearm and hand'), hand, 'hand', view),
+    one(front ? t('Abdomen') : t('Lower back'), front ? ['abdomen'] : ['back', 'sacrum'], 'abdomen'),
+    one(front ? t('Groin and hips') : t('Buttocks and sacrum'), front ? ['groin', 'genitalia', 'hip'] : ['sacrum', 'buttock', 'hip'], 'pelvis'),
+    ...pair(t('Thigh and knee'), leg, 'leg', view),
+    ...pair(t('Lower leg and foot'), foot, 'foot', view),
   ];
 }
 
@@ -78,7 +80,7 @@ export function figure(view, nameOf, chosen) {
     path.setAttribute('role', 'button');
     path.setAttribute('aria-label', nameOf(zone));
     path.setAttribute('tabindex', i === 0 ? '0' : '-1');
-    path.dataset.zone = zone.name;
+    path.dataset.zone = zone.key;
     path.dataset.side = zone.side;
     path.addEventListener('click', () => chosen(zone));
     return path;

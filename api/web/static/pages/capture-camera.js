@@ -9,7 +9,7 @@ import { drawBoxes } from '../capture/finder.js';
 import { trustedNow } from '../capture/offline.js';
 import { aboutText } from './capture-card.js';
 import { complain, go, notice, now, onStep } from './capture-steps.js';
-import { mostShots, thumbOf } from './capture-shots.js';
+import { markShots, mostShots, thumbOf } from './capture-shots.js';
 import { forgetGhost, shutterPressed, toolsOff, toolsOn, wireTools } from './capture-tools.js';
 import { open, showWarnings, warningWords } from './capture-warnings.js';
 
@@ -141,6 +141,7 @@ async function take() {
     await drawPreview(canvas, frame);
     shot.thumb = thumbOf(canvas);
     now.shots.push(shot);
+    markShots(now.shots);
     void judge(shot, canvas);
     tookOne(shot);
     go('review');
@@ -198,8 +199,11 @@ export function wireCamera(acts) {
     if (document.hidden) stop();
     else void start();
   });
-  globalThis.addEventListener('pagehide', () => {
-    stop();
-    forgetGhost();
-  });
+  for (const name of ['pagehide', 'clinivault-lock', 'clinivault-leave']) {
+    globalThis.addEventListener(name, () => {
+      stop();
+      forgetGhost();
+    });
+  }
+  globalThis.addEventListener('clinivault-open', () => now.step === 'camera' && void start());
 }

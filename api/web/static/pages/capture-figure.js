@@ -19,8 +19,8 @@ const dialog = () => need('site-dialog', HTMLDialogElement);
 
 /** @param {Zone} zone in the reader's words */
 function nameOf(zone) {
-  if (!zone.side) return t(zone.name);
-  return `${t(zone.name)}, ${zone.side === 'left' ? t('left') : t('right')}`;
+  if (!zone.side) return zone.name;
+  return `${zone.name}, ${zone.side === 'left' ? t('left') : t('right')}`;
 }
 
 /** @param {Choice} choice */

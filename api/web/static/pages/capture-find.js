@@ -155,6 +155,7 @@ export async function wireFind(wired) {
     else void startScanner();
   });
   globalThis.addEventListener('pagehide', stopScanner);
+  globalThis.addEventListener('clinivault-ward', () => again());
   again = searchAsTyped(need('search', HTMLInputElement), root().dataset.search ?? '', list, (_, err) => void listKept(err));
   void startWithNamed();
   void again();

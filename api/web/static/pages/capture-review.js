@@ -6,7 +6,7 @@ import { t } from '../lib/words.js';
 import { drawPreview } from '../capture/camera.js';
 import { aboutText } from './capture-card.js';
 import { noteFits } from './capture-facts.js';
-import { drop, sharpnessOf } from './capture-shots.js';
+import { drop, markShots, sharpnessOf } from './capture-shots.js';
 import { complain, go, now, onStep } from './capture-steps.js';
 import { open, showWarnings } from './capture-warnings.js';
 
@@ -93,6 +93,7 @@ function openNote(on) {
 function remove() {
   const at = viewed ? now.shots.indexOf(viewed) : -1;
   if (at >= 0) drop(now.shots.splice(at, 1)[0]);
+  markShots(now.shots);
   clearView();
 }
 

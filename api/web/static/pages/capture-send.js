@@ -5,14 +5,14 @@ import { alarm, need, say, sentence } from '../lib/dom.js';
 import { locale, t } from '../lib/words.js';
 import { newCaptureID } from '../capture/bytes.js';
 import { intake } from '../capture/offline.js';
-import { keepStorage, openQueue } from '../capture/queue.js';
+import { openQueue } from '../capture/queue.js';
 import { seal } from '../capture/seal.js';
 import { newItem } from '../capture/state.js';
 import { Uploader } from '../capture/upload.js';
 import { loadSeal } from '../capture/wasm.js';
 import { factsOf, measuresOf } from './capture-facts.js';
 import { Panel } from './capture-queue.js';
-import { drop } from './capture-shots.js';
+import { drop, markShots } from './capture-shots.js';
 import { complain, go, now } from './capture-steps.js';
 
 /** @import { Shot } from './capture-shots.js' */
@@ -49,6 +49,7 @@ async function sealOne(shot) {
   } finally {
     now.shots.splice(now.shots.indexOf(shot), 1);
     drop(shot);
+    markShots(now.shots);
   }
 }
 
@@ -107,7 +108,7 @@ export async function startUploads() {
     return uploader;
   }
   uploader = new Uploader({
-    queue: await queue, owner: now.person, url: data().captures,
+    queue: await queue, owner: now.person, url: data().captures, uploads: data().uploads,
     receiptKeys: async (fresh) => {
       if (fresh) sealing.intake = await intake(data().intake ?? '');
       return sealing.intake.receipt_keys;
@@ -134,7 +135,6 @@ async function watchQueue() {
     const draw = async () => panel.show(await store.list());
     store.addEventListener('change', () => void draw());
     await draw();
-    void keepStorage();
   } catch (err) {
     complain(sentence(err));
   }
@@ -151,6 +151,10 @@ export function wireSend(acts) {
   signInAgain = acts.signIn;
   queue = openQueue();
   panel = new Panel(now.person, (id) => void startUploads().then((u) => u?.retry(id)));
+  globalThis.addEventListener('clinivault-send', () => {
+    sendOn();
+    need('queue', HTMLElement).scrollIntoView();
+  });
   void watchQueue();
   void startUploads();
 }

@@ -40,6 +40,13 @@ export function thumbOf(from) {
   return small;
 }
 
+/** Marks the page as one that holds photos, for what must not load it anew: a new version waits until there are none. @param {Shot[]} shots */
+export function markShots(shots) {
+  if (shots.length > 0) document.body.dataset.frame = '';
+  else delete document.body.dataset.frame;
+  document.dispatchEvent(new Event('clinivault-frame'));
+}
+
 /** Throws a photo away. @param {Shot} shot */
 export function drop(shot) {
   forget(shot.frame, shot.thumb);

@@ -9,7 +9,7 @@ import { need } from '../lib/dom.js';
 /** @typedef {{ site: string, side: string }} Choice */
 
 /** How many sites are one tap away. */
-const near = 6;
+const near = 4;
 
 /** What is offered before anything was used: where wounds and rashes are photographed most. */
 const usual = ['sacrum', 'heel', 'lower-leg', 'abdomen', 'foot', 'hand'];

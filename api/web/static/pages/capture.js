@@ -12,7 +12,7 @@ import { choose, wireCard } from './capture-card.js';
 import { listAgain, wireFind } from './capture-find.js';
 import { clearView, view, wireReview } from './capture-review.js';
 import { sendAll, sendOn, wireSend } from './capture-send.js';
-import { dropAll } from './capture-shots.js';
+import { dropAll, markShots } from './capture-shots.js';
 import { complain, go, notice, now } from './capture-steps.js';
 
 /** @import { Patient } from '../lib/patients.js' */
@@ -23,6 +23,12 @@ const root = need('capture', HTMLElement);
 function signInAgain() {
   const dialog = need('again', HTMLDialogElement);
   if (!dialog.open) dialog.showModal();
+}
+
+function dropShots() {
+  dropAll(now.shots);
+  markShots(now.shots);
+  clearView();
 }
 
 /**
@@ -36,7 +42,7 @@ function withoutShots(act) {
   need('drop-text', HTMLElement).textContent = n === 1 ? t('One photo was not sent yet.') : t('{n} photos were not sent yet.', { n });
   need('drop-yes', HTMLButtonElement).onclick = () => {
     dialog.close();
-    dropAll(now.shots);
+    dropShots();
     act();
   };
   dialog.showModal();
@@ -91,18 +97,14 @@ function wirePage() {
   wireSignIn(need('again-form', HTMLFormElement), need('again-error', HTMLElement), (person) => {
     need('again', HTMLDialogElement).close();
     if (person.id !== now.person) {
-      dropAll(now.shots);
-      clearView();
+      dropShots();
       return location.reload();
     }
     sendOn();
     listAgain();
   });
   for (const name of ['pagehide', 'clinivault-leave']) {
-    globalThis.addEventListener(name, () => {
-      dropAll(now.shots);
-      clearView();
-    });
+    globalThis.addEventListener(name, dropShots);
   }
   globalThis.addEventListener('beforeunload', (event) => {
     if (now.shots.length > 0) event.preventDefault();
