@@ -8,7 +8,11 @@ import { explainCameraError } from '../../api/web/static/capture/camera.js';
 import { lookSize, lookText } from '../../api/web/static/capture/look.js';
 import { readIntake } from '../../api/web/static/capture/intake.js';
 import { chunkAAD, chunkSize, chunksSize, seal, sealChunks } from '../../api/web/static/capture/seal.js';
-import { loadSeal, wrap } from '../../api/web/static/capture/wasm.js';
+import { checkFacts, paddedFacts } from '../../api/web/static/capture/header.js';
+import { signedBytes, verifyReceipt } from '../../api/web/static/capture/receipt.js';
+import { verify, verifyByHand } from '../../api/web/static/capture/ed25519.js';
+import { loadSeal, ways, wrap } from '../../api/web/static/capture/wasm.js';
+import { openCapture, parseIntakePrivate } from '../format/sealed.mjs';
 
 const { subtle } = crypto;
 
@@ -75,36 +79,94 @@ test('an empty picture is refused', async () => {
   await assert.rejects(sealChunks(header, new Uint8Array(32).fill(1), new Uint8Array(0)), /empty picture/);
 });
 
-const facts = { capture_id: 'ab'.repeat(16), consent: { record: true } };
-const intake = { epoch: 1, key: 'AA==', receipt_keys: [] };
+const facts = {
+  capture_id: 'ab'.repeat(16), patient: 'PATIENT1', encounter: '', body_site: 'forearm', laterality: 'left', author: 'PERSON1', device: '',
+  media_type: 'image/jpeg', note: '', consent: { record: true, teaching: false, publication: false }, taken_at: '2026-11-21T09:30:00.120Z',
+};
+const intake = { epoch: 1, key: 'AA==', fallback_key: '', receipt_keys: [] };
 
-test('key and frame are zeroed after sealing', async () => {
-  const key = crypto.getRandomValues(new Uint8Array(32));
-  const kept = key.slice();
+/** A sealing whose shared secret the test knows. */
+const sealing = (more = {}) => ({
+  way: ways.hybrid, fallback: false, verifyReceipt,
+  encapsulate: async () => ({ enc: new Uint8Array(1120).fill(7), shared: new Uint8Array(32).fill(9) }), ...more,
+});
+
+test('frame and shared secret are zeroed after sealing', async () => {
   const frame = sample(1000);
-  let asked;
-  const module = { newCaptureHeader: (...args) => ((asked = args), { header, key }), verifyReceipt() {} };
-  const out = await seal(module, intake, facts, frame);
-  assert.deepEqual(asked, ['AA==', 1, JSON.stringify(facts)]);
-  assert.ok(key.every((b) => b === 0), 'key');
+  const shared = new Uint8Array(32).fill(9);
+  const out = await seal(sealing({ encapsulate: async () => ({ enc: new Uint8Array(1120), shared }) }), intake, facts, frame);
+  assert.ok(shared.every((b) => b === 0), 'shared secret');
   assert.ok(frame.every((b) => b === 0), 'frame');
   const envelope = new Uint8Array(out.envelope);
   assert.equal(out.size, envelope.length);
   assert.equal(out.sha256, toHex(new Uint8Array(await subtle.digest('SHA-256', envelope))));
-  assert.deepEqual(await openChunks(envelope, header.length, kept), sample(1000));
+  assert.equal(headerSize(envelope), 28 + 2 + 1168 + 4 + 512 + 28);
 });
 
-test('key and frame are zeroed when sealing fails', async () => {
+test('the frame is zeroed when sealing fails', async () => {
   const frame = sample(10);
-  const module = { newCaptureHeader() { throw new Error('seal: wrong format: patient must be an ID'); }, verifyReceipt() {} };
-  await assert.rejects(seal(module, intake, facts, frame.buffer), /patient must be an ID/);
+  await assert.rejects(seal(sealing(), intake, { ...facts, patient: '' }, frame.buffer), /patient/);
   assert.ok(frame.every((b) => b === 0));
 });
 
 test('no consent to the record, no seal', async () => {
   const frame = sample(10);
-  await assert.rejects(seal({}, intake, { ...facts, consent: { record: false } }, frame), /consent/);
+  await assert.rejects(seal(sealing(), intake, { ...facts, consent: { record: false } }, frame), /consent/);
   assert.ok(frame.every((b) => b === 0));
+});
+
+test('what the vault would refuse is not sealed', () => {
+  const measures = { pixels_per_mm: 12.5, colour: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0], sharpness: 0.5, overruled: ['blur', 'face'] };
+  for (const good of [facts, { ...facts, measures }, { ...facts, measures: {} }, { ...facts, note: 'two\nlines\tand a tab' }]) checkFacts(good);
+  const { note, ...without } = facts;
+  assert.equal(note, '');
+  for (const [name, bad] of Object.entries({
+    'no note': without, 'one more': { ...facts, gps: 1 }, id: { ...facts, capture_id: 'X' }, 'zero id': { ...facts, capture_id: '0'.repeat(32) },
+    author: { ...facts, author: 'a b' }, site: { ...facts, body_site: 'x'.repeat(81) }, 'control character': { ...facts, note: 'a\u0000' },
+    'long note': { ...facts, note: 'ä'.repeat(1001) }, side: { ...facts, laterality: 'up' }, media: { ...facts, media_type: 'image/gif' },
+    consent: { ...facts, consent: { record: true } }, 'consent more': { ...facts, consent: { ...facts.consent, sale: true } },
+    time: { ...facts, taken_at: '2026-11-21T09:30:00Z' }, year: { ...facts, taken_at: '1999-11-21T09:30:00.000Z' }, day: { ...facts, taken_at: '2026-13-21T09:30:00.000Z' },
+    'null measures': { ...facts, measures: null }, 'measure unknown': { ...facts, measures: { smell: 1 } }, scale: { ...facts, measures: { pixels_per_mm: 0 } },
+    'not a number': { ...facts, measures: { pixels_per_mm: NaN } }, colour: { ...facts, measures: { colour: [1] } }, sharp: { ...facts, measures: { sharpness: 2 } },
+    order: { ...facts, measures: { overruled: ['face', 'blur'] } }, twice: { ...facts, measures: { overruled: ['face', 'face'] } },
+  })) {
+    assert.throws(() => checkFacts(bad), /cannot be sealed/, name);
+  }
+  assert.throws(() => checkFacts(null), /cannot be sealed/);
+});
+
+test('facts are padded to a multiple of 512', () => {
+  for (const n of [0, 1, 500, 2000]) {
+    const b = paddedFacts({ ...facts, note: 'x'.repeat(n) });
+    assert.equal(b.length % 512, 0, String(n));
+    assert.equal(JSON.parse(new TextDecoder().decode(b)).note.length, n);
+  }
+  assert.throws(() => paddedFacts({ ...facts, note: '"'.repeat(2000) }), /too long/);
+});
+
+/** Opens an envelope with the reader that was written from the format alone. */
+function openByFormat(envelope, epoch = 1, seed = '20'.repeat(32)) {
+  const raw = Buffer.from('01' + epoch.toString(16).padStart(8, '0') + seed, 'hex');
+  return openCapture(Buffer.from(envelope), [parseIntakePrivate(raw)]);
+}
+
+test('without WebAssembly the envelope says how it is sealed, and opens from the format alone', async () => {
+  const { given } = JSON.parse(await readFile(new URL('../../vault/seal/testdata/fallback.json', import.meta.url), 'utf8'));
+  const kept = globalThis.WebAssembly;
+  delete globalThis.WebAssembly; // as a lockdown mode does
+  try {
+    const module = await loadSeal({ execURL: '', wasmURL: '' });
+    assert.equal(module.fallback, true);
+    const keys = { ...intake, fallback_key: toBase64(fromHex(given.fallback_public)) };
+    const out = await seal(module, keys, { ...facts, measures: { sharpness: 0.25 } }, sample(70000));
+    const opened = openByFormat(out.envelope, 1, given.intake_private.slice(10));
+    assert.equal(Buffer.from(out.envelope).subarray(0, 8).toString('latin1'), 'CVCAP2\n\0');
+    assert.deepEqual(new Uint8Array(opened.picture), sample(70000));
+    assert.deepEqual(opened.facts, { ...facts, measures: { sharpness: 0.25 } });
+    await assert.rejects(seal(module, intake, facts, sample(5)), /no photos sealed without it/);
+  } finally {
+    globalThis.WebAssembly = kept;
+  }
 });
 
 test('hexadecimal and base64', () => {
@@ -153,19 +215,53 @@ test('intake answers are checked', () => {
 
 test('the module: faults become exceptions', async () => {
   let ended = false;
-  const raw = {
-    newCaptureHeader: (key) => (key ? { header: Uint8Array.of(1), key: Uint8Array.of(2) } : { error: 'no key' }),
-    verifyReceipt: (key) => (key === 'good' ? true : key === 'odd' ? 'yes' : { error: 'seal: receipt signature does not verify' }),
-  };
+  const raw = { encapsulate: (key) => (key.length ? { enc: Uint8Array.of(1), shared: Uint8Array.of(2) } : { error: 'no key' }) };
   const module = wrap(raw, () => ended);
-  assert.deepEqual(module.newCaptureHeader('k', 1, '{}'), { header: Uint8Array.of(1), key: Uint8Array.of(2) });
-  assert.throws(() => module.newCaptureHeader('', 1, '{}'), /no key/);
-  module.verifyReceipt('good', '{}');
-  assert.throws(() => module.verifyReceipt('bad', '{}'), /does not verify/);
-  assert.throws(() => module.verifyReceipt('odd', '{}'), /does not verify/);
+  assert.equal(module.fallback, false);
+  assert.equal(module.way.kem, 0x647a);
+  assert.deepEqual(await module.encapsulate({ key: 'AA==' }), { enc: Uint8Array.of(1), shared: Uint8Array.of(2) });
+  await assert.rejects(module.encapsulate({ key: '' }), /no key/);
   ended = true;
-  assert.throws(() => module.verifyReceipt('good', '{}'), /stopped/);
+  await assert.rejects(module.encapsulate({ key: 'AA==' }), /stopped/);
   await assert.rejects(loadSeal({ execURL: '', wasmURL: '' }), /no sealing module/);
+});
+
+test('receipts: the vectors of the format', async () => {
+  const { given, receipts } = JSON.parse(await readFile(new URL('../../vault/seal/testdata/receipt.json', import.meta.url), 'utf8'));
+  const key = toBase64(fromHex(given.public_key));
+  assert.equal(toHex(signedBytes(receipts[0])), given.signed);
+  await verifyReceipt(key, JSON.stringify(receipts[0]));
+  for (const bad of [JSON.stringify(receipts[1]), JSON.stringify(receipts[2]), JSON.stringify({ ...receipts[0], key_id: '00'.repeat(8) }), 'null', '', '{}']) {
+    await assert.rejects(verifyReceipt(key, bad), /not signed by the vault/, bad);
+  }
+  await assert.rejects(verifyReceipt(toBase64(new Uint8Array(32)), JSON.stringify(receipts[0])), /not signed/);
+});
+
+test('signatures: by hand as by WebCrypto', async () => {
+  // RFC 8032, 7.1, TEST 3
+  const key = fromHex('fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025');
+  const good = fromHex('6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a');
+  const message = fromHex('af82');
+  const flip = (b, at) => b.with(at, b[at] ^ 1);
+  const order = 2n ** 252n + 27742317777372353535851937790883648493n;
+  const s = good.slice(32).reduceRight((n, x) => (n << 8n) | BigInt(x), 0n) + order; // the same point, and not canonical
+  const beyond = Uint8Array.from([...good.slice(0, 32), ...Array.from({ length: 32 }, (_, i) => Number((s >> BigInt(8 * i)) & 255n))]);
+  for (const [name, k, sig, m, want] of [
+    ['good', key, good, message, true], ['another message', key, good, flip(message, 0), false], ['another R', key, flip(good, 0), message, false],
+    ['another S', key, flip(good, 32), message, false], ['another key', flip(key, 0), good, message, false], ['S beyond the order', key, beyond, message, false],
+    ['a key that is no point', new Uint8Array(32).fill(255), good, message, false], ['short', key, good.slice(1), message, false], ['no key', key.slice(1), good, message, false],
+  ]) {
+    assert.equal(await verifyByHand(k, sig, m), want, name);
+    assert.equal(await verify(k, sig, m), want, `${name}, WebCrypto`);
+  }
+  for (let i = 0; i < 8; i++) {
+    const pair = await subtle.generateKey('Ed25519', true, ['sign', 'verify']);
+    const k = new Uint8Array(await subtle.exportKey('raw', pair.publicKey));
+    const m = crypto.getRandomValues(new Uint8Array(i * 40));
+    const sig = new Uint8Array(await subtle.sign('Ed25519', pair.privateKey, m));
+    assert.equal(await verifyByHand(k, sig, m), true, toHex(sig));
+    assert.equal(await verifyByHand(k, flip(sig, 5 * i), m), false, toHex(sig));
+  }
 });
 
 test('a photo is looked at small, and never made larger', () => {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { backoff, checkReceipt, detailOf, newItem, outcomeOf, retryAfter, sendable, UnknownKey } from '../../api/web/static/capture/state.js';
-import { headersOf, Uploader } from '../../api/web/static/capture/upload.js';
+import { headersOf } from '../../api/web/static/capture/transfer.js';
+import { Uploader } from '../../api/web/static/capture/upload.js';
 
 const now = Date.parse('2026-11-21T10:00:00Z');
 const sealed = (n = 1) => ({
@@ -60,19 +61,19 @@ test('what an answer means', () => {
   for (const body of ['', '<html>', '{}', '{"detail":7}', 'null']) assert.equal(detailOf(body), '', body);
 });
 
-test('a receipt must agree in every part', () => {
+test('a receipt must agree in every part', async () => {
   const i = item();
   const verified = [];
   const verify = (key, body) => verified.push([key, body]);
-  assert.equal(checkReceipt(i, receiptFor(i), keys, verify).photo_id, 'F001');
+  assert.equal((await checkReceipt(i, receiptFor(i), keys, verify)).photo_id, 'F001');
   assert.deepEqual(verified, [['P1', receiptFor(i)]]);
   for (const [name, more] of Object.entries({ capture: { capture_id: 'ff'.repeat(16) }, digest: { digest: 'cd'.repeat(32) }, size: { size: 9 } })) {
-    assert.throws(() => checkReceipt(i, receiptFor(i, more), keys, verify), /another photo/, name);
+    await assert.rejects(checkReceipt(i, receiptFor(i, more), keys, verify), /another photo/, name);
   }
-  assert.throws(() => checkReceipt(i, receiptFor(i, { key_id: 'k2' }), keys, verify), UnknownKey);
-  assert.throws(() => checkReceipt(i, 'OK', keys, verify), /no receipt/);
-  assert.throws(() => checkReceipt(i, 'null', keys, verify), /another photo/);
-  assert.throws(() => checkReceipt(i, receiptFor(i), keys, () => { throw new Error('bad signature'); }), /bad signature/);
+  await assert.rejects(checkReceipt(i, receiptFor(i, { key_id: 'k2' }), keys, verify), UnknownKey);
+  await assert.rejects(checkReceipt(i, 'OK', keys, verify), /no receipt/);
+  await assert.rejects(checkReceipt(i, 'null', keys, verify), /another photo/);
+  await assert.rejects(checkReceipt(i, receiptFor(i), keys, async () => { throw new Error('bad signature'); }), /bad signature/);
   assert.equal(verified.length, 1);
 });
 
@@ -126,7 +127,7 @@ test('photos go one by one and leave the queue with their receipts', async () =>
 });
 
 test('a receipt that does not verify keeps the photo', async () => {
-  const b = bench([item(1), item(2)], (i) => ({ status: 201, body: receiptFor(i) }), { verify: () => { throw new Error('forged'); } });
+  const b = bench([item(1), item(2)], (i) => ({ status: 201, body: receiptFor(i) }), { verify: async () => { throw new Error('forged'); } });
   await b.uploader.start();
   assert.deepEqual(b.sent, ['1']);
   assert.deepEqual(b.types(), ['waiting']);

@@ -21,10 +21,11 @@ export class OpenError extends Error {
 }
 
 /**
+ * One array of several.
  * @param {...Uint8Array} parts
  * @returns {Uint8Array<ArrayBuffer>}
  */
-function join(...parts) {
+export function join(...parts) {
   const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
   let at = 0;
   for (const p of parts) {
@@ -37,8 +38,12 @@ function join(...parts) {
 /** @param {number} n @returns {Uint8Array<ArrayBuffer>} I2OSP(n, 2), RFC 8017, 4.1 */
 const u16 = (n) => new Uint8Array([n >> 8, n & 0xff]);
 
-const kemSuite = join(text.encode('KEM'), u16(0x0020)); // RFC 9180, 4.1 and 7.1
-const suite = join(text.encode('HPKE'), u16(0x0020), u16(0x0001), u16(0x0002)); // 5.1, 7.2, 7.3
+/** The encapsulation of this module; another module's may stand before the same key schedule. */
+export const dhkem = 0x0020;
+
+const kemSuite = join(text.encode('KEM'), u16(dhkem)); // RFC 9180, 4.1 and 7.1
+/** @param {number} kem @returns {Uint8Array} RFC 9180, 5.1, 7.2, 7.3 */
+const suiteOf = (kem) => join(text.encode('HPKE'), u16(kem), u16(0x0001), u16(0x0002));
 const base = new Uint8Array([9, ...new Uint8Array(keySize - 1)]); // base point, RFC 7748, 4.1
 const version = text.encode('HPKE-v1');
 
@@ -73,7 +78,7 @@ const extract = (id, salt, label, ikm) => hmac(salt, join(version, id, text.enco
  */
 async function expand(id, prk, label, info, size) {
   const block = await hmac(prk, join(u16(size), version, id, text.encode(label), info, new Uint8Array([1])));
-  return block.subarray(0, size);
+  return block.slice(0, size);
 }
 
 /**
@@ -89,12 +94,14 @@ async function sharedSecret(dh, enc, own) {
 }
 
 /**
- * The key schedule (5.1) in base mode, for the one message.
+ * The key schedule (5.1) in base mode, for the one message. It wipes the shared secret.
+ * @param {number} kem
  * @param {Uint8Array} shared
  * @param {Uint8Array} info
  * @param {'encrypt' | 'decrypt'} use
  */
-async function schedule(shared, info, use) {
+async function schedule(kem, shared, info, use) {
+  const suite = suiteOf(kem);
   const context = join(new Uint8Array([0]), await extract(suite, empty, 'psk_id_hash', empty), await extract(suite, empty, 'info_hash', info));
   const secret = await extract(suite, shared, 'secret', empty);
   shared.fill(0);
@@ -125,8 +132,7 @@ const publicOf = (raw) => crypto.subtle.importKey('raw', /** @type {BufferSource
  * @returns {Promise<{ enc: Uint8Array<ArrayBuffer>, cipher: Uint8Array<ArrayBuffer> }>} cipher is 16 bytes longer than plain
  */
 export async function sealBase(publicKey, info, plain, aad = empty) {
-  const pair = await newKeyPair();
-  return sealWith(pair, publicKey, info, plain, aad);
+  return sealWith(await newKeyPair(), publicKey, info, plain, aad);
 }
 
 /**
@@ -138,11 +144,35 @@ export async function sealBase(publicKey, info, plain, aad = empty) {
  * @param {Uint8Array} aad
  */
 export async function sealWith(pair, publicKey, info, plain, aad) {
-  const enc = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
-  const shared = await sharedSecret(await x25519(pair.privateKey, await publicOf(publicKey)), enc, publicKey);
-  const { key, iv } = await schedule(shared, info, 'encrypt');
+  const { enc, shared } = await encapsulateTo(publicKey, pair);
+  return { enc, cipher: await sealShared(dhkem, shared, info, plain, aad) };
+}
+
+/**
+ * Encap (RFC 9180, 4.1).
+ * @param {Uint8Array} publicKey 32 bytes
+ * @param {CryptoKeyPair} [pair] for the vectors of the standard; never use one twice
+ * @returns {Promise<{ enc: Uint8Array<ArrayBuffer>, shared: Uint8Array<ArrayBuffer> }>}
+ */
+export async function encapsulateTo(publicKey, pair) {
+  const own = pair ?? (await newKeyPair());
+  const enc = new Uint8Array(await crypto.subtle.exportKey('raw', own.publicKey));
+  return { enc, shared: await sharedSecret(await x25519(own.privateKey, await publicOf(publicKey)), enc, publicKey) };
+}
+
+/**
+ * Seals the one message of a shared secret, which it wipes.
+ * @param {number} kem that made the secret (IANA, HPKE KEM identifiers)
+ * @param {Uint8Array} shared 32 bytes
+ * @param {Uint8Array} info
+ * @param {Uint8Array} plain
+ * @param {Uint8Array} [aad]
+ * @returns {Promise<Uint8Array<ArrayBuffer>>} 16 bytes longer than plain
+ */
+export async function sealShared(kem, shared, info, plain, aad = empty) {
+  const { key, iv } = await schedule(kem, shared, info, 'encrypt');
   const cipher = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData: /** @type {BufferSource} */ (aad) }, key, /** @type {BufferSource} */ (plain));
-  return { enc, cipher: new Uint8Array(cipher) };
+  return new Uint8Array(cipher);
 }
 
 /**
@@ -158,7 +188,7 @@ export async function openBase(privateKey, enc, info, cipher, aad = empty) {
   try {
     const own = await x25519(privateKey, await publicOf(base)); // the public half, RFC 7748, 6.1
     const shared = await sharedSecret(await x25519(privateKey, await publicOf(enc)), enc, own);
-    const { key, iv } = await schedule(shared, info, 'decrypt');
+    const { key, iv } = await schedule(dhkem, shared, info, 'decrypt');
     const plain = await crypto.subtle.decrypt({ name: 'AES-GCM', iv, additionalData: /** @type {BufferSource} */ (aad) }, key, /** @type {BufferSource} */ (cipher));
     return new Uint8Array(plain);
   } catch {

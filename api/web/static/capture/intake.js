@@ -7,10 +7,12 @@ import { Problem, call } from '../lib/api.js';
  * @typedef {object} Intake
  * @property {number} epoch
  * @property {string} key base64 of the intake public key
+ * @property {string} fallback_key base64 of the one for a browser without WebAssembly; empty where such photos are not taken
  * @property {{ key_id: string, public_key: string }[]} receipt_keys
  */
 
 export const kem = 'MLKEM768-X25519';
+export const fallbackKEM = 'DHKEM-X25519';
 
 /**
  * Checks an answer of GET /api/v1/intake.
@@ -28,6 +30,7 @@ export function readIntake(raw) {
   return {
     epoch: raw.epoch,
     key: raw.key,
+    fallback_key: raw.fallback_kem === fallbackKEM && isText(raw.fallback_key) ? raw.fallback_key : '',
     receipt_keys: keys.map((/** @type {any} */ k) => ({ key_id: k.key_id, public_key: k.public_key })),
   };
 }

@@ -1,10 +1,11 @@
 // @ts-check
-// Seals a frame to the vault (vault/FORMAT.md, section 2). The Go module makes the header and a key for this one photo;
-// WebCrypto seals the picture with it. Afterwards key and frame are zeroed: nobody but the vault can open the result.
+// Seals a frame to the vault (vault/FORMAT.md, section 2), with a key for this one photo. Afterwards key and frame are
+// zeroed: nobody but the vault can open the result.
 
 import { fromHex, toHex } from './bytes.js';
+import { newCaptureHeader } from './header.js';
 
-/** @import { SealModule } from './wasm.js' */
+/** @import { Sealing } from './wasm.js' */
 /** @import { Intake } from './intake.js' */
 
 /** Bytes of payload per chunk (FORMAT.md, section 1). */
@@ -26,6 +27,8 @@ const domain = new TextEncoder().encode('clinivault/capture/chunk/v1\0');
  * @property {string} note
  * @property {{ record: boolean, teaching: boolean, publication: boolean }} consent
  * @property {string} taken_at UTC with milliseconds, as Date.toISOString gives it
+ * @property {{ pixels_per_mm?: number, colour?: number[], sharpness?: number, overruled?: string[] }} [measures] what was
+ *   measured on the frame; overruled is sorted
  */
 
 /**
@@ -91,7 +94,7 @@ export async function sealChunks(header, key, picture) {
 
 /**
  * Seals a frame. The frame's bytes are zeroed in every case, so a failed seal needs a new photo.
- * @param {SealModule} module
+ * @param {Sealing} module
  * @param {Intake} intake
  * @param {Facts} facts
  * @param {Uint8Array<ArrayBuffer> | ArrayBuffer} frame
@@ -99,15 +102,14 @@ export async function sealChunks(header, key, picture) {
  */
 export async function seal(module, intake, facts, frame) {
   const picture = frame instanceof Uint8Array ? frame : new Uint8Array(frame);
-  /** @type {Uint8Array | undefined} */
+  /** @type {Uint8Array<ArrayBuffer> | undefined} */
   let secret;
   try {
     if (!facts.consent?.record) throw new Error('Without consent to the record no photo is sealed.');
     fromHex(facts.capture_id);
-    const made = module.newCaptureHeader(intake.key, intake.epoch, JSON.stringify(facts));
+    const made = await newCaptureHeader(module, intake, facts);
     secret = made.key;
-    const header = new Uint8Array(made.header);
-    const envelope = await sealChunks(header, /** @type {Uint8Array<ArrayBuffer>} */ (secret), picture);
+    const envelope = await sealChunks(made.header, secret, picture);
     const sha256 = toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', envelope)));
     return { capture_id: facts.capture_id, envelope: envelope.buffer, size: envelope.length, sha256 };
   } finally {

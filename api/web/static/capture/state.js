@@ -120,15 +120,15 @@ export function detailOf(body) {
 }
 
 /**
- * Checks a receipt against the item it answers; throws with a sentence unless every part agrees. Only then may the sealed
+ * Checks a receipt against the item it answers; rejects with a sentence unless every part agrees. Only then may the sealed
  * copy go.
  * @param {{ capture_id: string, size: number, sha256: string }} item
  * @param {string} body of the answer
  * @param {{ key_id: string, public_key: string }[]} keys published by the vault
- * @param {(publicKey: string, receiptJSON: string) => void} verify throws unless the key signed the receipt
- * @returns {{ capture_id: string, photo_id: string, digest: string, size: number, received_at: string, key_id: string }}
+ * @param {(publicKey: string, receiptJSON: string) => Promise<void> | void} verify fails unless the key signed the receipt
+ * @returns {Promise<{ capture_id: string, photo_id: string, digest: string, size: number, received_at: string, key_id: string }>}
  */
-export function checkReceipt(item, body, keys, verify) {
+export async function checkReceipt(item, body, keys, verify) {
   /** @type {any} */
   let r;
   try {
@@ -141,7 +141,7 @@ export function checkReceipt(item, body, keys, verify) {
   }
   const key = keys.find((k) => k.key_id === r.key_id);
   if (!key) throw new UnknownKey('The receipt is signed with a key this page does not know.');
-  verify(key.public_key, body);
+  await verify(key.public_key, body);
   return r;
 }
 

@@ -3,31 +3,23 @@
 //   progress {capture_id, sent, total}   received {capture_id, photo_id, received_at}
 //   failed   {capture_id, sentence}      waiting  {capture_id, sentence, retry_at}      signin {sentence}
 
-import { mend, problemFrom } from '../lib/api.js';
-import { fromHex, toBase64 } from './bytes.js';
-import { backoff, checkReceipt, noAnswer, outcomeOf, sendable, UnknownKey } from './state.js';
+import { backoff, checkReceipt, outcomeOf, sendable, UnknownKey } from './state.js';
+import { transfer } from './transfer.js';
 
 /** @import { Queue } from './queue.js' */
 /** @import { Item } from './state.js' */
+/** @import { Answer } from './transfer.js' */
 
-export const envelopeType = 'application/vnd.clinivault.capture';
 const lockName = 'clinivault-upload';
-const stallTime = 60_000;
-
-/**
- * @typedef {object} Answer
- * @property {number} status HTTP status, 0 when none came
- * @property {string} body
- * @property {string | null} retryAfter
- */
 
 /**
  * @typedef {object} Parts what an uploader works with; the functions have browser defaults
  * @property {Pick<Queue, 'list' | 'update' | 'received'>} queue
  * @property {string} owner ID of the signed-in person
  * @property {(fresh: boolean) => Promise<{ key_id: string, public_key: string }[]>} receiptKeys fresh: ask the vault again
- * @property {(publicKey: string, receiptJSON: string) => void} verify of the sealing module
+ * @property {(publicKey: string, receiptJSON: string) => Promise<void> | void} verify fails unless the key signed the receipt
  * @property {string} [url] of POST /api/v1/captures
+ * @property {string} [uploads] of POST /api/v1/uploads; without it all goes in one piece
  * @property {(item: Item, progress: (sent: number) => void) => Promise<Answer>} [send]
  * @property {(act: () => Promise<void>) => Promise<void>} [alone] runs act while no other tab does
  * @property {(act: () => void, ms: number) => unknown} [later]
@@ -36,18 +28,8 @@ const stallTime = 60_000;
  * @property {() => number} [random]
  */
 
-/** The headers of an upload. @param {Item} item @returns {Record<string, string>} */
-export function headersOf(item) {
-  return {
-    'Content-Type': envelopeType,
-    'Capture-Id': item.capture_id,
-    'Content-Digest': `sha-256=:${toBase64(fromHex(item.sha256))}:`, // RFC 9530, 2
-    Accept: 'application/json, application/problem+json',
-  };
-}
-
 export class Uploader extends EventTarget {
-  /** @type {Required<Omit<Parts, 'url'>>} */ #parts;
+  /** @type {Required<Omit<Parts, 'url' | 'uploads'>>} */ #parts;
   /** @type {Promise<void> | null} the run under way */ #running = null;
   /** @type {boolean} whether to look again after this run */ #again = false;
   /** @type {any} timer of the next attempt */ #timer = null;
@@ -56,9 +38,9 @@ export class Uploader extends EventTarget {
   /** @param {Parts} parts */
   constructor(parts) {
     super();
-    const { url = '' } = parts;
+    const { url = '', uploads = '' } = parts;
     this.#parts = {
-      send: (item, progress) => sent(url, item, progress),
+      send: (item, progress) => transfer({ captures: url, uploads }, item, progress),
       alone: async (act) => void (await navigator.locks.request(lockName, act)),
       later: (act, ms) => setTimeout(act, ms),
       cancel: (handle) => clearTimeout(handle),
@@ -161,10 +143,10 @@ export class Uploader extends EventTarget {
     let receipt;
     try {
       try {
-        receipt = checkReceipt(item, body, await receiptKeys(false), verify);
+        receipt = await checkReceipt(item, body, await receiptKeys(false), verify);
       } catch (err) {
         if (!(err instanceof UnknownKey)) throw err;
-        receipt = checkReceipt(item, body, await receiptKeys(true), verify);
+        receipt = await checkReceipt(item, body, await receiptKeys(true), verify);
       }
     } catch {
       return 'The receipt could not be verified, so the sealed photo is kept. Trying again; tell your IT team if this stays.';
@@ -186,50 +168,4 @@ export class Uploader extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-/**
- * An upload, and once more where what the server wanted first could be given, such as the device's proof.
- * @param {string} url
- * @param {Item} item
- * @param {(sent: number) => void} progress
- * @returns {Promise<Answer>}
- */
-async function sent(url, item, progress) {
-  const answer = await post(url, item, progress);
-  if (answer.status !== 401) return answer;
-  const problem = problemFrom(answer.status, answer.body, answer.retryAfter);
-  return problem.kind === 'prove-device' && (await mend(problem)) ? post(url, item, progress) : answer;
-}
-
-/**
- * One upload. XMLHttpRequest, since fetch tells no progress. Never throws: silence is status 0.
- * @param {string} url
- * @param {Item} item
- * @param {(sent: number) => void} progress
- * @returns {Promise<Answer>}
- */
-function post(url, item, progress) {
-  return new Promise((resolve) => {
-    const xhr = new XMLHttpRequest();
-    /** @type {any} */
-    let stalled;
-    const alive = () => {
-      clearTimeout(stalled);
-      stalled = setTimeout(() => xhr.abort(), stallTime);
-    };
-    xhr.open('POST', url);
-    for (const [name, value] of Object.entries(headersOf(item))) xhr.setRequestHeader(name, value);
-    xhr.upload.onprogress = (e) => {
-      alive();
-      progress(e.loaded);
-    };
-    xhr.onloadend = () => {
-      clearTimeout(stalled);
-      const status = xhr.readyState === XMLHttpRequest.DONE ? xhr.status : noAnswer;
-      resolve({ status, body: status ? xhr.responseText : '', retryAfter: status ? xhr.getResponseHeader('Retry-After') : null });
-    };
-    alive();
-    xhr.send(item.envelope);
-  });
 }

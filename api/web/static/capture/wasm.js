@@ -1,16 +1,36 @@
 // @ts-check
-// Loads the Go module that wraps capture keys and checks receipts. Addresses come from the page's data- attributes, since
-// assets carry their hash.
+// How this browser seals: by the Go module, which has ML-KEM, or by WebCrypto alone where WebAssembly is switched off (the
+// lockdown modes of some devices). Addresses come from the page's data- attributes, since assets carry their hash.
+
+import { encapsulateTo, dhkem, hpkeWorks } from './hpke.js';
+import { fromBase64, verifyReceipt } from './receipt.js';
+
+/** @import { Intake } from './intake.js' */
 
 /**
- * @typedef {object} SealModule
- * @property {(intakeKeyBase64: string, epoch: number, factsJSON: string) => { header: Uint8Array, key: Uint8Array }} newCaptureHeader
- *   throws with a sentence when the facts or the intake key are not acceptable
- * @property {(publicKeyBase64: string, receiptJSON: string) => void} verifyReceipt throws unless the key signed the receipt
- * @property {(rgba: Uint8ClampedArray, width: number, height: number) => Seen[]} preview
+ * @typedef {object} Way how the key of a photo is sealed, and how its envelope says so (vault/FORMAT.md, section 2)
+ * @property {string} name
+ * @property {number} kem IANA, HPKE KEM identifiers
+ * @property {string} magic
+ * @property {boolean} written the number of the KEM stands in the header
+ */
+
+/**
+ * @typedef {object} Sealing
+ * @property {Way} way
+ * @property {boolean} fallback there is no WebAssembly: no checks on the picture, no scanner, and a seal of the older kind
+ * @property {(intake: Intake) => Promise<{ enc: Uint8Array, shared: Uint8Array }>} encapsulate rejects with a sentence
+ * @property {(publicKeyBase64: string, receiptJSON: string) => Promise<void>} verifyReceipt rejects unless the key signed the receipt
+ * @property {(rgba: Uint8ClampedArray, width: number, height: number) => Seen[]} [preview]
  *   what the detectors see on a small upright frame, in its pixels; seeing nothing means nothing
  */
 /** @typedef {{ kind: 'face' | 'tattoo', score: number, faint: boolean, x0: number, y0: number, x1: number, y1: number }} Seen */
+
+/** @type {{ hybrid: Way, fallback: Way }} */
+export const ways = {
+  hybrid: { name: 'MLKEM768-X25519', kem: 0x647a, magic: 'CVCAP1\n\0', written: false },
+  fallback: { name: 'DHKEM-X25519', kem: dhkem, magic: 'CVCAP2\n\0', written: true },
+};
 
 /** The page cannot seal, and so must not take a photo. The message says what to do. */
 export class ModuleMissing extends Error {
@@ -21,15 +41,17 @@ export class ModuleMissing extends Error {
   }
 }
 
-/** @type {Map<string, Promise<SealModule>>} one running module per address */
+/** @type {Map<string, Promise<Sealing>>} one running module per address */
 const loaded = new Map();
 
 /**
- * Loads and starts the module once; later calls share it. A failure is not kept, so that a retry may work.
+ * Loads and starts the module once; later calls share it. A failure is not kept, so that a retry may work. Only where there is
+ * no WebAssembly at all it seals without: a module that did not load is no reason for a weaker seal.
  * @param {{ execURL: string, wasmURL: string }} addresses of wasm_exec.js and capture.wasm
- * @returns {Promise<SealModule>}
+ * @returns {Promise<Sealing>}
  */
 export function loadSeal({ execURL, wasmURL }) {
+  if (typeof WebAssembly !== 'object') return withoutModule();
   if (!execURL || !wasmURL) {
     return Promise.reject(new ModuleMissing('This build has no sealing module, so it cannot take photos. Tell your IT team.'));
   }
@@ -42,10 +64,24 @@ export function loadSeal({ execURL, wasmURL }) {
   return p;
 }
 
-/** @param {string} execURL @param {string} wasmURL @returns {Promise<SealModule>} */
+/** @returns {Promise<Sealing>} */
+async function withoutModule() {
+  if (!(await hpkeWorks())) {
+    throw new ModuleMissing('This browser cannot seal photos. Use a current browser, over HTTPS, or leave its lockdown mode for this page.');
+  }
+  return {
+    way: ways.fallback, fallback: true, verifyReceipt,
+    async encapsulate(intake) {
+      if (!intake.fallback_key) throw new ModuleMissing('This browser runs no WebAssembly, and this hospital takes no photos sealed without it. Leave the lockdown mode for this page, or use another device.');
+      return encapsulateTo(fromBase64(intake.fallback_key));
+    },
+  };
+}
+
+/** @param {string} execURL @param {string} wasmURL @returns {Promise<Sealing>} */
 async function start(execURL, wasmURL) {
   const scope = /** @type {any} */ (globalThis);
-  if (typeof WebAssembly !== 'object' || !crypto?.subtle) {
+  if (!crypto?.subtle) {
     throw new ModuleMissing('This browser cannot seal photos. Use a current browser, over HTTPS.');
   }
   try {
@@ -58,7 +94,7 @@ async function start(execURL, wasmURL) {
     // Runs until the page goes; it returns to us at its first wait, when its functions are set.
     go.run(instance).then(() => (ended = true), () => (ended = true));
     const raw = scope.clinivault;
-    if (typeof raw?.newCaptureHeader !== 'function') throw new Error('the module offers nothing');
+    if (typeof raw?.encapsulate !== 'function') throw new Error('the module offers nothing');
     return wrap(raw, () => ended);
   } catch (err) {
     throw new ModuleMissing('The sealing module did not load, so no photo can be taken. Check the network and load the page again.', err);
@@ -69,7 +105,7 @@ async function start(execURL, wasmURL) {
  * Turns the module's {error} answers into exceptions.
  * @param {any} raw
  * @param {() => boolean} ended
- * @returns {SealModule}
+ * @returns {Sealing}
  */
 export function wrap(raw, ended) {
   const call = (/** @type {string} */ name, /** @type {unknown[]} */ args) => {
@@ -79,12 +115,10 @@ export function wrap(raw, ended) {
     return out;
   };
   return {
-    newCaptureHeader(key, epoch, facts) {
-      const { header, key: secret } = call('newCaptureHeader', [key, epoch, facts]);
-      return { header, key: secret };
-    },
-    verifyReceipt(key, receipt) {
-      if (call('verifyReceipt', [key, receipt]) !== true) throw new Error('the receipt does not verify');
+    way: ways.hybrid, fallback: false, verifyReceipt,
+    async encapsulate(intake) {
+      const { enc, shared } = call('encapsulate', [fromBase64(intake.key)]);
+      return { enc, shared };
     },
     preview(rgba, width, height) {
       return call('preview', [rgba, width, height]).regions;

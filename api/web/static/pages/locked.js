@@ -5,8 +5,8 @@
 import { call } from '../lib/api.js';
 import { need } from '../lib/dom.js';
 import { openQueue } from '../capture/queue.js';
+import { verifyReceipt } from '../capture/receipt.js';
 import { Uploader } from '../capture/upload.js';
-import { loadSeal } from '../capture/wasm.js';
 
 const root = need('locked', HTMLElement);
 
@@ -14,16 +14,15 @@ async function drain() {
   const owner = document.body.dataset.person ?? '';
   const queue = await openQueue();
   if (!(await queue.list()).some((item) => item.owner === owner)) return;
-  const module = await loadSeal({ execURL: root.dataset.wasmExec ?? '', wasmURL: root.dataset.wasm ?? '' });
   /** @type {Promise<{ key_id: string, public_key: string }[]> | null} */
   let keys = null;
   const uploader = new Uploader({
-    queue, owner, url: root.dataset.captures,
+    queue, owner, url: root.dataset.captures, uploads: root.dataset.uploads,
     receiptKeys: async (fresh) => {
       if (fresh || !keys) keys = call('GET', root.dataset.keys ?? '', undefined, { background: true }).then((all) => all.receipts);
       return keys;
     },
-    verify: (key, receipt) => module.verifyReceipt(key, receipt),
+    verify: verifyReceipt,
   });
   await uploader.start();
 }
