@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Steady, together } from '../../api/web/static/capture/steady.js';
 
 const gsrn = { symbology: ']d2', text: '8018950110123456700172', gs1: true };
-const other = { symbology: ']d2', text: '8018950110153000040127', gs1: true };
+const other = { symbology: ']d2', text: '8018950110153000040126', gs1: true };
 const plain = { symbology: ']C0', text: 'DEMO-0001', gs1: false };
 const medicine = { symbology: ']d2', text: '010950600013435217280131', gs1: true };
 
@@ -62,7 +62,7 @@ test('a band beside a medicine is read; the medicine alone is refused once', () 
 
 test('a wrong check digit is never a band', () => {
   const steady = new Steady();
-  const wrong = { ...other, text: '8018950110153000040120' };
+  const wrong = { ...other, text: '8018950110153000040121' };
   for (let i = 0; i < 5; i++) {
     const verdict = steady.take([wrong], i * 10);
     assert.ok(verdict === null || 'refused' in verdict);
