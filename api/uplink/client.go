@@ -177,7 +177,7 @@ func (c *Client) dial(ctx context.Context) (*clientParty, error) {
 	p := newClientParty(c.cfg.Trace)
 	p.session = newSession(conn, &p.bundle)
 	p.session.party = p
-	p.session.link.pace.hint(s.rtt)
+	p.session.link.pace.hint(time.Now(), s.rtt)
 	p.session.link.say(hello{[]uint16{Version}})
 	c.running.Go(func() {
 		p.leave(p.session.run())

@@ -24,12 +24,14 @@ const (
 	rttProbe      = 200 * time.Millisecond // how long little is sent to see the shortest answer again
 	lossLeast     = 0.12                   // share of a round's packets that may be lost without a queue,
 	lossMore      = 0.10                   // or this much more than the path always loses
+	lossStart     = 0.25                   // share of a round that must be lost to end the start, when nothing queued
 	lossAlways    = 0.15                   // the most a path is believed to lose always
 	lossRounds    = 16                     // rounds with at least
 	lossPacketsIn = 20                     // so many packets, of which the best tells what a path always loses
 	queueGain     = 1.25                   // a round whose shortest answer took this much longer stood in a queue,
 	queueFloor    = 4 * time.Millisecond   // if it is also at least this much longer
 	ceilingCut    = 0.7
+	standRounds   = 10                   // rounds in a row: the queue is another's, who fills it until packets are lost; so do we
 	ceilingStep   = maxPacket + overhead // bytes the ceiling grows by in a round without congestion,
 	ceilingFaster = 4                    // and as much more for each of so many such rounds in a row
 )
@@ -57,8 +59,7 @@ type pace struct {
 	rates    [rateRounds]float64 // best rate of each of the last rounds, bytes per second
 	minRTT   time.Duration
 	minAt    time.Time
-	firstRTT time.Duration // of the handshake
-	full     float64       // rate at which the start last grew
+	full     float64 // rate at which the start last grew
 	fullFor  int
 	losses   [lossRounds]float64 // share of packets lost in each of the last rounds
 	judged   int                 // rounds in losses
@@ -68,6 +69,7 @@ type pace struct {
 	probeRTT time.Duration // shortest answer of this probe
 	ceiling  float64       // bytes in flight, at most
 	clean    int           // rounds in a row without congestion
+	standing int           // rounds in a row in which the queue stood
 	round    roundCount
 	tokens   float64 // bytes that may leave now
 	tokensAt time.Time
@@ -83,8 +85,9 @@ type roundCount struct {
 
 func newPace() *pace { return &pace{ceiling: math.Inf(1)} }
 
-// hint tells how long the path took to answer the handshake, so that the first packets leave at a fitting rate.
-func (p *pace) hint(rtt time.Duration) { p.firstRTT = max(rtt, time.Millisecond) }
+// hint tells how long the path took to answer the handshake: the first packets leave at a fitting rate, and a queue that
+// stood from the first packet on is not taken for distance.
+func (p *pace) hint(now time.Time, rtt time.Duration) { p.seeRTT(now, max(rtt, time.Millisecond)) }
 
 // rate is the best rate of the last rounds in bytes per second; zero when nothing was seen.
 func (p *pace) rate() (best float64) {
@@ -110,6 +113,9 @@ func (p *pace) window() int64 {
 		return max(leastWindow, int64(p.product()/2))
 	}
 	w := min(gain*p.product()+spareWindow, p.ceiling)
+	if p.standing >= standRounds {
+		w = p.ceiling
+	}
 	return max(leastWindow, int64(w))
 }
 
@@ -119,7 +125,7 @@ func (p *pace) pacing() float64 {
 	if r == 0 {
 		rtt := p.minRTT
 		if rtt == 0 {
-			rtt = max(p.firstRTT, time.Millisecond)
+			rtt = firstRTT
 		}
 		return startGain * startWindow / rtt.Seconds()
 	}
@@ -232,12 +238,21 @@ func (p *pace) endRound(now time.Time) {
 // judge lowers the ceiling after a round that met congestion and lifts it after one that did not.
 func (p *pace) judge(r roundCount) {
 	congested := p.congested(r)
+	if p.standing++; !p.stood(r) {
+		p.standing = 0
+	}
+	if p.standing == standRounds {
+		p.ceiling = min(p.ceiling, float64(r.peak))
+	}
 	if all := r.acked + r.lost; all >= lossPacketsIn {
 		p.losses[p.judged%lossRounds] = float64(r.lost) / float64(all)
 		p.judged++
 	}
+	if p.phase == phaseStart && !(congested && (p.stood(r) || float64(r.lost) > lossStart*float64(r.acked+r.lost))) {
+		return // growth is wanted, and losing much of a small first round says little
+	}
 	if p.phase == phaseStart {
-		return // judgeStart sees that the path is full; until then growth is wanted
+		p.phase = phaseDrain
 	}
 	if !congested {
 		if !math.IsInf(p.ceiling, 1) {

@@ -180,7 +180,7 @@ func (s *sim) flow(t testing.TB, id int, size int64, there, back *road) *simFlow
 	}}
 	f.out.tolerant = f.from.link.pace.tolerant
 	f.from.peer, f.to.peer = f.to, f.from
-	f.from.link.pace.hint(there.delay + back.delay)
+	f.from.link.pace.hint(s.now, there.delay+back.delay)
 	return f
 }
 
