@@ -179,7 +179,7 @@ func stateDir(chosen string, s surroundings) (string, error) {
 		}
 		dir = filepath.Join(base, "clinivault")
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return "", fmt.Errorf("making the state folder: %w", err)
 	}
 	return dir, nil

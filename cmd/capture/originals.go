@@ -27,6 +27,7 @@ const (
 // is gone: so that after a death at any moment it is neither lost nor sealed twice. It holds no name in clear.
 type original struct {
 	CaptureID string    `json:"capture_id"`
+	Folder    string    `json:"folder"` // SHA-256 of the path of its folder, hex
 	Name      string    `json:"name"`   // SHA-256 of its path, hex
 	SHA256    string    `json:"sha256"` // of its content, hex
 	Size      int64     `json:"size"`
@@ -39,7 +40,7 @@ type originals struct{ dir string }
 
 func openOriginals(state string) (originals, error) {
 	o := originals{filepath.Join(state, "originals")}
-	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+	if err := makeFolder(o.dir); err != nil {
 		return o, fmt.Errorf("making the folder for originals: %w", err)
 	}
 	return o, nil

@@ -55,7 +55,7 @@ type queue struct {
 
 func openQueue(state string, now func() time.Time) (*queue, error) {
 	q := &queue{dir: filepath.Join(state, "queue"), now: now}
-	if err := os.MkdirAll(q.dir, 0o700); err != nil {
+	if err := makeFolder(q.dir); err != nil {
 		return nil, fmt.Errorf("making the queue folder: %w", err)
 	}
 	return q, nil
@@ -206,6 +206,23 @@ func (q *queue) sweep() error {
 }
 
 func (q *queue) path(id string) string { return filepath.Join(q.dir, id+sealedSuffix) }
+
+// makeFolder makes a folder for this user alone, and those above it that are missing, and returns once their names are
+// durable: a power cut must not take a whole queue along.
+func makeFolder(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if above := filepath.Dir(dir); above != dir {
+		if err := makeFolder(above); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
 
 // writeFile replaces a file so that either the old or the new content is there after a crash; mode 0600.
 func writeFile(dir, name string, content []byte) (err error) {

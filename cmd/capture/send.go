@@ -145,6 +145,11 @@ func (r *session) sealAll(o order, in intakeInfo, f seal.CaptureFacts) (sealed [
 			return nil, nil, err
 		}
 		defer release()
+		for _, path := range o.paths {
+			if err := r.forgetGone(filepath.Dir(path), nil); err != nil {
+				return nil, nil, err
+			}
+		}
 	}
 	var left []string
 	for _, path := range o.paths {

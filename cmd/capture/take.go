@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/clinivault/clinivault/vault/seal"
 )
@@ -68,7 +69,7 @@ func (r *session) take(path string, in intakeInfo, f seal.CaptureFacts) (it item
 	if err != nil {
 		return item{}, n, bare(err)
 	}
-	n = original{Name: nameDigest(abs), Size: info.Size(), ModTime: info.ModTime(), State: originalSealing}
+	n = original{Folder: nameDigest(filepath.Dir(abs)), Name: nameDigest(abs), Size: info.Size(), ModTime: info.ModTime(), State: originalSealing}
 	it, err = r.seal(file, in, f, func(id string, sum []byte) error {
 		n.CaptureID, n.SHA256 = id, hex.EncodeToString(sum)
 		if err := unmoved(file, path, info); err != nil {
@@ -169,6 +170,31 @@ func (r *session) drop(captureID string) error {
 		}
 	}
 	return r.originals.forget(captureID)
+}
+
+// forgetGone forgets the originals that are no longer in their folder: a run was cut short between removing and
+// forgetting, or a person took them away. Those in there hold names in there, or others of the same content.
+func (r *session) forgetGone(folder string, there map[string]bool) error {
+	abs, err := filepath.Abs(folder)
+	if err != nil {
+		return bare(err)
+	}
+	entries, err := os.ReadDir(abs)
+	if err != nil {
+		return fmt.Errorf("looking at the folder: %w", bare(err))
+	}
+	named := map[string]bool{}
+	for _, e := range entries {
+		named[nameDigest(filepath.Join(abs, e.Name()))] = true
+	}
+	for _, k := range slices.Clone(r.known) {
+		if k.Folder == nameDigest(abs) && !named[k.Name] && !there[k.CaptureID] {
+			if err := r.drop(k.CaptureID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // goOnWiping ends what a run that was cut short had begun to wipe; done is false where this is no such file.

@@ -40,12 +40,12 @@ func (w *watcher) takeStock(take bool) error {
 	if err != nil {
 		return err
 	}
-	old := 0
+	old, there := 0, map[string]bool{}
 	for name, info := range names {
 		f := &watched{size: info.Size(), mod: info.ModTime(), since: w.now(), seen: w.now()}
 		w.files[name] = f
 		switch {
-		case info.IsDir() || w.finished(name, f):
+		case info.IsDir() || w.finished(name, f, there):
 		case take:
 			f.whose = w.whose
 		default:
@@ -56,15 +56,16 @@ func (w *watcher) takeStock(take bool) error {
 		fmt.Fprintf(w.stdout, "%d files were in the folder before a patient was confirmed: they stay as they are. If they are all of one "+
 			"patient, start with --patient and --existing.\n", old)
 	}
-	return nil
+	return w.forgetGone(w.order.folder, there)
 }
 
-// finished goes on with a file that an earlier run had sealed; false where it is not known as sealed.
-func (w *watcher) finished(name string, f *watched) bool {
+// finished goes on with a file that an earlier run had sealed; false where it is not known as sealed. Captures whose
+// originals are still there are put into there.
+func (w *watcher) finished(name string, f *watched, there map[string]bool) bool {
 	path := filepath.Join(w.order.folder, name)
 	done, err := w.goOnWiping(path)
 	if !done && err == nil {
-		done, err = w.knownAs(path, f)
+		done, err = w.knownAs(path, f, there)
 	}
 	if err != nil {
 		w.tell(name, f, fmt.Errorf("it is sealed, but not wiped: %w", err))
@@ -74,7 +75,7 @@ func (w *watcher) finished(name string, f *watched) bool {
 }
 
 // knownAs takes the original away that an earlier run had sealed; done is false where the file is not known.
-func (w *watcher) knownAs(path string, f *watched) (done bool, err error) {
+func (w *watcher) knownAs(path string, f *watched, there map[string]bool) (done bool, err error) {
 	sum := ""
 	for _, k := range w.known {
 		if k.State == originalKept && w.same(path, f, k) {
@@ -86,6 +87,7 @@ func (w *watcher) knownAs(path string, f *watched) (done bool, err error) {
 			}
 		}
 		if sum == k.SHA256 {
+			there[k.CaptureID] = true
 			fmt.Fprintf(w.stdout, "sealed before, as capture %s; not sealed again\n", k.CaptureID)
 			return true, w.away(path, k)
 		}
