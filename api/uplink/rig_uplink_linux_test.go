@@ -26,12 +26,11 @@ const rigPort = 8441
 // A shelf is a sink that keeps digests: what was taken in, how often, and the
 // blocks that a broken connection left. It outlives servers.
 type shelf struct {
-	mu      sync.Mutex
-	blocks  map[[16]byte]map[int][]byte
-	taken   map[[16]byte][32]byte // digests of bodies that got a receipt
-	times   map[[16]byte]int      // how often a body was finished
-	kept    int                   // blocks that were kept
-	bytesIn int64                 // of finished bodies
+	mu     sync.Mutex
+	blocks map[[16]byte]map[int][]byte
+	taken  map[[16]byte][32]byte // digests of bodies that got a receipt
+	times  map[[16]byte]int      // how often a body was finished
+	begun  int                   // how often an upload was begun or gone on with
 }
 
 func newShelf() *shelf {
@@ -41,20 +40,21 @@ func newShelf() *shelf {
 func (s *shelf) Begin(_ context.Context, _ uplink.Peer, offer uplink.Offer) (uplink.Upload, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.begun++
 	if s.blocks[offer.ID] == nil {
 		s.blocks[offer.ID] = map[int][]byte{}
 	}
 	return &place{s, offer}, nil
 }
 
-// count says how many bodies were taken in, and how many blocks kept.
-func (s *shelf) count() (bodies, kept int) {
+// count says how many bodies were taken in, and how often one was begun.
+func (s *shelf) count() (bodies, begun int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range s.times {
 		bodies += n
 	}
-	return bodies, s.kept
+	return bodies, s.begun
 }
 
 // A place is one upload on a shelf.
@@ -89,14 +89,12 @@ func (p *place) Keep(_ context.Context, n int, b []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.blocks[p.offer.ID][n] = bytes.Clone(b)
-	p.kept++
 	return nil
 }
 
 func (p *place) Finish(_ context.Context, body io.Reader) ([]byte, error) {
 	hash := sha256.New()
-	n, err := io.Copy(hash, body)
-	if err != nil {
+	if _, err := io.Copy(hash, body); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
@@ -104,13 +102,13 @@ func (p *place) Finish(_ context.Context, body io.Reader) ([]byte, error) {
 	digest := [32]byte(hash.Sum(nil))
 	p.taken[p.offer.ID] = digest
 	p.times[p.offer.ID]++
-	p.bytesIn += n
 	delete(p.blocks, p.offer.ID)
 	return digest[:], nil
 }
 
 // A station is an uplink server on a wire, with all that its clients need.
 type station struct {
+	t           testing.TB
 	wire        *wire
 	shelf       *shelf
 	certificate tls.Certificate // the server's
@@ -122,16 +120,16 @@ type station struct {
 
 func newStation(t testing.TB, w *wire) *station {
 	t.Helper()
-	s := &station{wire: w, shelf: newShelf(), stop: func() {}}
+	s := &station{t: t, wire: w, shelf: newShelf(), stop: func() {}}
 	s.certificate, s.roots = rigCertificate(t, w.server.addr)
-	s.device, _ = rigCertificate(t, "device-1")
-	s.start(t)
+	s.start()
 	t.Cleanup(func() { s.stop() })
 	return s
 }
 
 // start serves on the wire's server until stop.
-func (s *station) start(t testing.TB) {
+func (s *station) start() {
+	t := s.t
 	t.Helper()
 	server, err := uplink.NewServer(uplink.ServerConfig{
 		Sink:        s.shelf,
@@ -157,10 +155,11 @@ func (s *station) start(t testing.TB) {
 	})
 }
 
-// dial connects a device on the wire's client.
+// dial connects a new device on the wire's client.
 func (s *station) dial(ctx context.Context) (*uplink.Client, error) {
+	device, _ := rigCertificate(s.t, "device")
 	return uplink.Dial(ctx, uplink.ClientConfig{
-		Addr: netip.AddrPortFrom(netip.MustParseAddr(s.wire.server.addr), rigPort), ServerName: s.wire.server.addr, Roots: s.roots, Certificate: s.device,
+		Addr: netip.AddrPortFrom(netip.MustParseAddr(s.wire.server.addr), rigPort), ServerName: s.wire.server.addr, Roots: s.roots, Certificate: device,
 		ListenPacket: func(context.Context) (net.PacketConn, error) { return s.wire.client.listenUDP(0) },
 		Trace:        s.trace,
 	})
