@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,6 +128,9 @@ func TestWatchKilled(t *testing.T) {
 	for i, at := range points {
 		t.Run(strconv.Itoa(at), func(t *testing.T) {
 			b.t = t
+			if i == 0 { // nothing leaves the queue meanwhile
+				b.server.down(true)
+			}
 			killedAt(t, b, at, byte(i+1))
 		})
 	}
@@ -148,6 +152,7 @@ func killedAt(t *testing.T, b *bench, at int, seed byte) []string {
 	}
 	wait(t, cmd, func() bool { return c.done(picture) })
 	seen, killed := steps.Disarm()
+	b.server.down(false)
 	if killed != (at > 0) && at < len(seen) { // how often the queue is looked at differs by one
 		t.Fatalf("killed %v at step %d of %d", killed, at, len(seen))
 	}
@@ -175,6 +180,15 @@ func killedAt(t *testing.T, b *bench, at int, seed byte) []string {
 		t.Errorf("killed after %q: received %d times, left %q, waiting %q, %d notes; want once and nothing", seen[max(0, len(seen)-3):], n, files, waiting, len(notes))
 	}
 	return seen
+}
+
+// down has the server take no photo for a while, or take them again.
+func (s *intakeServer) down(is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.faults = nil; is {
+		s.faults = slices.Repeat([]func(http.ResponseWriter){busy("600")}, 20)
+	}
 }
 
 // wait ends a program once it is done, if it does not die before.
