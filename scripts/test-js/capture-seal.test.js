@@ -5,7 +5,6 @@ import { test } from 'node:test';
 
 import { fromHex, mediaTypeOf, newCaptureID, toBase64, toHex } from '../../api/web/static/capture/bytes.js';
 import { explainCameraError } from '../../api/web/static/capture/camera.js';
-import { lookSize, lookText } from '../../api/web/static/capture/look.js';
 import { readIntake } from '../../api/web/static/capture/intake.js';
 import { chunkAAD, chunkSize, chunksSize, seal, sealChunks } from '../../api/web/static/capture/seal.js';
 import { checkFacts, paddedFacts } from '../../api/web/static/capture/header.js';
@@ -261,23 +260,5 @@ test('signatures: by hand as by WebCrypto', async () => {
     const sig = new Uint8Array(await subtle.sign('Ed25519', pair.privateKey, m));
     assert.equal(await verifyByHand(k, sig, m), true, toHex(sig));
     assert.equal(await verifyByHand(k, flip(sig, 5 * i), m), false, toHex(sig));
-  }
-});
-
-test('a photo is looked at small, and never made larger', () => {
-  assert.deepEqual(lookSize(4000, 3000), { width: 320, height: 240 });
-  assert.deepEqual(lookSize(3000, 4000), { width: 240, height: 320 });
-  assert.deepEqual(lookSize(200, 100), { width: 200, height: 100 });
-  assert.deepEqual(lookSize(9000, 10), { width: 320, height: 1 });
-  assert.deepEqual(lookSize(0, 0), { width: 1, height: 1 });
-});
-
-test('only what is seen with certainty is told, and nothing seen is no praise', () => {
-  const seen = (kind, faint = false) => ({ kind, faint, score: 0.7, x0: 0, y0: 0, x1: 9, y1: 9 });
-  for (const [found, want] of [
-    [[], /^$/], [[seen('face', true), seen('tattoo', true)], /^$/], [[seen('face'), seen('face')], /^A face seems to be/],
-    [[seen('tattoo')], /^A tattoo seems to be/], [[seen('tattoo'), seen('face')], /^A face and a tattoo seem to be/],
-  ]) {
-    assert.match(lookText(found), want);
   }
 });

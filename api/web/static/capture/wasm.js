@@ -21,10 +21,7 @@ import { fromBase64, verifyReceipt } from './receipt.js';
  * @property {boolean} fallback there is no WebAssembly: no checks on the picture, no scanner, and a seal of the older kind
  * @property {(intake: Intake) => Promise<{ enc: Uint8Array, shared: Uint8Array }>} encapsulate rejects with a sentence
  * @property {(publicKeyBase64: string, receiptJSON: string) => Promise<void>} verifyReceipt rejects unless the key signed the receipt
- * @property {(rgba: Uint8ClampedArray, width: number, height: number) => Seen[]} [preview]
- *   what the detectors see on a small upright frame, in its pixels; seeing nothing means nothing
  */
-/** @typedef {{ kind: 'face' | 'tattoo', score: number, faint: boolean, x0: number, y0: number, x1: number, y1: number }} Seen */
 
 /** @type {{ hybrid: Way, fallback: Way }} */
 export const ways = {
@@ -119,9 +116,6 @@ export function wrap(raw, ended) {
     async encapsulate(intake) {
       const { enc, shared } = call('encapsulate', [fromBase64(intake.key)]);
       return { enc, shared };
-    },
-    preview(rgba, width, height) {
-      return call('preview', [rgba, width, height]).regions;
     },
   };
 }
