@@ -13,6 +13,9 @@ type Rules struct {
 	// Authority is the assigning authority (CX.4) of the record numbers that count, where PID-3 holds several; empty: the
 	// first of type MR, else the first.
 	Authority string
+	// GSRNAuthority and NHSAuthority are the assigning authorities (CX.4.1) of the numbers that wristbands carry; by default
+	// no GSRN is read, and NHS numbers are those of the authority NHS.
+	GSRNAuthority, NHSAuthority string
 	// Teams maps locations and services to names of teams. A key is the beginning of PV1-3, component by component
 	// ("3B", "3B^12"), or text that ends in "*" ("3*"), or "service:" with PV1-10.
 	Teams map[string]string
@@ -149,6 +152,7 @@ func (r Rules) readPatient(m *message, e *vault.CareEvent) *Fault {
 	if e.Number = r.number(m, pid, 3); e.Number == "" {
 		return fault(codeRequired, "PID-3", "there is no record number")
 	}
+	e.Numbers = r.bandNumbers(m, pid)
 	if names := m.repeats(pid, 5); len(names) > 0 {
 		var parts []string
 		for _, c := range []int{2, 3, 1} { // given, second, family
@@ -190,7 +194,34 @@ func (r Rules) number(m *message, s segment, n int) string {
 	if mr := fits(func(id []string) bool { return m.text(id, 5) == "MR" }); mr != "" {
 		return mr
 	}
-	return fits(func([]string) bool { return true })
+	return fits(func(id []string) bool { return r.bandKind(m.text(id, 4)) == "" })
+}
+
+// bandKind is which number of a wristband an assigning authority gives; empty for every other.
+func (r Rules) bandKind(authority string) vault.BandKind {
+	nhs := r.NHSAuthority
+	if nhs == "" {
+		nhs = "NHS"
+	}
+	switch {
+	case authority == "":
+	case authority == r.GSRNAuthority:
+		return vault.BandGSRN
+	case authority == nhs:
+		return vault.BandNHS
+	}
+	return ""
+}
+
+// bandNumbers are the repetitions of PID-3 that a wristband may carry. The vault checks their digits.
+func (r Rules) bandNumbers(m *message, pid segment) (out []vault.BandNumber) {
+	for _, id := range m.repeats(pid, 3) {
+		kind, value := r.bandKind(m.text(id, 4)), strings.ReplaceAll(m.text(id, 1), " ", "")
+		if kind != "" && value != "" {
+			out = append(out, vault.BandNumber{Kind: kind, Value: value})
+		}
+	}
+	return out
 }
 
 func (r Rules) readMerge(m *message, e *vault.CareEvent) *Fault {

@@ -32,6 +32,9 @@ type ADTConfig struct {
 	Peers []string `json:"peers"`
 	// Authority is the assigning authority (PID-3.4) of the record numbers that count; default the first of type MR.
 	Authority string `json:"authority"`
+	// GSRNAuthority is that of the GSRNs on wristbands (none is read without it), NHSAuthority that of NHS numbers; default NHS.
+	GSRNAuthority string `json:"gsrn_authority"`
+	NHSAuthority  string `json:"nhs_authority"`
 	// Teams maps the beginning of a location (PV1-3) or "service:" and a service (PV1-10) to the name of a team.
 	Teams map[string]string `json:"teams"`
 	// TimeZone is that of times without an offset, such as Europe/Vienna; default UTC.
@@ -105,7 +108,7 @@ func (a *ADTConfig) rules() (adt.Rules, error) {
 	if a.TieDaysAfterDischarge != nil {
 		days = *a.TieDaysAfterDischarge
 	}
-	return adt.Rules{Authority: a.Authority, Teams: a.Teams, Zone: zone, TieDays: days, Ignore: a.Ignore, Processing: a.Processing}, nil
+	return adt.Rules{Authority: a.Authority, GSRNAuthority: a.GSRNAuthority, NHSAuthority: a.NHSAuthority, Teams: a.Teams, Zone: zone, TieDays: days, Ignore: a.Ignore, Processing: a.Processing}, nil
 }
 
 // listener is who may connect, and how.

@@ -78,6 +78,8 @@ type Config struct {
 	OIDC *api.OIDCConfig `json:"oidc"`
 	// ADT is the feed of the hospital's patient administration; none without it.
 	ADT *ADTConfig `json:"adt"`
+	// Wristband says what wristbands carry, and for how long devices know patients without a network.
+	Wristband *WristbandConfig `json:"wristband"`
 	// Uplink is a listener for devices that upload over UDP; none without it.
 	Uplink *UplinkConfig `json:"uplink"`
 	// SecondOpinion is a face model that looks at each photo too; none without it.
@@ -246,6 +248,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.ADT.check(); err != nil {
+		return err
+	}
+	if err := c.Wristband.check(); err != nil {
 		return err
 	}
 	if err := c.checkUplink(); err != nil {

@@ -20,7 +20,7 @@ const maxImport = 64 << 20 // bytes of a CSV file
 // importColumns are the columns of each kind of file; those before the first empty name are required, the others may be
 // left out.
 var importColumns = map[string][]string{
-	"patients": {"record_number", "name", "birth_date", "", "visit", "label", "team", "attending", "admitted", "discharged"},
+	"patients": {"record_number", "name", "birth_date", "", "visit", "label", "team", "attending", "admitted", "discharged", "gsrn", "nhs_number"},
 	"teams":    {"team", "login", "", "from", "until"},
 }
 
@@ -175,6 +175,7 @@ func (c *Config) importRow(what string, get func(string) string) (row vault.Impo
 		return row, err
 	}
 	row.Event = vault.CareEvent{Kind: vault.CareUpdate, At: time.Now(), Number: get("record_number"), Name: get("name"), BirthDate: get("birth_date")}
+	row.Event.Numbers = bandNumbers(get("gsrn"), get("nhs_number"))
 	if row.Event.Name == "" || row.Event.BirthDate == "" {
 		return row, errors.New("a name and a birth date are needed")
 	}

@@ -139,6 +139,7 @@ func openMarked(ctx context.Context, c *Config, log *slog.Logger, beside bool) (
 		Driver: driver, DSN: dsn, Blobs: blobs, KMS: p.kms, Imaging: p.pool, Tenant: c.Tenant,
 		ChartTargets: p.deliver.Targets(), ClaimFor: c.claimFor(), SessionIdle: c.sessionIdle(), SessionMax: c.sessionMax(),
 		BackupsKept: c.backupsKept(), BreakGlassFor: c.breakGlassFor(), Beside: beside, Log: log, IntakeGrace: c.intakeGrace(),
+		PlainBands: c.Wristband.plain(), WardListFor: c.Wristband.listFor(),
 		Notices: c.Notices.forVault(), FederatedOnly: c.oidcOnly(), Witnesses: c.Witness, AcceptRollback: c.acceptRollback,
 	}))
 	if err == nil {
