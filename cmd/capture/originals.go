@@ -18,10 +18,13 @@ import (
 // What has become of an original.
 const (
 	originalSealing = "sealing" // sealed when its capture is in the queue
-	originalSent    = "sent"    // sealed, and received by the vault meanwhile
 	originalWiping  = "wiping"  // sealed; its content may be half gone
 	originalKept    = "kept"    // sealed, and left where it was
 )
+
+// sentSuffix marks an original whose capture has left the queue because the vault has it. It is a file of its own: whoever
+// sends may be another run than the one that writes the note.
+const sentSuffix = ".sent"
 
 // original is what is kept of a file that is sealed and then wiped, from before its capture is in the queue until the file
 // is gone: so that after a death at any moment it is neither lost nor sealed twice. It holds no name in clear.
@@ -82,21 +85,24 @@ func (o originals) get(captureID string) (*original, error) {
 
 // forget removes a note.
 func (o originals) forget(captureID string) error {
-	err := os.Remove(filepath.Join(o.dir, captureID+noteSuffix))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing the note of an original: %w", err)
+	for _, suffix := range []string{noteSuffix, sentSuffix} {
+		err := os.Remove(filepath.Join(o.dir, captureID+suffix))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing the note of an original: %w", err)
+		}
 	}
 	return syncDir(o.dir)
 }
 
 // sent notes that the capture of an original is leaving the queue because the vault has it.
 func (o originals) sent(captureID string) error {
-	n, err := o.get(captureID)
-	if err != nil || n == nil || n.State != originalSealing {
-		return err
+	if _, err := os.Stat(filepath.Join(o.dir, captureID+noteSuffix)); errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	n.State = originalSent
-	return o.put(*n)
+	if err := writeFile(o.dir, captureID+sentSuffix, nil); err != nil {
+		return fmt.Errorf("noting an original: %w", err)
+	}
+	return nil
 }
 
 // all reads every note, having removed those of originals that never were sealed: whose capture is neither in the queue
@@ -108,6 +114,12 @@ func (o originals) all(q *queue) ([]original, error) {
 	}
 	var out []original
 	for _, e := range entries {
+		if id, mark := strings.CutSuffix(e.Name(), sentSuffix); mark {
+			if _, absent := os.Stat(filepath.Join(o.dir, id+noteSuffix)); errors.Is(absent, fs.ErrNotExist) {
+				err = errors.Join(err, o.forget(id))
+			}
+			continue
+		}
 		id, isNote := strings.CutSuffix(e.Name(), noteSuffix)
 		if !isNote || !seal.IsCaptureID(id) {
 			continue
@@ -116,10 +128,14 @@ func (o originals) all(q *queue) ([]original, error) {
 		if readErr != nil {
 			return nil, readErr
 		}
-		if n, readErr = o.settled(n, q); readErr != nil {
+		if n == nil { // forgotten this moment
+			continue
+		}
+		sealed, readErr := o.sealed(n, q)
+		if readErr != nil {
 			return nil, readErr
 		}
-		if n == nil {
+		if !sealed {
 			err = errors.Join(err, o.forget(id))
 			continue
 		}
@@ -128,17 +144,15 @@ func (o originals) all(q *queue) ([]original, error) {
 	return out, err
 }
 
-// settled is the note of an original that was sealed for sure; nil of one that was not.
-func (o originals) settled(n *original, q *queue) (*original, error) {
+// sealed reports whether an original was sealed for sure.
+func (o originals) sealed(n *original, q *queue) (bool, error) {
 	if n.State != originalSealing {
-		return n, nil
+		return true, nil
 	}
-	if _, err := os.Stat(q.path(n.CaptureID)); !errors.Is(err, fs.ErrNotExist) {
-		return n, err
+	for _, path := range []string{q.path(n.CaptureID), filepath.Join(o.dir, n.CaptureID+sentSuffix)} { // in the order in which a capture goes
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return err == nil, err
+		}
 	}
-	again, err := o.get(n.CaptureID) // whoever sends it notes so before it leaves the queue
-	if err != nil || again == nil || again.State == originalSealing {
-		return nil, err
-	}
-	return again, nil
+	return false, nil
 }
