@@ -2,6 +2,7 @@
 // The header of an envelope (vault/FORMAT.md, section 2): a key for this one photo, sealed to the vault, and the facts sealed
 // with it. The encapsulation is the module's: ML-KEM-768 with X25519, or X25519 alone where a browser runs no WebAssembly.
 
+import { t } from '../lib/words.js';
 import { fromHex } from './bytes.js';
 import { join, sealShared } from './hpke.js';
 
@@ -53,17 +54,17 @@ const only = (x, shape) => typeof x === 'object' && x !== null && Object.entries
  * @param {any} given
  */
 export function checkFacts(given) {
-  for (const [name, fits] of Object.entries(facts)) if (!fits(given?.[name])) throw new Error(`The photo cannot be sealed: ${name} is not of the form that the vault takes.`);
+  for (const [name, fits] of Object.entries(facts)) if (!fits(given?.[name])) throw new Error(t('The photo cannot be sealed: {fact} is not of the form that the vault takes.', { fact: name }));
   const { measures: measured, ...rest } = given;
   const fine = Object.keys(rest).every((name) => Object.hasOwn(facts, name)) && (measured === undefined || only(measured, measures));
-  if (!fine) throw new Error('The photo cannot be sealed: it has a fact that the vault does not know.');
+  if (!fine) throw new Error(t('The photo cannot be sealed: it has a fact that the vault does not know.'));
 }
 
 /** @param {Facts} given @returns {Uint8Array<ArrayBuffer>} as JSON, padded */
 export function paddedFacts(given) {
   checkFacts(given);
   const raw = encoder.encode(JSON.stringify(given));
-  if (raw.length > maxFacts) throw new Error('The note is too long.');
+  if (raw.length > maxFacts) throw new Error(t('The note is too long.'));
   const out = new Uint8Array(Math.ceil(raw.length / factsStep) * factsStep).fill(0x20);
   out.set(raw);
   raw.fill(0);

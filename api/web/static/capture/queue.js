@@ -1,8 +1,12 @@
 // @ts-check
 // The queue of sealed captures on this device, in IndexedDB: ciphertext and what is needed to send it, nothing else.
-// The device cannot open what is here, nor can whoever steals it. An item leaves only through received().
+// The device cannot open what is here, nor can whoever steals it. An item leaves only through received(). Where the device has
+// no space left a photo is held in this page's memory, sealed all the same, and goes to the disk as soon as there is room.
+
+import { t } from '../lib/words.js';
 
 /** @import { Item } from './state.js' */
+/** @typedef {{ state?: Item['state'], attempts?: number, last_error?: string }} Note how sending goes */
 
 const databaseName = 'clinivault-capture';
 const storeName = 'sealed';
@@ -20,6 +24,8 @@ export class QueueError extends Error {
 export class Queue extends EventTarget {
   /** @type {IDBDatabase} */ #db;
   /** @type {BroadcastChannel} */ #channel;
+  /** @type {Map<string, Item>} what found no room on the disk */ #memory = new Map();
+  /** @type {Map<string, Note>} what could not be noted there */ #notes = new Map();
 
   /** @param {IDBDatabase} db */
   constructor(db) {
@@ -31,58 +37,97 @@ export class Queue extends EventTarget {
   }
 
   /**
-   * Keeps a sealed capture; it is on the disk when the promise resolves. A number that is taken is refused.
+   * Keeps a sealed capture: on the disk when the promise resolves to true, in memory when to false. A number that is taken is
+   * refused.
    * @param {Item} item
+   * @returns {Promise<boolean>}
    */
   async put(item) {
     try {
       await this.#write((store) => store.add(item));
+      return true;
     } catch (err) {
-      if (err instanceof DOMException && err.name === 'QuotaExceededError') {
-        throw new QueueError('This device has no space left for the sealed photo. Send the waiting photos, then take it again.', err);
+      if (err instanceof DOMException && err.name === 'ConstraintError') {
+        throw new QueueError(t('The sealed photo could not be kept on this device. Take it again, or use another device.'), err);
       }
-      throw new QueueError('The sealed photo could not be kept on this device. Take it again, or use another device.', err);
+      this.#memory.set(item.capture_id, { ...item, unsaved: true });
+      this.#changed();
+      return false;
     }
   }
 
-  /** @returns {Promise<Item[]>} everything, oldest first */
+  /** @returns {Promise<Item[]>} everything, oldest first; what is only in memory says so */
   async list() {
     const items = /** @type {Item[]} */ (await this.#read((store) => store.getAll()));
-    return items.sort((a, b) => a.created_at.localeCompare(b.created_at));
+    return [...items, ...this.#memory.values()].map((i) => ({ ...i, ...this.#notes.get(i.capture_id) }))
+      .sort((a, b) => a.created_at.localeCompare(b.created_at));
   }
 
   /** @param {string} captureID @returns {Promise<Item | undefined>} */
-  get(captureID) {
-    return this.#read((store) => store.get(captureID));
+  async get(captureID) {
+    const item = this.#memory.get(captureID) ?? (await this.#read((store) => store.get(captureID)));
+    return item && { ...item, ...this.#notes.get(captureID) };
   }
 
   /**
-   * Notes how sending goes. An item that is gone stays gone.
+   * Notes how sending goes. An item that is gone stays gone. On a full disk the note is kept in memory: sending goes on.
    * @param {string} captureID
-   * @param {{ state?: Item['state'], attempts?: number, last_error?: string }} change
+   * @param {Note} change
    */
-  update(captureID, change) {
-    const { state, attempts, last_error } = change;
-    return this.#write((store) => {
-      const got = store.get(captureID);
-      got.onsuccess = () => {
-        if (!got.result) return;
-        store.put({
-          ...got.result,
-          state: state ?? got.result.state,
-          attempts: attempts ?? got.result.attempts,
-          last_error: last_error ?? got.result.last_error,
-        });
-      };
-    });
+  async update(captureID, change) {
+    const before = this.#notes.get(captureID);
+    const note = { ...before, ...Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) };
+    const held = this.#memory.get(captureID);
+    if (held) {
+      this.#memory.set(captureID, { ...held, ...note });
+      this.#changed();
+      return;
+    }
+    try {
+      await this.#write((store) => {
+        const got = store.get(captureID);
+        got.onsuccess = () => {
+          if (got.result) store.put({ ...got.result, ...note });
+        };
+      });
+      this.#notes.delete(captureID);
+    } catch {
+      this.#notes.set(captureID, note);
+      this.#changed();
+    }
   }
 
   /**
-   * Drops the sealed copy. Only for a capture whose receipt was verified (state.js, checkReceipt).
+   * Drops the sealed copy. Only for a capture whose receipt was verified (state.js, checkReceipt). What it leaves room for
+   * goes from memory to the disk.
    * @param {string} captureID
    */
-  received(captureID) {
-    return this.#write((store) => store.delete(captureID));
+  async received(captureID) {
+    this.#notes.delete(captureID);
+    if (this.#memory.delete(captureID)) this.#changed();
+    else await this.#write((store) => store.delete(captureID));
+    for (const item of [...this.#memory.values()]) {
+      const { unsaved, ...plain } = item;
+      try {
+        await this.#write((store) => store.add(plain));
+      } catch {
+        return; // still no room
+      }
+      this.#memory.delete(item.capture_id);
+      this.#changed();
+    }
+  }
+
+  /** Whether this page alone holds a sealed photo: leaving it would lose that. */
+  get holdsUnsaved() {
+    return this.#memory.size > 0;
+  }
+
+  /** Tells this page that something changed, and the browser whether the page may be left without a question. */
+  #changed() {
+    globalThis.removeEventListener('beforeunload', stay);
+    if (this.holdsUnsaved) globalThis.addEventListener('beforeunload', stay);
+    this.dispatchEvent(new Event('change'));
   }
 
   close() {
@@ -122,6 +167,9 @@ export class Queue extends EventTarget {
   }
 }
 
+/** @param {Event} event */
+const stay = (event) => event.preventDefault();
+
 /**
  * Opens the queue and asks the browser not to clear it.
  * @returns {Promise<Queue>}
@@ -134,7 +182,7 @@ export async function openQueue() {
     request.onerror = () => reject(request.error);
     request.onblocked = () => reject(new Error('another tab holds an older queue'));
   }).catch((err) => {
-    throw new QueueError('This browser cannot keep sealed photos (private window, or storage is off). Use a normal window.', err);
+    throw new QueueError(t('This browser cannot keep sealed photos (private window, or storage is off). Use a normal window.'), err);
   });
   return new Queue(db);
 }

@@ -13,6 +13,7 @@
  * @property {'sealed' | 'sending' | 'failed'} state
  * @property {number} attempts
  * @property {string} last_error sentence for the person, '' if none
+ * @property {boolean} [unsaved] the disk had no room: it is only in the memory of the page
  */
 
 /**

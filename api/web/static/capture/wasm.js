@@ -2,6 +2,7 @@
 // How this browser seals: by the Go module, which has ML-KEM, or by WebCrypto alone where WebAssembly is switched off (the
 // lockdown modes of some devices). Addresses come from the page's data- attributes, since assets carry their hash.
 
+import { t } from '../lib/words.js';
 import { encapsulateTo, dhkem, hpkeWorks } from './hpke.js';
 import { fromBase64, verifyReceipt } from './receipt.js';
 
@@ -50,7 +51,7 @@ const loaded = new Map();
 export function loadSeal({ execURL, wasmURL }) {
   if (typeof WebAssembly !== 'object') return withoutModule();
   if (!execURL || !wasmURL) {
-    return Promise.reject(new ModuleMissing('This build has no sealing module, so it cannot take photos. Tell your IT team.'));
+    return Promise.reject(new ModuleMissing(t('This build has no sealing module, so it cannot take photos. Tell your IT team.')));
   }
   let p = loaded.get(wasmURL);
   if (!p) {
@@ -64,12 +65,12 @@ export function loadSeal({ execURL, wasmURL }) {
 /** @returns {Promise<Sealing>} */
 async function withoutModule() {
   if (!(await hpkeWorks())) {
-    throw new ModuleMissing('This browser cannot seal photos. Use a current browser, over HTTPS, or leave its lockdown mode for this page.');
+    throw new ModuleMissing(t('This browser cannot seal photos. Use a current browser, over HTTPS, or leave its lockdown mode for this page.'));
   }
   return {
     way: ways.fallback, fallback: true, verifyReceipt,
     async encapsulate(intake) {
-      if (!intake.fallback_key) throw new ModuleMissing('This browser runs no WebAssembly, and this hospital takes no photos sealed without it. Leave the lockdown mode for this page, or use another device.');
+      if (!intake.fallback_key) throw new ModuleMissing(t('This browser runs no WebAssembly, and this hospital takes no photos sealed without it. Leave the lockdown mode for this page, or use another device.'));
       return encapsulateTo(fromBase64(intake.fallback_key));
     },
   };
@@ -79,7 +80,7 @@ async function withoutModule() {
 async function start(execURL, wasmURL) {
   const scope = /** @type {any} */ (globalThis);
   if (!crypto?.subtle) {
-    throw new ModuleMissing('This browser cannot seal photos. Use a current browser, over HTTPS.');
+    throw new ModuleMissing(t('This browser cannot seal photos. Use a current browser, over HTTPS.'));
   }
   try {
     if (!scope.Go) await import(execURL);
@@ -94,7 +95,7 @@ async function start(execURL, wasmURL) {
     if (typeof raw?.encapsulate !== 'function') throw new Error('the module offers nothing');
     return wrap(raw, () => ended);
   } catch (err) {
-    throw new ModuleMissing('The sealing module did not load, so no photo can be taken. Check the network and load the page again.', err);
+    throw new ModuleMissing(t('The sealing module did not load, so no photo can be taken. Check the network and load the page again.'), err);
   }
 }
 
@@ -106,7 +107,7 @@ async function start(execURL, wasmURL) {
  */
 export function wrap(raw, ended) {
   const call = (/** @type {string} */ name, /** @type {unknown[]} */ args) => {
-    if (ended()) throw new ModuleMissing('The sealing module stopped. Load the page again; photos in the queue are safe.');
+    if (ended()) throw new ModuleMissing(t('The sealing module stopped. Load the page again; photos in the queue are safe.'));
     const out = raw[name](...args);
     if (out === undefined || out === null || out.error !== undefined) throw new Error(out?.error ?? 'the sealing module gave no answer');
     return out;

@@ -22,7 +22,7 @@ export function sizeText(bytes) {
 
 /**
  * What a row says. Pure, so that it can be tested.
- * @param {{ state: string, last_error: string, size: number }} item
+ * @param {{ state: string, last_error: string, size: number, unsaved?: boolean }} item
  * @param {{ sent: number, total: number } | undefined} progress
  * @returns {{ state: string, tone: string, text: string, part: number | null }}
  */
@@ -36,6 +36,7 @@ export function rowWords(item, progress) {
     if (part >= 1) return { state: t('Sent'), tone: 'wait', text: t('All sent. Waiting for the signed receipt.'), part };
     return { state: t('Sending'), tone: 'wait', text: t('{sent} of {total}', { sent: sizeText(progress.sent), total: sizeText(progress.total) }), part };
   }
+  if (item.unsaved) return { state: t('Sealed'), tone: 'bad', text: t('Only in the memory of this page, since the device is full: keep the page open until it is received.'), part: null };
   return { state: t('Sealed'), tone: '', text: why || t('{size}, waits for its turn.', { size: sizeText(item.size) }), part: null };
 }
 

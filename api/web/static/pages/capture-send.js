@@ -1,7 +1,7 @@
 // @ts-check
 // Sealing what was taken, the queue that holds ciphertext only, and what becomes of it.
 
-import { alarm, need, say, sentence } from '../lib/dom.js';
+import { alarm, need, say, sentence, show } from '../lib/dom.js';
 import { locale, t } from '../lib/words.js';
 import { newCaptureID } from '../capture/bytes.js';
 import { intake } from '../capture/offline.js';
@@ -33,6 +33,7 @@ const data = () => need('capture', HTMLElement).dataset;
 async function readySeal() {
   sealing.module ??= await loadSeal({ execURL: data().wasmExec ?? '', wasmURL: data().wasm ?? '' });
   sealing.intake ??= await intake(data().intake ?? '');
+  show(need('no-wasm', HTMLElement), sealing.module.fallback);
 }
 
 /** Seals one photo into the queue. Its pixels are gone afterwards, in every case. @param {Shot} shot */
@@ -44,7 +45,8 @@ async function sealOne(shot) {
   const store = await queue;
   try {
     const envelope = await seal(sealing.module, sealing.intake, facts, shot.frame.bytes);
-    await store.put(newItem(envelope, now.person, new Date()));
+    const kept = await store.put(newItem(envelope, now.person, new Date()));
+    if (!kept) alarm(t('This device has no space left. The sealed photo is only in the memory of this page: keep the page open until it is received, free space on the device, or go to where the network is good.'));
     now.sent.push(envelope.capture_id);
   } finally {
     now.shots.splice(now.shots.indexOf(shot), 1);
@@ -119,10 +121,10 @@ export async function startUploads() {
   const on = (name, act) => uploader?.addEventListener(name, (e) => act(/** @type {CustomEvent} */ (e).detail));
   on('progress', (d) => panel.moved(d.capture_id, d.sent, d.total));
   on('received', (d) => received(d.capture_id, d.photo_id));
-  on('failed', (d) => alarm(d.sentence));
-  on('waiting', (d) => panel.wait(t('{why} Next try at {time}.', { why: d.sentence, time: clock(d.retry_at) })));
+  on('failed', (d) => alarm(t(d.sentence)));
+  on('waiting', (d) => panel.wait(t('{why} Next try at {time}.', { why: t(d.sentence), time: clock(d.retry_at) })));
   on('signin', (d) => {
-    panel.wait(d.sentence);
+    panel.wait(t(d.sentence));
     signInAgain();
   });
   void uploader.start();
