@@ -11,7 +11,8 @@ import (
 
 const (
 	blockedAfter = 3 * time.Second        // without any answer, UDP counts as blocked
-	dialTime     = 10 * time.Second       // a handshake takes no longer
+	shakeTime    = 4 * time.Second        // one handshake takes no longer
+	dialTime     = 10 * time.Second       // nor do all attempts at one
 	firstPause   = 100 * time.Millisecond // between two attempts to connect; then it doubles
 	longestPause = 2 * time.Second
 )
@@ -155,12 +156,25 @@ func (c *Client) connection(ctx context.Context) (*clientParty, error) {
 	return p, nil
 }
 
-// dial opens a socket, shakes hands and starts the connection.
+// dial shakes hands, anew when a handshake was answered and then went nowhere: one damaged message is enough for that.
 func (c *Client) dial(ctx context.Context) (*clientParty, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	stop := context.AfterFunc(c.ctx, cancel)
 	defer stop()
+	for {
+		p, err := c.dialOnce(ctx)
+		if !errors.Is(err, errSilent) || ctx.Err() != nil {
+			if err != nil && c.ctx.Err() != nil {
+				return nil, ErrClosed
+			}
+			return p, err
+		}
+	}
+}
+
+// dialOnce opens a socket, shakes hands and starts the connection.
+func (c *Client) dialOnce(ctx context.Context) (*clientParty, error) {
 	pc, err := c.cfg.ListenPacket(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("opening a socket: %w", err)
@@ -169,9 +183,6 @@ func (c *Client) dial(ctx context.Context) (*clientParty, error) {
 	conn, err := s.shake(ctx, &c.cfg)
 	if err != nil {
 		s.close()
-		if c.ctx.Err() != nil {
-			return nil, ErrClosed
-		}
 		return nil, err
 	}
 	p := newClientParty(c.cfg.Trace)

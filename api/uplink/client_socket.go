@@ -77,6 +77,8 @@ func (s *socket) ours(b []byte) bool {
 
 // shake runs the handshake. Without any answer for blockedAfter it gives up.
 func (s *socket) shake(ctx context.Context, cfg *ClientConfig) (*dtls.Conn, error) {
+	ctx, end := context.WithTimeout(ctx, shakeTime)
+	defer end()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	timer := time.AfterFunc(blockedAfter, func() {
@@ -106,10 +108,7 @@ func (s *socket) explain(ctx context.Context, err error) error {
 	case errors.As(err, &authority), errors.As(err, &invalid), errors.As(err, &name):
 		return fmt.Errorf("%w: %w", ErrUntrusted, err)
 	case ctx.Err() != nil && !s.answered.Load():
-		if cause := context.Cause(ctx); errors.Is(cause, ErrBlocked) || errors.Is(cause, context.DeadlineExceeded) {
-			return ErrBlocked
-		}
-		return context.Cause(ctx)
+		return context.Cause(ctx) // ErrBlocked, or the caller's
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fmt.Errorf("shaking hands: %w", errSilent)
 	}

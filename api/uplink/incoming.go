@@ -89,6 +89,9 @@ func (in *incoming) work() {
 	defer in.stop()
 	p := in.party
 	reply, err := in.run()
+	if err != nil && p.ctx.Err() != nil {
+		err = &Error{Code: CodeShutdown}
+	}
 	p.server.disclaim(in)
 	p.session.mu.Lock()
 	in.ended, in.blocks, in.ready = true, nil, nil
