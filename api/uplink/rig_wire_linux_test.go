@@ -3,6 +3,7 @@ package uplink_test
 import (
 	"encoding/binary"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,9 +18,10 @@ const (
 // A wire joins two hosts, a client's and a server's.
 type wire struct {
 	client, server *host
-	up, down       *lane         // client to server, and back
-	moved          atomic.Uint32 // how often the client's address has changed
-	meddle         atomic.Pointer[func(packet []byte) [][]byte]
+	up, down       *lane                                        // client to server, and back
+	moved          atomic.Uint32                                // how often the client's address has changed
+	meddle         atomic.Pointer[func(packet []byte) [][]byte] // what becomes of a packet at the server's end
+	meddleDown     atomic.Pointer[func(packet []byte) [][]byte] // and at the client's
 	stop           chan struct{}
 	end            func()
 }
@@ -75,18 +77,25 @@ func (w *wire) passUp(packet []byte) [][]byte {
 }
 
 // passDown turns the client's address of the moment back; older ones are gone.
-func (w *wire) passDown(packet []byte) [][]byte {
-	if packet[9] == protocolUDP {
-		n := w.moved.Load()
-		if packet[18] != 1+byte(n) {
-			return nil
+func (w *wire) passDown(packet []byte) (out [][]byte) {
+	out = [][]byte{packet}
+	if f := w.meddleDown.Load(); f != nil {
+		out = (*f)(packet)
+	}
+	n := w.moved.Load()
+	return slices.DeleteFunc(out, func(p []byte) bool {
+		if p[9] != protocolUDP {
+			return false
+		}
+		if p[18] != 1+byte(n) {
+			return true
 		}
 		if n > 0 {
-			packet[18] = 1
-			shiftPort(packet, 2, -uint16(n*portShift))
+			p[18] = 1
+			shiftPort(p, 2, -uint16(n*portShift))
 		}
-	}
-	return [][]byte{packet}
+		return false
+	})
 }
 
 // shiftPort adds to the port at an offset of the UDP header and makes the
