@@ -87,7 +87,7 @@ func (l *link) answered(now time.Time, a ack) error {
 	}
 	var rtt time.Duration
 	if (!f.answered || top > f.largest) && top >= f.base {
-		if p := f.at(top); p.state == flying {
+		if p := f.at(top); p.state == flying && l.pace.here(p.mark) {
 			rtt = l.rtt.see(now.Sub(p.at), a.delay)
 		}
 		f.largest = top
@@ -165,7 +165,7 @@ func (l *link) lose(p *departed) {
 	p.state = lost
 	l.flight.flying--
 	l.lostCount++
-	l.pace.lost(p.size)
+	l.pace.lost(p.mark, p.size)
 	l.again(p.frames)
 }
 

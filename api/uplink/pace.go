@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -31,6 +32,7 @@ const (
 	queueGain     = 1.25                   // a round whose shortest answer took this much longer stood in a queue,
 	queueFloor    = 4 * time.Millisecond   // if it is also at least this much longer
 	ceilingCut    = 0.7
+	recallLoss    = 0.1                  // share of a first round that may be lost for the former path to count
 	standRounds   = 10                   // rounds in a row: the queue is another's, who fills it until packets are lost; so do we
 	ceilingStep   = maxPacket + overhead // bytes the ceiling grows by in a round without congestion,
 	ceilingFaster = 4                    // and as much more for each of so many such rounds in a row
@@ -73,6 +75,13 @@ type pace struct {
 	round    roundCount
 	tokens   float64 // bytes that may leave now
 	tokensAt time.Time
+	former   pathMemory // of the path before this one
+}
+
+// A pathMemory is what is remembered of a path that the peer left.
+type pathMemory struct {
+	rate   float64
+	minRTT time.Duration
 }
 
 // A roundCount is what happened since the packets of the former round were answered.
@@ -185,7 +194,8 @@ type delivery struct {
 // acked takes in an answer: the packets it newly covers, how many were found lost by it, and the time it took (zero when
 // it cannot be told).
 func (p *pace) acked(now time.Time, got []delivery, rtt time.Duration) {
-	if rtt > 0 {
+	got = slices.DeleteFunc(got, func(d delivery) bool { return !p.here(d.mark) })
+	if rtt > 0 && len(got) > 0 {
 		p.seeRTT(now, rtt)
 	}
 	ended := false
@@ -218,7 +228,10 @@ func (p *pace) seeRTT(now time.Time, rtt time.Duration) {
 }
 
 // lost notes that a packet of size bytes did not arrive.
-func (p *pace) lost(size int) {
+func (p *pace) lost(k mark, size int) {
+	if !p.here(k) {
+		return
+	}
 	p.inflight -= int64(size)
 	p.round.lost++
 }
@@ -231,6 +244,7 @@ func (p *pace) endRound(now time.Time) {
 	if p.phase == phaseStart && !r.limited {
 		p.judgeStart(r)
 	}
+	p.recall(r)
 	copy(p.rates[1:], p.rates[:])
 	p.rates[0] = 0
 }
@@ -349,9 +363,28 @@ func (p *pace) stepCruise(now time.Time) {
 // tolerant says whether losses look like a radio's, so that saying things twice does no harm.
 func (p *pace) tolerant() bool { return !p.congested(p.round) }
 
-// reset forgets the path: the peer moved to another.
+// reset begins anew, because the peer moved to another path: packets of the former one are no longer in flight here, and
+// what becomes of them says nothing.
 func (p *pace) reset() {
-	inflight := p.inflight
+	former := pathMemory{p.rate(), p.minRTT}
+	if former.rate == 0 {
+		former = p.former
+	}
+	paths := p.paths + 1
 	*p = *newPace()
-	p.inflight = inflight
+	p.paths, p.former = paths, former
+}
+
+// recall jumps to half of what the former path delivered once a first round over the new one lost next to nothing and
+// took about as long as there: most moves are to another access point of the same network (after
+// draft-ietf-tsvwg-careful-resume).
+func (p *pace) recall(r roundCount) {
+	if p.former.rate == 0 {
+		return
+	}
+	alike := p.minRTT > p.former.minRTT/2 && p.minRTT < 2*p.former.minRTT
+	if p.phase == phaseStart && alike && float64(r.lost) <= recallLoss*float64(r.acked+r.lost) {
+		p.rates[0] = max(p.rates[0], p.former.rate/2)
+	}
+	p.former = pathMemory{}
 }

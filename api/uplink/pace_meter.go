@@ -12,6 +12,7 @@ type meter struct {
 	firstAt     time.Time // when the first packet of the measured stretch left
 	idleUntil   int64     // samples of packets that left before this much was delivered say too little: nothing was to send
 	roundEnds   int64     // the round ends when a packet is answered that left after this much was delivered
+	paths       int       // how many paths there were before this one
 }
 
 // A mark is the state of the meter when a packet left.
@@ -20,6 +21,7 @@ type mark struct {
 	deliveredAt time.Time
 	firstAt     time.Time
 	limited     bool
+	path        int // number of the path it left on
 }
 
 func (m *meter) sent(now time.Time, size int) mark {
@@ -27,8 +29,11 @@ func (m *meter) sent(now time.Time, size int) mark {
 		m.firstAt, m.deliveredAt = now, now
 	}
 	m.inflight += int64(size)
-	return mark{m.delivered, m.deliveredAt, m.firstAt, m.idleUntil > m.delivered}
+	return mark{m.delivered, m.deliveredAt, m.firstAt, m.idleUntil > m.delivered, m.paths}
 }
+
+// here says whether a packet left on the path of now: what became of the others says nothing about it.
+func (m *meter) here(k mark) bool { return k.path == m.paths }
 
 // idle notes that there was room to send and nothing to say.
 func (m *meter) idle() {
