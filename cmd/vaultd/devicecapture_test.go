@@ -7,22 +7,26 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/clinivault/clinivault/vault"
 )
 
-// overTLS is a service on loopback behind a certificate of a local authority, which the test's own calls trust.
-func overTLS(t *testing.T) *service {
+// overTLS is a service on loopback behind a certificate of a local authority, which the test's own calls trust; extra is
+// merged into its configuration.
+func overTLS(t *testing.T, extra ...map[string]any) *service {
 	t.Helper()
 	dir := t.TempDir()
 	ca, err := openLocalCA(filepath.Join(dir, "ca"))
@@ -52,19 +56,37 @@ func overTLS(t *testing.T) *service {
 	before := http.DefaultClient.Transport
 	http.DefaultClient.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
 	t.Cleanup(func() { http.DefaultClient.Transport = before })
-	s := newService(t, map[string]any{"tls": map[string]string{"cert_file": certFile, "key_file": keyFile}})
+	config := map[string]any{"tls": map[string]string{"cert_file": certFile, "key_file": keyFile}}
+	for _, more := range extra {
+		maps.Copy(config, more)
+	}
+	s := newService(t, config)
 	s.start()
 	return s
 }
 
-// captureProgram builds the native client and says how it is run, with its state in one folder.
+// captureBinary builds the native client once, beside the program that binary built.
+var captureBinary = sync.OnceValues(func() (string, error) {
+	beside, err := binary()
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(filepath.Dir(beside), "capture")
+	out, err := exec.Command("go", "build", "-tags", "nodynamic", "-o", program, "../capture").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building capture: %w: %s", err, out)
+	}
+	return program, nil
+})
+
+// captureProgram says how the native client is run, with its state in one folder.
 func captureProgram(t *testing.T) (state string, run func(args ...string) *exec.Cmd) {
 	t.Helper()
-	dir := t.TempDir()
-	program, state := filepath.Join(dir, "capture"), filepath.Join(dir, "state")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "nodynamic", "-o", program, "../capture").CombinedOutput(); err != nil {
-		t.Fatalf("building capture: %v\n%s", err, out)
+	program, err := captureBinary()
+	if err != nil {
+		t.Fatal(err)
 	}
+	state = filepath.Join(t.TempDir(), "state")
 	return state, func(args ...string) *exec.Cmd {
 		return exec.CommandContext(t.Context(), program, append([]string{args[0], "--state", state}, args[1:]...)...)
 	}
