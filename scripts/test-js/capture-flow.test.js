@@ -188,8 +188,8 @@ test('a photo thrown away is zeroes', () => {
   assert.equal(shots.length, 0);
   assert.deepEqual([...bytes], [0, 0, 0]);
   assert.equal(sharpnessOf(0.9), 'sharp');
-  assert.equal(sharpnessOf(0.5), 'soft');
-  assert.equal(sharpnessOf(0.1), 'blurred');
+  assert.equal(sharpnessOf(0.55), 'soft');
+  assert.equal(sharpnessOf(0.49), 'blurred');
 });
 
 test('every refusal of the camera says what to do', () => {

@@ -211,6 +211,7 @@ export async function drawPreview(canvas, frame) {
     const scale = Math.min(1, 1600 / Math.max(bitmap.width, bitmap.height));
     canvas.width = Math.max(1, Math.round(bitmap.width * scale));
     canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+    canvas.dataset.photoWidth = String(bitmap.width);
     canvas.getContext('2d')?.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   } finally {
     bitmap.close();

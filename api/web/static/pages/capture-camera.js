@@ -137,12 +137,12 @@ async function take() {
     const frame = await camera.grab();
     const canvas = need('preview', HTMLCanvasElement);
     /** @type {Shot} */
-    const shot = { frame, takenAt: trustedNow(), details, patient: patient.id, overruled: [...overruled], still: null, note: '', thumb: document.createElement('canvas') };
+    const shot = { frame, takenAt: trustedNow(), details, patient: patient.id, overruled: [...overruled], still: null, judged: Promise.resolve(), note: '', thumb: document.createElement('canvas') };
     await drawPreview(canvas, frame);
     shot.thumb = thumbOf(canvas);
     now.shots.push(shot);
     markShots(now.shots);
-    void judge(shot, canvas);
+    shot.judged = judge(shot, canvas);
     tookOne(shot);
     go('review');
   } catch (err) {

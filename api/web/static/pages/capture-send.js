@@ -36,8 +36,12 @@ async function readySeal() {
   show(need('no-wasm', HTMLElement), sealing.module.fallback);
 }
 
+/** How long Send waits for what the checks measure on a photo, in milliseconds. */
+const judgedWithin = 1500;
+
 /** Seals one photo into the queue. Its pixels are gone afterwards, in every case. @param {Shot} shot */
 async function sealOne(shot) {
+  await Promise.race([shot.judged, new Promise((resolve) => setTimeout(resolve, judgedWithin))]);
   const facts = factsOf({
     captureID: newCaptureID(), patient: shot.patient, author: now.person, details: shot.details, note: shot.note,
     mediaType: shot.frame.media_type, takenAt: shot.takenAt, measures: measuresOf(shot.still, shot.overruled),

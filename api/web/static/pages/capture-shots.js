@@ -6,7 +6,7 @@ import { forget } from '../capture/camera.js';
 /** @import { Frame } from '../capture/camera.js' */
 /** @import { Details } from './capture-facts.js' */
 /** @typedef {{ code: string, box?: { x0: number, y0: number, x1: number, y1: number } }} Warning */
-/** @typedef {{ warnings: Warning[], sharpness: number, scale: { pixels_per_mm: number, colour: number[] } | null }} Still */
+/** @typedef {{ warnings: Warning[], sharpness: number, scale: { pixels_per_mm: number, colour: number[] | null } | null }} Still */
 
 /**
  * @typedef {object} Shot
@@ -16,6 +16,7 @@ import { forget } from '../capture/camera.js';
  * @property {string} patient ID
  * @property {string[]} overruled warnings that the person had answered when it was taken
  * @property {Still | null} still what the checks say of it; null: not looked at
+ * @property {Promise<void>} judged when the checks have looked at it, or could not
  * @property {string} note
  * @property {HTMLCanvasElement} thumb
  */
@@ -65,6 +66,6 @@ export function dropAll(shots) {
  * @returns {'sharp' | 'soft' | 'blurred'}
  */
 export function sharpnessOf(sharpness) {
-  if (sharpness >= 0.6) return 'sharp';
-  return sharpness >= 0.35 ? 'soft' : 'blurred';
+  if (sharpness >= 0.65) return 'sharp';
+  return sharpness >= 0.5 ? 'soft' : 'blurred';
 }
