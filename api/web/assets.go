@@ -73,7 +73,11 @@ func (a *assets) zip(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return zip(body, gzip.DefaultCompression)
+	level := gzip.BestCompression
+	if path.Ext(name) == ".wasm" {
+		level = gzip.DefaultCompression // large, and only where nothing was compressed ahead
+	}
+	return zip(body, level)
 }
 
 // encoded gives an asset as the client takes it best, and the name of that coding; "" is as it is.

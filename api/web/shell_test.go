@@ -155,6 +155,7 @@ func TestAssetsCompressed(t *testing.T) {
 // The budgets of the capture page: what goes over the air before a photo can be taken.
 const (
 	shellBudget = 100_000   // bytes of page, styles and modules, by gzip
+	wordsBudget = 16_000    // bytes of another language than English, by gzip, for whoever reads it
 	wasmBudget  = 1_300_000 // bytes of the modules for sealing, looking and scanning, by brotli, with what loads them
 )
 
@@ -163,7 +164,7 @@ const (
 func TestBudgets(t *testing.T) {
 	w := newWeb(t)
 	s := newShell(t, w)
-	shell, wasm := len(s.zipped), 0
+	shell, wasm, words := len(s.zipped), 0, 0
 	t.Logf("%7d  page", shell)
 	for _, address := range s.Files() {
 		name, asset := strings.CutPrefix(address, "/static/"+w.assets.hash+"/")
@@ -172,13 +173,19 @@ func TestBudgets(t *testing.T) {
 		}
 		size := weigh(t, w, name)
 		t.Logf("%7d  %s", size, name)
-		if strings.HasPrefix(name, "wasm/") {
+		switch {
+		case strings.HasPrefix(name, "wasm/"):
 			wasm += size
-		} else {
+		case strings.HasPrefix(name, "words/"):
+			words += size
+		default:
 			shell += size
 		}
 	}
-	t.Logf("shell %d bytes by gzip in %d files; wasm %d by brotli", shell, len(s.Files()), wasm)
+	t.Logf("shell %d bytes by gzip in %d files; German %d more; wasm %d by brotli", shell, len(s.Files()), words, wasm)
+	if words > wordsBudget {
+		t.Errorf("the other language weighs %d bytes, want at most %d", words, wordsBudget)
+	}
 	if shell > shellBudget {
 		t.Errorf("the shell weighs %d bytes, want at most %d", shell, shellBudget)
 	}

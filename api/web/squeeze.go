@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// squeezed is a module of ours as it goes over the air: as it was written, but for the lines that are comments alone and
+// squeezed is a module or a style of ours as it goes over the air: as it was written, but for the lines that are comments alone and
 // the blanks at the start of lines, a third of its bytes on a ward's network. Nothing within a line is touched, and a
 // module with a template that runs over lines is left whole, since blanks count in it. Everything else is sent as it is.
 func squeezed(name string, body []byte) []byte {
-	if path.Ext(name) != ".js" || strings.HasPrefix(name, "wasm/") {
+	if ext := path.Ext(name); ext != ".js" && ext != ".css" || strings.HasPrefix(name, "wasm/") {
 		return body
 	}
 	var out bytes.Buffer

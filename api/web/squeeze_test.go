@@ -14,7 +14,8 @@ func TestSqueezed(t *testing.T) {
 		{"a template of several lines", "a.js", "// c\nf(`a\n  b`);\n", "// c\nf(`a\n  b`);\n"},
 		{"no end of line", "a.js", "  f()", "f()"},
 		{"a module of somebody else", "wasm/x.js", "// c\nf();\n", "// c\nf();\n"},
-		{"a style", "a.css", "/* c */\n  a {}\n", "/* c */\n  a {}\n"},
+		{"a style", "a.css", "/* c */\n  a {}\n", "a {}\n"},
+		{"a picture", "a.svg", "  <svg/>\n", "  <svg/>\n"},
 		{"nothing", "a.js", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
