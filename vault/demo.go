@@ -30,17 +30,19 @@ var demoPeople = []struct {
 }
 
 // demoPatients are invented. The last two are not the demo clinician's: their photos are not found by them.
+// The GSRNs have GS1's prefix for demonstrations, the NHS numbers the range that is kept for tests.
 var demoPatients = []struct {
 	number, name, born string
+	gsrn, nhs          string
 	treated            bool
 	encounters         []string
 }{
-	{"DEMO-0001", "Sample Alder", "1951-03-14", true, []string{"Wound clinic, visit 2", "Wound clinic, visit 1"}},
-	{"DEMO-0002", "Sample Birch", "1968-11-02", true, []string{"Dermatology, first visit"}},
-	{"DEMO-0003", "Sample Cedar", "1979-07-21", true, []string{"Ward 4, stay", "Emergency, arrival"}},
-	{"DEMO-0004", "Sample Dogwood", "1990-01-30", true, []string{"Burns follow-up"}},
-	{"DEMO-0005", "Sample Elm", "1943-05-09", false, []string{"Ward 2, stay"}},
-	{"DEMO-0006", "Sample Fir", "2001-12-18", false, []string{"Trauma clinic"}},
+	{"DEMO-0001", "Sample Alder", "1951-03-14", "950110123456000012", "9990000018", true, []string{"Wound clinic, visit 2", "Wound clinic, visit 1"}},
+	{"DEMO-0002", "Sample Birch", "1968-11-02", "950110123456000029", "9990000026", true, []string{"Dermatology, first visit"}},
+	{"DEMO-0003", "Sample Cedar", "1979-07-21", "950110123456000036", "9990000034", true, []string{"Ward 4, stay", "Emergency, arrival"}},
+	{"DEMO-0004", "Sample Dogwood", "1990-01-30", "950110123456000043", "9990000042", true, []string{"Burns follow-up"}},
+	{"DEMO-0005", "Sample Elm", "1943-05-09", "950110123456000050", "9990000050", false, []string{"Ward 2, stay"}},
+	{"DEMO-0006", "Sample Fir", "2001-12-18", "950110123456000067", "9990000069", false, []string{"Trauma clinic"}},
 }
 
 // SeedDemo fills a vault for trying it out: one account for each role, six invented patients with encounters, and a
@@ -94,6 +96,29 @@ func (v *Vault) seedPatients(ctx context.Context, a Actor, clinician PersonID) e
 		if err := v.JoinCareTeam(ctx, a, id, clinician, now.Add(-time.Hour)); err != nil {
 			return fmt.Errorf("joining demo care team: %w", err)
 		}
+	}
+	return v.numberDemo(ctx, a)
+}
+
+// numberDemo gives the demo patients what their wristbands carry, where it is missing.
+func (v *Vault) numberDemo(ctx context.Context, a Actor) error {
+	var rows []ImportRow
+	for i, p := range demoPatients {
+		_, err := patientByBand(ctx, v.db, Band{Kind: BandGSRN, Value: p.gsrn})
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return dbError(err)
+		}
+		rows = append(rows, ImportRow{Line: i + 1, Event: CareEvent{Kind: CareUpdate, At: v.cfg.Now(), Number: p.number,
+			Numbers: []BandNumber{{BandGSRN, p.gsrn}, {BandNHS, p.nhs}}}})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if _, err := v.ImportCare(ctx, a, rows, false); err != nil {
+		return fmt.Errorf("numbering demo patients: %w", err)
 	}
 	return nil
 }
