@@ -11,12 +11,15 @@ import (
 	"testing"
 )
 
+// leafSteps is how finely leaves are kept, to each side of zero: finer ones compress badly.
+const leafSteps = 31
+
 var update = flag.Bool("update", false, "write the files that tests compare with")
 
-// packForest writes a cascade for pigo as a forest.
-func packForest(t *testing.T, file []byte) []byte {
+// packForest writes the first trees of a cascade for pigo as a forest. The last of them must have a threshold of its own.
+func packForest(t *testing.T, file []byte, trees int) []byte {
 	t.Helper()
-	depth, trees := binary.LittleEndian.Uint32(file[8:]), int(binary.LittleEndian.Uint32(file[12:]))
+	depth := binary.LittleEndian.Uint32(file[8:])
 	file = file[16:]
 	var tests, leaves, units, least []byte
 	for range trees {
@@ -28,7 +31,7 @@ func packForest(t *testing.T, file []byte) []byte {
 			values[i] = math.Float32frombits(binary.LittleEndian.Uint32(file[4*i:]))
 			most = max(most, math.Abs(float64(values[i])))
 		}
-		unit := float32(most / 127)
+		unit := float32(most / leafSteps)
 		for _, v := range values {
 			leaves = append(leaves, byte(int8(math.Round(float64(v/unit)))))
 		}
@@ -40,20 +43,22 @@ func packForest(t *testing.T, file []byte) []byte {
 	return bytes.Join([][]byte{out, tests, leaves, units, least}, nil)
 }
 
-// TestForests wants each embedded forest to be the cascade that it stands for: the same trees, and nearly the same scores.
+// TestForests wants each embedded forest to be the cascade that it stands for: its first trees, which
+// find what all of them find, and some more.
 func TestForests(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		whole  *model
 		file   []byte
 		packed []byte
+		trees  int
 	}{
-		{"facefinder", facefinder, facefinderFile, liveFaceFile},
-		{"eye", oneEye, eyeFile, liveEyeFile},
-		{"tattoo", tattooModel, tattooCascade, liveTattooFile},
+		{"facefinder", facefinder, facefinderFile, liveFaceFile, 308},
+		{"eye", oneEye, eyeFile, liveEyeFile, 300},
+		{"tattoo", tattooModel, tattooCascade, liveTattooFile, 450},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			want := packForest(t, tc.file)
+			want := packForest(t, tc.file, tc.trees)
 			if *update {
 				if err := os.WriteFile(filepath.Join("cascade", "live-"+tc.name), want, 0o644); err != nil {
 					t.Fatal(err)
@@ -77,14 +82,14 @@ func TestForests(t *testing.T) {
 			for _, h := range f.windows(gray, 24, 200, 0.04, 1.05) {
 				got[key(h)] = h.q
 			}
-			all, near := whole.windows(gray, 24, 200, 0.04, 1.05), 0
+			all, kept := whole.windows(gray, 24, 200, 0.04, 1.05), 0
 			for _, h := range all {
-				if math.Abs(got[key(h)]-h.q) < 0.5 {
-					near++
+				if got[key(h)] > 0 {
+					kept++
 				}
 			}
-			if tc.name != "tattoo" && len(all) < 10 || 100*near < 95*len(all) || 100*len(got) > 105*len(all)+100 {
-				t.Errorf("the forest finds %d windows, the cascade %d, %d of them alike", len(got), len(all), near)
+			if tc.name != "tattoo" && len(all) < 10 || 100*kept < 95*len(all) {
+				t.Errorf("of %d windows of the cascade the forest finds %d, among %d", len(all), kept, len(got))
 			}
 		})
 	}
@@ -92,7 +97,7 @@ func TestForests(t *testing.T) {
 
 // TestReadForestRefuses wants every cut and many changed files refused or read, never more.
 func TestReadForestRefuses(t *testing.T) {
-	small := packForest(t, facefinderFile)
+	small := packForest(t, facefinderFile, 308)
 	for _, n := range []int{0, 1, 3, 4, 5, len(small) / 2, len(small) - 1} {
 		if _, err := readForest(small[:n]); err == nil {
 			t.Errorf("%d of %d bytes are taken for a forest", n, len(small))

@@ -23,9 +23,9 @@ var (
 
 const (
 	// liveFaceFirm is the evidence from which a face is told of, liveEyeFirm the same for eyes that no face holds.
-	liveFaceFirm, liveEyeFirm = 2.1, 1.9
+	liveFaceFirm, liveEyeFirm = 2.8, 1.9
 	// liveTattooFirm is the heat from which a tattoo is told of.
-	liveTattooFirm = 100.0
+	liveTattooFirm = 125.0
 )
 
 // lookFaces tells of faces, and of eyes where only the search for eyes saw something.

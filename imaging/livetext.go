@@ -26,7 +26,7 @@ const (
 	bandContrast = 56      // levels from the paper to the darkest eighth
 	bandChroma   = 14      // mean distance from grey of its Cb and Cr, together
 	bandSteps    = 14 * 14 // mean square of the steps from pixel to pixel
-	bandFirm     = 9       // squares that touch, from which a band is told of
+	bandFirm     = 26      // squares that touch, from which a band is told of
 )
 
 // lookBands tells of name bands and labels: squares that touch, each pale, colourless paper with much dark print, bars or a

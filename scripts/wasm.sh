@@ -16,7 +16,8 @@ if [ ! -e "$out/zxing/share.js" ] || [ api/web/package-lock.json -nt "$out/zxing
 fi
 if [ ! -e "$out/capture.wasm" ] ||
   [ -n "$(find cmd/capture-wasm vault/seal imaging go.mod -newer "$out/capture.wasm" -type f ! -name '*_test.go' ! -name '*.md' ! -path 'imaging/train/*' -print -quit)" ]; then
-  GOOS=js GOARCH=wasm go build -trimpath -ldflags='-s -w' -o "$out/capture.wasm.new" ./cmd/capture-wasm
+  GOOS=js GOARCH=wasm go build -trimpath -gcflags=all=-l -gcflags=github.com/clinivault/clinivault/imaging= \
+    -ldflags='-s -w' -o "$out/capture.wasm.new" ./cmd/capture-wasm
   cp "$(go env GOROOT)/lib/wasm/wasm_exec.js" "$out/wasm_exec.js"
   mv "$out/capture.wasm.new" "$out/capture.wasm"
 fi

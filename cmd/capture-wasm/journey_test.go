@@ -36,7 +36,7 @@ func buildModule(t *testing.T) (wasm, loader string) {
 	t.Helper()
 	goTool := tool(t, "go")
 	wasm = filepath.Join(t.TempDir(), "capture.wasm")
-	cmd := exec.Command(goTool, "build", "-trimpath", "-ldflags=-s -w", "-o", wasm, ".")
+	cmd := exec.Command(goTool, "build", "-trimpath", "-gcflags=all=-l", "-gcflags=github.com/clinivault/clinivault/imaging=", "-ldflags=-s -w", "-o", wasm, ".")
 	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("building the module: %v\n%s", err, out)

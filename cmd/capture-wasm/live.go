@@ -57,3 +57,28 @@ func frameOf(pixels js.Value, w, h float64, most int) (*image.RGBA, error) {
 func isBytes(v js.Value) bool {
 	return v.Type() == js.TypeObject && (v.InstanceOf(js.Global().Get("Uint8ClampedArray")) || v.InstanceOf(js.Global().Get("Uint8Array")))
 }
+
+// scale looks for a scale card on a taken photo made small.
+func scale(args []js.Value) (map[string]any, error) {
+	if len(args) != 3 || args[1].Type() != js.TypeNumber || args[2].Type() != js.TypeNumber {
+		return nil, errors.New("scale takes pixels in RGBA, a width and a height")
+	}
+	img, err := frameOf(args[0], args[1].Float(), args[2].Float(), imaging.ScaleSide)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(img.Pix)
+	s, err := imaging.FindScale(img)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]any{"pixels_per_mm": s.PixelsPerMM, "uncertainty": s.Uncertainty}
+	if s.Colour != nil {
+		colour := []any{}
+		for _, c := range s.Colour {
+			colour = append(colour, c)
+		}
+		out["colour"] = colour
+	}
+	return out, nil
+}

@@ -16,6 +16,7 @@
 //
 //	encapsulate(intakeKey: Uint8Array) → {enc: Uint8Array, shared: Uint8Array}
 //	live(rgba, width, height, check) → {warnings: [{code, score, box?}]}, the box in shares of the frame
+//	scale(rgba, width, height) → {pixels_per_mm, uncertainty, colour?: 12 numbers}, in the pixels given
 package main
 
 import "syscall/js"
@@ -24,6 +25,7 @@ func main() {
 	api := js.Global().Get("Object").New()
 	offer(api, "encapsulate", encapsulateJS)
 	offer(api, "live", live)
+	offer(api, "scale", scale)
 	js.Global().Set("clinivault", api)
 	select {} // the functions stay callable until the page goes
 }
