@@ -45,6 +45,20 @@ var demoPatients = []struct {
 	{"DEMO-0006", "Sample Fir", "2001-12-18", "950110123456000067", "9990000069", false, []string{"Trauma clinic"}},
 }
 
+// DemoBand is what the wristband of a demo patient says. Treated: the demo clinician treats them.
+type DemoBand struct {
+	RecordNumber, Name, BirthDate, GSRN string
+	Treated                             bool
+}
+
+// DemoBands are the wristbands of the demo patients, to be printed for trying the scanner out.
+func DemoBands() (out []DemoBand) {
+	for _, p := range demoPatients {
+		out = append(out, DemoBand{p.number, p.name, p.born, p.gsrn, p.treated})
+	}
+	return out
+}
+
 // SeedDemo fills a vault for trying it out: one account for each role, six invented patients with encounters, and a
 // care team for the demo clinician. Called again, after a crash or when the passwords were lost, it completes what is
 // missing and gives the same accounts new passwords. Each step goes through the same acts as everybody's. The actor is

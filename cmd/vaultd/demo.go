@@ -46,11 +46,15 @@ func demoCommand(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("making the demo accounts: %w", err)
 		}
+		bands := filepath.Join(c.Data, "demo-wristbands.html")
+		if err := writeBands(bands); err != nil {
+			return fmt.Errorf("drawing the demo's wristbands: %w", err)
+		}
 		if c.SignIn.PasswordOnly {
 			base = byName(base)
 		}
 		c.sayUplink(out)
-		return welcome(out, base, file, commands, accounts, c.SignIn.PasswordOnly, len(p.deliver.Targets()) > 0)
+		return welcome(out, base, welcomeFiles{file, bands, commands}, accounts, c.SignIn.PasswordOnly, len(p.deliver.Targets()) > 0)
 	})
 }
 
@@ -117,7 +121,10 @@ func demoAccounts(ctx context.Context, v *vault.Vault, file string) ([]vault.Dem
 	return accounts, publish(file, text, true, nil) // whole or not there: half a file would keep the demo from starting
 }
 
-func welcome(out io.Writer, base, file, config string, accounts []vault.DemoAccount, passwordOnly, chart bool) error {
+// welcomeFiles are those that the welcome names.
+type welcomeFiles struct{ accounts, bands, config string }
+
+func welcome(out io.Writer, base string, files welcomeFiles, accounts []vault.DemoAccount, passwordOnly, chart bool) error {
 	fmt.Fprintf(out, "\nClinivault is running at  %s\n\nDemo accounts:\n", base)
 	w := tabwriter.NewWriter(out, 0, 4, 3, ' ', 0)
 	for _, a := range accounts {
@@ -128,7 +135,7 @@ func welcome(out io.Writer, base, file, config string, accounts []vault.DemoAcco
 	}
 	fmt.Fprint(out, `
 Three things to try:
-  1. Sign in as the clinician, pick a patient and take a photo (the browser asks for the camera).
+  1. Sign in as the clinician, scan a wristband or pick a patient, and take a photo (the browser asks for the camera).
   2. Sign in as the reviewer (another browser profile or after signing out): the photo waits with
      proposed boxes; press ? for the keys, A to approve.
   3. Sign in as the privacy officer: see who saw what, press Verify, download the log and check it with
@@ -144,8 +151,9 @@ Three things to try:
 	} else {
 		fmt.Fprintln(out, "After the password the first sign-in asks for a second factor: a passkey, or an authenticator app.")
 	}
-	fmt.Fprintln(out, "\nThe accounts are also in", file)
-	fmt.Fprintln(out, "Commands on this data take  --config", config)
+	fmt.Fprintln(out, "\nThe accounts are also in", files.accounts)
+	fmt.Fprintln(out, "Wristbands to print, or to hold before the camera on another screen:", files.bands)
+	fmt.Fprintln(out, "Commands on this data take  --config", files.config)
 	fmt.Fprintln(out, "Stop with Ctrl-C; the next start continues with the same data.")
 	return nil
 }

@@ -26,7 +26,7 @@ func TestDemoCommands(t *testing.T) {
 		t.Errorf("a second start: %v", err)
 	}
 	var out bytes.Buffer
-	if err := welcome(&out, "http://127.0.0.1:18999", "accounts", file, nil, true, false); err != nil || !strings.Contains(out.String(), "--config "+file) {
+	if err := welcome(&out, "http://127.0.0.1:18999", welcomeFiles{"accounts", "bands", file}, nil, true, false); err != nil || !strings.Contains(out.String(), "--config "+file) {
 		t.Errorf("welcome: %v, printed %q without the configuration", err, out.String())
 	}
 }
