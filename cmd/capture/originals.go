@@ -96,11 +96,18 @@ func (o originals) forget(captureID string) error {
 
 // sent notes that the capture of an original is leaving the queue because the vault has it.
 func (o originals) sent(captureID string) error {
-	if _, err := os.Stat(filepath.Join(o.dir, captureID+noteSuffix)); errors.Is(err, fs.ErrNotExist) {
+	noted := func() bool {
+		_, err := os.Stat(filepath.Join(o.dir, captureID+noteSuffix))
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	if !noted() {
 		return nil
 	}
 	if err := writeFile(o.dir, captureID+sentSuffix, nil); err != nil {
 		return fmt.Errorf("noting an original: %w", err)
+	}
+	if !noted() { // wiped and forgotten this moment
+		return o.forget(captureID)
 	}
 	return nil
 }

@@ -212,6 +212,7 @@ func TestWatchAsks(t *testing.T) {
 	w.put("fourth.jpg", fourth)
 	w.until("the photo", func() bool { n, of := b.server.has(fourth); return n == 1 && of == "PATIENTAAAAAAAAAAAAAAAAAAA" })
 	w.until("wiping", func() bool { return w.inFolder() == "before.jpg third.jpg unconfirmed.jpg" })
+	w.until("two receipts", func() bool { return strings.Count(w.out.String(), "received as photo") == 2 })
 	for name, picture := range map[string][]byte{"before": before, "unconfirmed": unconfirmed, "third": third} {
 		if n, _ := b.server.has(picture); n > 0 {
 			t.Errorf("the photo %s was sealed though nobody was confirmed", name)
