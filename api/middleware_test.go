@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,8 +38,14 @@ func TestGuardsAreOnEveryAnswer(t *testing.T) {
 		if strings.Contains(csp, "unsafe-inline") || strings.Contains(csp, "'unsafe-eval'") {
 			t.Errorf("%s: policy %q lets inline code run", path, csp)
 		}
-		if !strings.Contains(got.Header.Get("Permissions-Policy"), "camera=(self)") || got.Header.Get("X-Request-Id") == "" {
-			t.Errorf("%s: got %v, want a permissions policy and a request ID", path, got.Header)
+		may := strings.Split(got.Header.Get("Permissions-Policy"), ", ")
+		for _, part := range []string{"camera=(self)", "microphone=(self)", "accelerometer=(self)", "gyroscope=(self)", "geolocation=()", "display-capture=()"} {
+			if !slices.Contains(may, part) {
+				t.Errorf("%s: permissions policy %q lacks %q", path, may, part)
+			}
+		}
+		if got.Header.Get("X-Request-Id") == "" {
+			t.Errorf("%s: no request ID", path)
 		}
 		if got.Header.Get("Strict-Transport-Security") != "" {
 			t.Errorf("%s: plain HTTP promises TLS", path)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -62,4 +63,11 @@ func captureOnce(b *browser) {
 func sendAll(b *browser) {
 	b.t.Helper()
 	b.run("sending", press("#send"), chromedp.WaitVisible("#step-sent", chromedp.ByQuery))
+}
+
+// phone makes the window one of a phone, held upright, until the test ends.
+func phone(b *browser) {
+	b.t.Helper()
+	s := screens[0]
+	b.run("a phone", emulation.SetDeviceMetricsOverride(s.width, s.height, 1, true))
 }

@@ -1,9 +1,20 @@
 package main
 
 import (
+	"bytes"
+	"image"
+	"image/jpeg"
+	"image/png"
+	"os/exec"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
+	"golang.org/x/image/draw"
+
+	"github.com/clinivault/clinivault/vault"
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // TestCaptureScreens looks at the screens of the capture page that the journey does not pass, in dark and in German too.
@@ -13,27 +24,205 @@ func TestCaptureScreens(t *testing.T) {
 	b := openBrowser(t, profileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
-	for _, language := range []string{"en", "de"} {
-		b.run("language", chromedp.Evaluate(`localStorage.setItem('clinivault-language', '`+language+`')`, nil), chromedp.Reload())
-		b.until("patients listed", `document.querySelector('#patients button')`)
-		b.dark("flow-1-find-" + language)
-		toCard(b)
-		fillCard(b, "heel", "left")
-		b.dark("flow-2-card-" + language)
-		b.run("the figure", press("#site-other"), chromedp.Click(`#figure [data-zone=hand][data-side=right]`, chromedp.ByQuery))
-		b.look("flow-3-figure-" + language)
-		b.run("a site on it", press(`#zone-sites button[data-site=hand][data-side=right]`), press("#to-camera"))
-		cameraReady(b)
-		b.run("grid and timer", press("#grid-on"), press("#timer"))
-		b.look("flow-4-camera-" + language)
-		b.run("no timer", press("#timer"), press("#timer"))
-		takeOne(b)
-		b.run("one more", press("#more"))
-		takeOne(b)
-		b.dark("flow-5-review-" + language)
-		sendAll(b)
-		b.until("received", `document.querySelectorAll('#queue-list [data-state=received]').length === 2`)
-		b.look("flow-6-sent-" + language)
+	b.run("German", chromedp.Evaluate(`localStorage.setItem('clinivault-language', 'de')`, nil), chromedp.Reload())
+	b.until("patients listed", `document.querySelector('#patients button')`)
+	b.dark("flow-1-find-de")
+	toCard(b)
+	fillCard(b, "heel", "left")
+	b.dark("flow-2-card-de")
+	b.run("the figure", press("#site-other"), chromedp.Click(`#figure [data-zone=hand][data-side=right]`, chromedp.ByQuery))
+	b.look("flow-3-figure-de")
+	b.run("a site on it", press(`#zone-sites button[data-site=hand][data-side=right]`), press("#to-camera"))
+	cameraReady(b)
+	if about := value[string](b, "about", `document.querySelector('#about').textContent`); !strings.Contains(about, "Hand, rechts") {
+		t.Errorf("over the picture: got %q, want it to name the right hand in German", about)
 	}
+	b.run("grid and timer", press("#grid-on"), press("#timer"))
+	b.dark("flow-4-camera-de")
+	b.run("no timer", press("#timer"), press("#timer"))
+	takeOne(b)
+	b.run("one more", press("#more"))
+	takeOne(b)
+	b.dark("flow-5-review-de")
+	sendAll(b)
+	b.until("received", `document.querySelectorAll('#queue-list [data-state=received]').length === 2`)
+	b.look("flow-6-sent-de")
+	b.noFaults()
+}
+
+// tapCounter counts what a person does: taps and keys, the browser's own alone.
+const tapCounter = `globalThis.taps = 0; globalThis.keys = 0;
+	addEventListener('click', (e) => { if (e.isTrusted && e.detail > 0) taps++; }, true);
+	addEventListener('keydown', () => keys++, true);`
+
+// banded is a picture of a wristband with a DataMatrix code on it.
+func banded(t testing.TB, text string) []byte {
+	t.Helper()
+	code, err := exec.Command(vaulttest.RequireTool(t, "zint"), "-b", "DATAMATRIX", "-d", text, "--direct", "--filetype=PNG", "--scale=5", "--whitesp=4", "--vwhitesp=4").Output()
+	if err != nil {
+		t.Fatalf("zint: %v", err)
+	}
+	drawn, err := png.Decode(bytes.NewReader(code))
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := image.NewRGBA(image.Rect(0, 0, 1280, 960))
+	draw.Draw(frame, frame.Bounds(), image.White, image.Point{}, draw.Src)
+	at := image.Pt(640-drawn.Bounds().Dx()/2, 480-drawn.Bounds().Dy()/2)
+	draw.Draw(frame, drawn.Bounds().Add(at), drawn, image.Point{}, draw.Src)
+	var out bytes.Buffer
+	if err := jpeg.Encode(&out, frame, nil); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// TestShortestPath: from opening the app to a sealed photo in at most six taps, opening it included, and nothing typed. The
+// taps are real ones on what is on the screen of a phone, without scrolling.
+func TestShortestPath(t *testing.T) {
+	s := newService(t, map[string]any{"wristband": map[string]any{"plain": "record_number"}})
+	s.start()
+	patient := s.signIn("clinician").patients()[0]
+	b := openBrowser(t, profileFolder(t), banded(t, patient.RecordNumber))
+	b.answerDialogs()
+	b.signIn(s, "clinician", "/account")
+	b.onEachPage(tapCounter)
+	phone(b)
+	taps := 1 // the app's own icon
+	began := time.Now()
+	b.run("opening", chromedp.Navigate(s.base+"/capture"))
+	b.until("the band is read by itself", `!document.querySelector('#step-card').hidden`)
+	if name := value[string](b, "card", `document.querySelector('#card-name').textContent`); name != patient.Name {
+		t.Fatalf("the card: got %s, want %s", name, patient.Name)
+	}
+	if chosen := value[int](b, "chosen", `document.querySelectorAll('#details input:checked, #details button[aria-pressed=true]').length`); chosen != 0 {
+		t.Errorf("on a fresh card %d things are chosen, want none", chosen)
+	}
+	tap := func(selector string) {
+		t.Helper()
+		at := value[[]int](b, "in reach", `(() => { const r = document.querySelector('`+selector+`').getBoundingClientRect(); return [r.top, r.bottom, innerHeight, scrollY].map(Math.round); })()`)
+		if at[0] < 0 || at[1] > at[2] || at[3] != 0 {
+			b.shoot("shortest-out-of-reach")
+			t.Errorf("%s is not on the screen without scrolling: top, bottom, height and scrolled are %v", selector, at)
+		}
+		b.run("tapping "+selector, chromedp.Click(selector, chromedp.ByQuery))
+	}
+	tap(`label:has(input[name=record])`)
+	tap(`#sites button[data-site=heel][data-side=left]`)
+	tap(`#to-camera`)
+	cameraReady(b)
+	tap(`#shutter`)
+	b.until("on view", `document.querySelector('#preview').width > 1 && !document.querySelector('#send').disabled`)
+	tap(`#send`)
+	b.until("sealed", `!document.querySelector('#step-sent').hidden`)
+	took := time.Since(began)
+	taps += value[int](b, "taps", `taps`)
+	if keys := value[int](b, "keys", `keys`); taps > 6 || keys != 0 {
+		t.Errorf("the shortest path: got %d taps and %d keys, want at most 6 and none", taps, keys)
+	}
+	t.Logf("the shortest path: %d taps, nothing typed, %.1f s by a program", taps, took.Seconds())
+	doctor := s.signIn("clinician")
+	eventually(t, "the photo to arrive", time.Minute, func() bool { return len(doctor.captures()) == 1 })
+	b.noFaults()
+}
+
+// cameraDenier lets the test say how the browser answers a request for the camera.
+const cameraDenier = `globalThis.deny = sessionStorage.getItem('deny') ?? '';
+	const real = navigator.mediaDevices?.getUserMedia?.bind(navigator.mediaDevices);
+	if (real) navigator.mediaDevices.getUserMedia = (c) => globalThis.deny ? Promise.reject(new DOMException('', globalThis.deny)) : real(c);`
+
+// TestCameraTroubles: a camera that is refused, absent, taken or pulled out says what to do, the list of patients goes on
+// without it, and nothing that was taken is lost.
+func TestCameraTroubles(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	b := openBrowser(t, profileFolder(t), photograph(t))
+	b.answerDialogs()
+	b.onEachPage(cameraDenier)
+	b.signIn(s, "clinician", "/account")
+	deny := func(name string) {
+		b.run("deny", chromedp.Evaluate(`globalThis.deny = '`+name+`'; sessionStorage.setItem('deny', deny)`, nil))
+	}
+	deny("NotAllowedError")
+	b.run("opening", chromedp.Navigate(s.base+"/capture"))
+	b.until("the scanner says so", `/not allowed.*Allow it.*pick the patient/i.test(document.querySelector('#capture-error').textContent)`)
+	b.look("trouble-1-scanner-refused")
+	toCard(b)
+	fillCard(b, "sacrum", "")
+	b.run("to the camera", press("#to-camera"))
+	for _, c := range []struct{ name, says string }{
+		{"NotAllowedError", "Allow it in the address bar"}, {"NotFoundError", "Connect a camera"}, {"NotReadableError", "Close the other program"},
+	} {
+		deny(c.name)
+		b.run("again", press("#camera-again"))
+		b.until(c.name, `document.querySelector('#finder-note').textContent.includes('`+c.says+`')`)
+	}
+	b.look("trouble-2-camera-taken")
+	deny("")
+	b.run("again", press("#camera-again"))
+	takeOne(b)
+	b.run("one more", press("#more"))
+	cameraReady(b)
+	b.run("pulling the camera out", chromedp.Evaluate(`(() => { const [track] = document.querySelector('#finder').srcObject.getVideoTracks(); track.stop(); track.dispatchEvent(new Event('ended')); })()`, nil))
+	b.until("told", `/disconnected.*still here/.test(document.querySelector('#finder-note').textContent)`)
+	if !value[bool](b, "unsent", `'frame' in document.body.dataset`) {
+		t.Error("the page does not know of the photo that was not sent")
+	}
+	b.run("the one that was taken", press("#taken"), chromedp.WaitVisible("#send", chromedp.ByQuery))
+	sendAll(b)
+	b.until("received", `document.querySelectorAll('#queue-list [data-state=received]').length === 1`)
+	b.noFaults()
+}
+
+// TestFinderTools: a photo for comparison that is forgotten when the page goes out of sight, the timer, the shutter that
+// listens (the browser's fake microphone beeps), and the controls on the other side.
+func TestFinderTools(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	b := openBrowser(t, profileFolder(t), photograph(t))
+	b.answerDialogs()
+	b.signIn(s, "clinician", "/capture")
+	toCamera(b)
+	takeOne(b)
+	sendAll(b)
+	doctor := s.signIn("clinician")
+	eventually(t, "the first photo to be processed", time.Minute, func() bool {
+		for _, photos := range doctor.captures() {
+			return photos[0].State == vault.StateInReview
+		}
+		return false
+	})
+	b.run("the same patient", press("#same-patient"), press("#site-earlier"))
+	b.until("the earlier site is listed", `document.querySelector('#earlier button[data-site=sacrum]')`)
+	b.run("to the camera", press("#to-camera"))
+	cameraReady(b)
+	b.run("comparing", press("#ghost-on"))
+	b.until("laid over", `document.querySelector('#ghost').width > 100 && !document.querySelector('#ghost').hidden`)
+	b.look("tools-1-ghost")
+	b.hide(true)
+	if width := value[int](b, "hidden", `document.querySelector('#ghost').width`); width != 0 {
+		t.Errorf("the page is out of sight and the photo for comparison is %d pixels wide, want it gone", width)
+	}
+	b.hide(false)
+	cameraReady(b)
+
+	b.run("the timer", press("#timer"), press("#shutter"))
+	b.until("counting", `document.querySelector('#count').textContent === '3'`)
+	b.until("taken", `!document.querySelector('#step-review').hidden`)
+	b.run("without the timer", press("#more"), press("#timer"), press("#timer"))
+	cameraReady(b)
+	b.run("listening", chromedp.Click("#voice", chromedp.ByQuery))
+	b.until("taken by sound", `!document.querySelector('#step-review').hidden`)
+	if n := value[int](b, "strip", `document.querySelectorAll('#strip button').length`); n != 2 {
+		t.Errorf("photos taken: got %d, want 2", n)
+	}
+	b.run("deleting one", press("#delete"), press("#retake"))
+	cameraReady(b)
+	side := `document.querySelector('#camera-back').getBoundingClientRect().x > document.querySelector('#shutter').getBoundingClientRect().x`
+	if value[bool](b, "right hand", side) {
+		t.Error("for the right hand, the way back is right of the shutter")
+	}
+	b.run("left-handed", press("#left-handed"))
+	b.until("mirrored", side)
 	b.noFaults()
 }

@@ -20,6 +20,8 @@ import { open, showWarnings, warningWords } from './capture-warnings.js';
 let camera = null;
 let deviceID = '';
 let turn = 0;
+/** @type {Promise<unknown>} the last opening, over or not: one at a time, or one takes the picture of the other away */
+let opening = Promise.resolve();
 let taking = false;
 /** @type {any} the live checks; null where there are none */
 let checks = null;
@@ -67,7 +69,11 @@ async function start() {
   show(need('finder-note', HTMLElement), false);
   show(need('camera-again', HTMLElement), false);
   try {
-    const opened = await openCamera(video(), deviceID ? { deviceID } : {});
+    await opening;
+    if (mine !== turn) return;
+    const asked = openCamera(video(), deviceID ? { deviceID } : {});
+    opening = asked.catch(() => {});
+    const opened = await asked;
     if (mine !== turn || now.step !== 'camera' || document.hidden) return opened.stop();
     camera = opened;
     camera.onLost((err) => camera === opened && trouble(err));

@@ -18,6 +18,8 @@ let acts;
 let ward = null;
 /** @type {{ stop: () => void } | null} */
 let scanner = null;
+/** @type {Promise<unknown>} the last opening, over or not: one at a time */
+let opening = Promise.resolve();
 let turn = 0;
 
 const root = () => need('capture', HTMLElement);
@@ -104,16 +106,19 @@ async function startScanner() {
     notice(t('The scanner for wristbands did not load. Pick the patient from the list.'));
     return;
   }
+  await opening;
   if (mine !== turn || now.step !== 'find' || document.hidden) return;
   const note = need('scan-note', HTMLElement);
   note.textContent = t('Hold the wristband before the camera, or pick from the list.');
   show(need('scan', HTMLElement), true);
   try {
-    const started = await scan.openScanner(need('scan-video', HTMLVideoElement), {
+    const asked = scan.openScanner(need('scan-video', HTMLVideoElement), {
       onBand: (/** @type {any} */ band, /** @type {any} */ raw) => void take(band, raw),
       onRefused: (/** @type {string} */ text) => (note.textContent = text),
       onHint: (/** @type {string} */ text) => (note.textContent = text),
     });
+    opening = asked.catch(() => {});
+    const started = await asked;
     if (mine !== turn) return started.stop();
     scanner = started;
   } catch (err) {
