@@ -24,6 +24,7 @@ type clientParty struct {
 	rested  time.Time // since when no upload was under way
 	gone    error
 	traced  uint64
+	moved   [challengeSize]byte // nonce of the last challenge after which the path was forgotten
 }
 
 // sending is one upload on this connection.
@@ -158,7 +159,8 @@ func (p *clientParty) handle(now time.Time, f frame) error {
 		}
 	case challenge:
 		p.session.link.say(response{v.nonce})
-		if v.moved {
+		if v.moved && v.nonce != p.moved {
+			p.moved = v.nonce
 			p.session.link.pace.reset()
 			p.session.link.rtt = rttClock{}
 		}

@@ -20,9 +20,13 @@ type socket struct {
 	server   netip.AddrPort
 	wire     *wire
 	answered atomic.Bool   // anything came from the server
+	alerted  atomic.Bool   // an alert in plaintext came
 	rtt      time.Duration // of the first exchange
 	pump     sync.WaitGroup
 }
+
+// alertWait is how long an alert in plaintext is held back during a handshake.
+const alertWait = time.Second
 
 func listenUDP(ctx context.Context) (net.PacketConn, error) {
 	var lc net.ListenConfig
@@ -67,8 +71,33 @@ func (s *socket) receive() {
 		if !s.answered.Swap(true) {
 			s.rtt = time.Since(started)
 		}
+		if buf[0] == recordAlert {
+			s.later(buf, n)
+			continue
+		}
 		s.wire.deliver(buf, n, s.server)
 	}
+}
+
+// later hands on an alert in plaintext, which anybody can forge, only if the handshake is still not over in a while.
+func (s *socket) later(buf *[maxDatagram]byte, n int) {
+	if s.alerted.Swap(true) {
+		datagrams.Put(buf)
+		return
+	}
+	s.pump.Go(func() {
+		timer := time.NewTimer(alertWait)
+		defer timer.Stop()
+		select {
+		case <-s.wire.closed:
+		case <-timer.C:
+			if !s.wire.isSealed() {
+				s.wire.deliver(buf, n, s.server)
+				return
+			}
+		}
+		datagrams.Put(buf)
+	})
 }
 
 func (s *socket) ours(b []byte) bool {

@@ -132,7 +132,7 @@ func (d *door) find(b []byte, from netip.AddrPort) (w *wire, fresh bool) {
 
 // findCID finds the wire of a record with a connection ID. After the handshake a datagram is one record.
 func (d *door) findCID(b []byte) *wire {
-	if len(b) < recordHeader+cidSize {
+	if len(b) < recordHeader+cidSize || !epochOne(b) {
 		return nil
 	}
 	d.mu.Lock()
@@ -144,10 +144,13 @@ func (d *door) findCID(b []byte) *wire {
 	return w
 }
 
-// oneRecord says whether b is exactly one record with a connection ID.
+// epochOne says whether the first record of b is sealed: DTLS would answer one that claims not to be with a fatal alert.
+func epochOne(b []byte) bool { return b[3] == 0 && b[4] == 1 }
+
+// oneRecord says whether b is exactly one sealed record with a connection ID.
 func oneRecord(b []byte) bool {
 	const head = recordHeader + cidSize
-	return len(b) >= head && b[0] == recordCID && len(b) == head+int(b[head-2])<<8+int(b[head-1])
+	return len(b) >= head && b[0] == recordCID && epochOne(b) && len(b) == head+int(b[head-2])<<8+int(b[head-1])
 }
 
 // isClientHello says whether b begins with the start of a ClientHello that opens a handshake.

@@ -20,6 +20,7 @@ func FuzzFrames(f *testing.F) {
 		f.Add(fr.append(appendVarint(nil, uint64(i)<<i)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer deadline()()
 		number, frames, err := parsePacket(b)
 		if err != nil {
 			return
@@ -47,6 +48,7 @@ func FuzzAcks(f *testing.F) {
 	f.Add([]byte{typeAck, 9, 0, 1, 2, 0, 1})
 	f.Add([]byte{typeAck, 99, 0, 0, 99})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer deadline()()
 		now := time.Unix(1000, 0)
 		out := newOutgoing(0, Offer{Size: 200_000}, zeros{}, 200_000)
 		l := newLink(now, &bundle{streams: []*outgoing{out}})
@@ -59,6 +61,11 @@ func FuzzAcks(f *testing.F) {
 			t.Fatalf("%x: %d bytes and %d packets in flight, %d answered", b, l.pace.inflight, l.flight.flying, out.got.count())
 		}
 	})
+}
+
+// deadline ends the process when an input takes too long: the fuzzer itself would wait for ever and call it passed.
+func deadline() (stop func() bool) {
+	return time.AfterFunc(10*time.Second, func() { panic("uplink: an input hangs") }).Stop
 }
 
 // nothing is a transport of which only the session's own goroutines would make use.
@@ -100,6 +107,7 @@ func FuzzServerDatagrams(f *testing.F) {
 	f.Add(append(bytes.Clone(first), packed(2, closing{}, ack{ranges: []span{{0, 1}}})...))
 	f.Add(packed(0, hello{[]uint16{9}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer deadline()()
 		s, err := NewServer(ServerConfig{Sink: newShelf(), Certificate: noCertificate, VerifyPeer: nobody,
 			Log: slog.New(slog.DiscardHandler), Limits: Limits{Memory: 4 << 20, UploadsPerPeer: 3}})
 		if err != nil {
@@ -136,6 +144,7 @@ func FuzzClientDatagrams(f *testing.F) {
 	f.Add(packed(0, refuse{0, CodeBusy, time.Second, "later"}, challenge{moved: true}))
 	f.Add(packed(0, closing{CodeShutdown}))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer deadline()()
 		p := newClientParty(nil)
 		p.session = newSession(nothing{}, &p.bundle)
 		p.session.party = p

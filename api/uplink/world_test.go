@@ -88,6 +88,7 @@ type shelf struct {
 	hold     chan struct{} // when not nil, Keep waits for it
 	refuse   error         // what Begin answers
 	kept     int
+	begun    int
 }
 
 func newShelf() *shelf {
@@ -98,6 +99,7 @@ func (s *shelf) Begin(_ context.Context, _ Peer, offer Offer) (Upload, error) {
 	time.Sleep(s.slow)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.begun++
 	if s.refuse != nil {
 		return nil, s.refuse
 	}
