@@ -3,8 +3,6 @@ package imaging
 import (
 	"errors"
 	"image"
-	"image/color"
-	"image/draw"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -27,24 +25,13 @@ type staging struct {
 
 const cardDots = 10 // of a drawn card, in a millimetre
 
-// drawnCard draws a card as it is printed.
-func drawnCard() *image.RGBA {
-	all := cardShapes()
-	px := func(mm float64) int { return int(math.Round(mm * cardDots)) }
-	card := image.NewRGBA(image.Rect(0, 0, px(all[0].w), px(all[0].h)))
-	for _, s := range all {
-		draw.Draw(card, image.Rect(px(s.x), px(s.y), px(s.x+s.w), px(s.y+s.h)), image.NewUniform(color.RGBA{s.r, s.g, s.b, 255}), image.Point{}, draw.Src)
-	}
-	return card
-}
-
 // stagedCard draws a card into a picture of skin colour, w × h pixels, by looking up each pixel's place on the card.
 func stagedCard(w, h int, s staging) *image.RGBA {
 	img := image.NewRGBA(image.Rect(0, 0, w, h))
 	if s.gain == [3]float64{} {
 		s.gain = [3]float64{1, 1, 1}
 	}
-	card := drawnCard()
+	card := DrawScaleCard(cardDots)
 	sin, cos := math.Sincos(s.degrees * math.Pi / 180)
 	lean, flat := math.Sincos(s.tilt * math.Pi / 180)
 	rng := rand.New(rand.NewPCG(3, 4))

@@ -1,5 +1,10 @@
 package imaging
 
+import (
+	"image"
+	"math"
+)
+
 // The scale card, in millimetres from the centre of its upper left mark. SCALE.md tells how it is printed and used; the same
 // numbers make the sheet that is printed (a test holds both together).
 const (
@@ -59,4 +64,21 @@ func cardShapes() []cardShape {
 		shapes = append(shapes, cardShape{x - 0.1, cardEdge + cardHeight + 4 - long, 0.2, long, 0, 0, 0})
 	}
 	return shapes
+}
+
+// DrawScaleCard draws the card as it is printed, with a number of pixels a millimetre.
+func DrawScaleCard(perMM float64) *image.RGBA {
+	px := func(mm float64) int { return int(math.Round(mm * perMM)) }
+	var card *image.RGBA
+	for _, s := range cardShapes() {
+		if card == nil { // the ground comes first
+			card = image.NewRGBA(image.Rect(0, 0, px(s.w), px(s.h)))
+		}
+		for y := px(s.y); y < px(s.y+s.h); y++ {
+			for x := px(s.x); x < px(s.x+s.w); x++ {
+				copy(card.Pix[y*card.Stride+4*x:], []uint8{s.r, s.g, s.b, 255})
+			}
+		}
+	}
+	return card
 }

@@ -48,7 +48,7 @@ func pages(t *testing.T, s *intakeServer, loader string) http.Handler {
 }
 
 // browser starts a Chromium with a made-up camera and says where its profile is; it ends with the test.
-func browser(t *testing.T) (ctx context.Context, profile string) {
+func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) (ctx context.Context, profile string) {
 	t.Helper()
 	profile = t.TempDir()
 	opts := []chromedp.ExecAllocatorOption{
@@ -58,6 +58,7 @@ func browser(t *testing.T) (ctx context.Context, profile string) {
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.UserDataDir(profile), chromedp.WSURLReadTimeout(time.Minute),
 	}
+	opts = append(opts, more...)
 	if os.Geteuid() == 0 {
 		opts = append(opts, chromedp.NoSandbox)
 	}

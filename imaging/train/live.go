@@ -311,3 +311,6 @@ func banded(img *image.RGBA, r *rand.Rand) *image.RGBA {
 	}
 	return img
 }
+
+// Picture makes the picture, the same at each call.
+func (e LiveExample) Picture() (*image.RGBA, error) { return e.make() }
