@@ -154,13 +154,13 @@ func parseFrame(r *reader) frame {
 	case typeData:
 		return data{stream: stream(r), offset: r.varint(), bytes: r.bytes(maxPacket)}
 	case typeReceipt:
-		return receipt{stream: stream(r), offset: r.varint(), total: r.varint(), bytes: r.bytes(maxPacket)}
+		return parseReceipt(r)
 	case typeRefuse:
 		return refuse{stream: stream(r), code: Code(r.uint16()), retry: millis(r), sentence: string(r.bytes(maxSentence))}
 	case typeAbandon:
 		return abandon{stream: stream(r)}
 	case typeChallenge:
-		return challenge{moved: flag(r), nonce: nonce(r)}
+		return challenge{moved: boolean(r), nonce: nonce(r)}
 	case typeResponse:
 		return response{nonce: nonce(r)}
 	case typeClose:
@@ -189,7 +189,7 @@ func millis(r *reader) time.Duration {
 	return time.Duration(v) * time.Millisecond
 }
 
-func flag(r *reader) bool {
+func boolean(r *reader) bool {
 	v := r.byte()
 	if v > 1 {
 		r.fail(errLimit)
@@ -225,6 +225,14 @@ func parseOffer(r *reader) frame {
 		r.fail(errLimit)
 	}
 	return o
+}
+
+func parseReceipt(r *reader) frame {
+	p := receipt{stream: stream(r), offset: r.varint(), total: r.varint(), bytes: r.bytes(maxPacket)}
+	if p.total < 1 || p.total > MaxReceipt {
+		r.fail(errLimit)
+	}
+	return p
 }
 
 // parseAck reads ranges from the newest down; each must lie wholly, with a gap, below the one before.

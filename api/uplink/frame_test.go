@@ -57,12 +57,15 @@ func TestFramesCutOff(t *testing.T) {
 	}
 }
 
-func TestFramesRefused(t *testing.T) {
+// A badFrame must be refused.
+type badFrame struct {
+	name  string
+	frame []byte
+}
+
+func badFrames() []badFrame {
 	long := func(n uint64) []byte { return append(appendVarint(nil, n), make([]byte, n)...) }
-	tests := []struct {
-		name  string
-		frame []byte
-	}{
+	return []badFrame{
 		{"no frame", nil},
 		{"unknown type", []byte{0x3F}},
 		{"type zero", []byte{0}},
@@ -78,9 +81,14 @@ func TestFramesRefused(t *testing.T) {
 		{"stream beyond its bound", append([]byte{typeAbandon}, appendVarint(nil, maxStream)...)},
 		{"refusal to wait longer than an hour", append(appendVarint([]byte{typeRefuse, 0, 0, 9}, 3600_001), 0)},
 		{"sentence too long", append([]byte{typeRefuse, 0, 0, 9, 0}, long(maxSentence+1)...)},
+		{"receipt of nothing", []byte{typeReceipt, 0, 0, 0, 0}},
+		{"receipt too long", append(appendVarint([]byte{typeReceipt, 0, 0}, MaxReceipt+1), 0)},
 		{"flag of two", append([]byte{typeChallenge, 2}, make([]byte, challengeSize)...)},
 	}
-	for _, tt := range tests {
+}
+
+func TestFramesRefused(t *testing.T) {
+	for _, tt := range badFrames() {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, frames, err := parsePacket(append([]byte{1}, tt.frame...)); err == nil {
 				t.Errorf("%x: got %+v, want an error", tt.frame, frames)
