@@ -59,6 +59,15 @@ func (c *contest) once(t testing.TB, transport string, l line, seed uint64) (d t
 	return d, err
 }
 
+// TestTransports sends one photo by each transport but QUIC, which BenchmarkWard builds: what arrives is what was sent.
+func TestTransports(t *testing.T) {
+	needRig(t)
+	names := transports[:3]
+	for name, cell := range newContest(t, 256<<10).run(t, names, ward(20*time.Millisecond, 0.01), 1) {
+		t.Logf("%s: 256 KiB at 50 Mbit/s, 20 ms, 1 %%: %v s", name, cell)
+	}
+}
+
 // A cell is what one transport took on one line, sorted.
 type cell []time.Duration
 
