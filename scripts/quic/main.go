@@ -6,8 +6,8 @@
 //	quic serve ADDR DIGEST       prints "ready", then answers until standard input ends
 //	quic send ADDR BYTES DIGEST  prints the seconds from the first datagram to the answer
 //
-// DIGEST names a file that both sides use: the SHA-256 of the
-// server's certificate, written by serve and checked by send.
+// DIGEST names a file that both sides use: the SHA-256 of the server's
+// certificate, written by serve and checked by send.
 package main
 
 import (
