@@ -6,6 +6,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,15 +175,40 @@ func TestCameraTroubles(t *testing.T) {
 	b.noFaults()
 }
 
-// TestFinderTools: a photo for comparison that is forgotten when the page goes out of sight, the timer, the shutter that
-// listens (the browser's fake microphone beeps), and the controls on the other side.
+// richCamera gives the browser's fake camera what good cameras have, and notes what the page asks of it.
+const richCamera = `globalThis.asked = [];
+	const track = MediaStreamTrack.prototype, caps = track.getCapabilities, devices = MediaDevices.prototype, known = devices.getSupportedConstraints;
+	track.getCapabilities = function () { return { ...caps.call(this), zoom: { min: 1, max: 4, step: 0.5 }, torch: true, focusMode: ['continuous', 'single-shot'] }; };
+	track.applyConstraints = function (c) { asked.push(JSON.stringify(c.advanced[0])); return Promise.resolve(); };
+	devices.getSupportedConstraints = function () { return { ...known.call(this), pointsOfInterest: true }; };`
+
+// lens uses what richCamera has: zoom, lamp, and a tap on the picture.
+func lens(b *browser) {
+	b.t.Helper()
+	b.run("zoom", chromedp.Evaluate(`(() => { const z = document.querySelector('#zoom'); z.value = '2.5'; z.dispatchEvent(new Event('input')); })()`, nil))
+	b.run("lamp", press("#torch"))
+	b.until("on", `document.querySelector('#torch').getAttribute('aria-pressed') === 'true'`)
+	b.run("focus", chromedp.Click("#frame", chromedp.ByQuery))
+	b.until("asked of the camera", `asked.length >= 3`)
+	got := value[string](b, "asked", `asked.join(' ')`)
+	for _, want := range []string{`{"zoom":2.5}`, `{"torch":true}`, `"focusMode":"single-shot"`, `"pointsOfInterest":[{"x":0.5`} {
+		if !strings.Contains(got, want) {
+			b.t.Errorf("asked of the camera: got %s, want %s in it", got, want)
+		}
+	}
+}
+
+// TestFinderTools: zoom, lamp and focus; a photo for comparison that is forgotten when the page goes out of sight, the
+// timer, the shutter that listens (the browser's fake microphone beeps), and the controls on the other side.
 func TestFinderTools(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
 	b := openBrowser(t, profileFolder(t), photograph(t))
 	b.answerDialogs()
+	b.onEachPage(richCamera)
 	b.signIn(s, "clinician", "/capture")
 	toCamera(b)
+	lens(b)
 	takeOne(b)
 	sendAll(b)
 	doctor := s.signIn("clinician")
@@ -224,5 +250,51 @@ func TestFinderTools(t *testing.T) {
 	}
 	b.run("left-handed", press("#left-handed"))
 	b.until("mirrored", side)
+	b.noFaults()
+}
+
+// TestWarningOverruled: what the checks see is said beside the live picture with what to do, nothing is stopped by it, and
+// the person's answer is kept in the sealed facts of the photo.
+func TestWarningOverruled(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	b := openBrowser(t, profileFolder(t), photograph(t))
+	b.answerDialogs()
+	b.signIn(s, "clinician", "/capture")
+	toCamera(b)
+	b.until("a face is seen", `document.querySelector('#warnings [data-code=face]')`)
+	b.until("its box is drawn", `document.querySelectorAll('#boxes rect').length > 0`)
+	if disabled := value[bool](b, "shutter", `document.querySelector('#shutter').disabled`); disabled {
+		t.Error("a warning stops the shutter")
+	}
+	b.look("warning-1-face")
+	b.run("overruling", press(`#warnings [data-code=face] [data-act=overrule]`))
+	b.until("answered", `!document.querySelector('#warnings [data-code=face]')`)
+	takeOne(b)
+	b.until("judged", `!document.querySelector('#sharp').hidden`)
+	if again := value[bool](b, "asked again", `document.querySelector('#seen [data-code=face]') !== null`); again {
+		t.Error("what was answered is asked again")
+	}
+	b.look("warning-2-judged")
+	sendAll(b)
+	doctor := s.signIn("clinician")
+	var id vault.PhotoID
+	eventually(t, "the photo to be processed", time.Minute, func() bool {
+		for _, photos := range doctor.captures() {
+			id = photos[0].ID
+			return photos[0].State == vault.StateInReview
+		}
+		return false
+	})
+	var photo struct {
+		Measures struct {
+			Sharpness float64
+			Overruled []string
+		}
+	}
+	doctor.must("GET", "/api/v1/photos/"+string(id), nil, &photo)
+	if got := photo.Measures; got.Sharpness <= 0 || !slices.Contains(got.Overruled, "face") {
+		t.Errorf("measures of the photo: got %+v, want a sharpness, and the face overruled", got)
+	}
 	b.noFaults()
 }

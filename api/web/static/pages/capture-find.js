@@ -162,7 +162,7 @@ export async function wireFind(wired) {
   globalThis.addEventListener('pagehide', stopScanner);
   globalThis.addEventListener('clinivault-ward', () => again());
   again = searchAsTyped(need('search', HTMLInputElement), root().dataset.search ?? '', list, (_, err) => void listKept(err));
-  void startWithNamed();
+  const named = startWithNamed();
   void again();
   try {
     ward = (await import('../capture/wardlist.js')).openWardList({ person: now.person });
@@ -170,12 +170,10 @@ export async function wireFind(wired) {
   } catch {
     ward = null; // without it a scan needs the network
   }
+  await named; // the camera starts only where somebody is looked for
 }
 
 /** Lists the patients anew, after somebody signed in. */
 export function listAgain() {
   again();
 }
-
-/** The kept ward list, for whoever ends the session. */
-export const wardList = () => ward;

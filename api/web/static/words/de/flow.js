@@ -53,7 +53,7 @@ export default {
   // The card
   'Is this the right patient?': 'Ist das der richtige Patient?',
   'Wrong patient': 'Falscher Patient',
-  'Right patient: camera': 'Richtiger Patient: Kamera',
+  'Right patient: camera': 'Richtig: zur Kamera',
   'Visit or stay': 'Besuch oder Aufenthalt',
   '{visit}, since {at}': '{visit}, seit {at}',
   '{visit} (ended)': '{visit} (beendet)',
