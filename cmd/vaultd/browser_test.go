@@ -64,7 +64,7 @@ func profileFolder(t testing.TB) string {
 }
 
 // openBrowser starts Chromium on a profile folder, which may have been used before.
-func openBrowser(t testing.TB, profile string, photo []byte) *browser {
+func openBrowser(t testing.TB, profile string, photo []byte, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	path := vaulttest.RequireTool(t, "chromium")
 	b := &browser{t: t, profile: profile, camera: cameraFrame(t, photo)}
@@ -81,7 +81,7 @@ func openBrowser(t testing.TB, profile string, photo []byte) *browser {
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.WSURLReadTimeout(90*time.Second),
 	)
-	alloc, stopAlloc := chromedp.NewExecAllocator(t.Context(), options...)
+	alloc, stopAlloc := chromedp.NewExecAllocator(t.Context(), append(options, more...)...)
 	ctx, stopBrowser := chromedp.NewContext(alloc)
 	b.ctx = ctx
 	b.stop = sync.OnceFunc(func() {

@@ -14,8 +14,8 @@ export default {
   'This browser cannot seal photos. Use a current browser, over HTTPS.': 'Dieser Browser kann keine Fotos versiegeln. Verwenden Sie einen aktuellen Browser über HTTPS.',
   'The sealing module did not load, so no photo can be taken. Check the network and load the page again.': 'Das Modul zum Versiegeln wurde nicht geladen, deshalb sind keine Fotos möglich. Prüfen Sie das Netz und laden Sie die Seite neu.',
   'The sealing module stopped. Load the page again; photos in the queue are safe.': 'Das Modul zum Versiegeln ist stehen geblieben. Laden Sie die Seite neu; wartende Fotos sind sicher.',
-  'The photo cannot be sealed: {fact} is not of the form that the vault takes.': 'Das Foto kann nicht versiegelt werden: {fact} hat nicht die Form, die das Archiv annimmt.',
-  'The photo cannot be sealed: it has a fact that the vault does not know.': 'Das Foto kann nicht versiegelt werden: Es enthält eine Angabe, die das Archiv nicht kennt.',
+  'The photo cannot be sealed: {fact} is not of the form that the vault takes.': 'Das Foto kann nicht versiegelt werden: {fact} hat nicht die Form, die der Tresor annimmt.',
+  'The photo cannot be sealed: it has a fact that the vault does not know.': 'Das Foto kann nicht versiegelt werden: Es enthält eine Angabe, die der Tresor nicht kennt.',
 
   // Keeping.
   'This device has no space left. The sealed photo is only in the memory of this page: keep the page open until it is received, free space on the device, or go to where the network is good.':
