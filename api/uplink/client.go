@@ -189,6 +189,7 @@ func (c *Client) dialOnce(ctx context.Context) (*clientParty, error) {
 	p.session = newSession(conn, &p.bundle)
 	p.session.party = p
 	p.session.link.pace.hint(time.Now(), s.rtt)
+	p.session.link.rtt.see(max(s.rtt, timerGrain), 0)
 	p.session.link.say(hello{[]uint16{Version}})
 	c.running.Go(func() {
 		p.leave(p.session.run())

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode"
 )
 
 const (
@@ -155,7 +157,7 @@ func (p *clientParty) handle(now time.Time, f frame) error {
 		}
 	case refuse:
 		if u := p.uploads[v.stream]; u != nil {
-			p.close(u, &Error{v.code, v.sentence, v.retry})
+			p.close(u, &Error{v.code, printable(v.sentence), v.retry})
 		}
 	case challenge:
 		p.session.link.say(response{v.nonce})
@@ -220,4 +222,14 @@ func (p *clientParty) leave(why error) {
 	for _, u := range p.uploads {
 		p.close(u, p.gone)
 	}
+}
+
+// printable is a sentence as a terminal may show it.
+func printable(sentence string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(sentence, ""))
 }

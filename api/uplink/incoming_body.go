@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"strings"
 )
 
 // A bodyReader reads a whole body: from memory, or from where its blocks were kept. At the end it compares the digest
@@ -79,7 +80,7 @@ func toRefusal(err error) Error {
 		if r.Sentence == "" {
 			r.Sentence = r.Code.Sentence()
 		}
-		r.Sentence = r.Sentence[:min(len(r.Sentence), maxSentence)]
+		r.Sentence = strings.ToValidUTF8(r.Sentence[:min(len(r.Sentence), maxSentence)], "")
 		return r
 	case errors.Is(err, context.Canceled):
 		return Error{Code: CodeSuperseded, Sentence: CodeSuperseded.Sentence()}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func TestRefusals(t *testing.T) {
@@ -48,6 +49,25 @@ func TestRefusals(t *testing.T) {
 	w.shelf.refuse = nil
 	w.shelf.mu.Unlock()
 	w.upload(c, 99, 1000, nil) // the connection is none the worse
+}
+
+func TestSentencesArePrintable(t *testing.T) {
+	long := strings.Repeat("ü", maxSentence)
+	r := toRefusal(&Error{Code: CodeBusy, Sentence: long})
+	if len(r.Sentence) > maxSentence || !utf8.ValidString(r.Sentence) {
+		t.Errorf("%d bytes %q, want at most %d of whole letters", len(r.Sentence), r.Sentence, maxSentence)
+	}
+	if got, want := printable("later\x1b[2J\nplease\xff"), "later[2Jplease"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for code := CodeNone; code <= CodeSuperseded; code++ {
+		if code.Sentence() == "" || len(code.Sentence()) > maxSentence || code.String() == "unknown" {
+			t.Errorf("code %d: %q, %q", code, code, code.Sentence())
+		}
+	}
+	if got := fmt.Sprintf("%v %s %#v", Token("secret"), Token("secret"), Offer{Token: "secret"}); strings.Contains(got, "secret") {
+		t.Errorf("a token prints as %s", got)
+	}
 }
 
 // TestOwnRefusals are those of the server itself: what was sent is not what was offered, or is too large.

@@ -55,7 +55,8 @@ type Upload interface {
 	// Keep makes block n outlive the connection. It must not hold on to b.
 	Keep(ctx context.Context, n int, b []byte) error
 	// Finish takes in the whole body and returns the receipt, at most MaxReceipt bytes. Reading body fails with an
-	// *Error when its digest is not the one that was offered; it must be read to its end.
+	// *Error when its digest is not the one that was offered; it must be read to its end. Then the blocks that were kept
+	// are worth nothing and must not be held any more.
 	Finish(ctx context.Context, body io.Reader) (receipt []byte, err error)
 }
 
