@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -206,9 +208,13 @@ func TestUplink(t *testing.T) {
 	if got := w.photos(); got != 1 {
 		t.Errorf("%d photos, want 1", got)
 	}
+	w.watches(t)
+	if got := w.photos(); got != 2 {
+		t.Errorf("%d photos, want 2", got)
+	}
 	admin := w.signIn("admin")
 	_, metrics, err := admin.request(t.Context(), "GET", "/metrics", nil, nil)
-	if err != nil || !bytes.Contains(metrics, []byte(`clinivault_uplink_uploads_total{outcome="received"} 1`)) {
+	if err != nil || !bytes.Contains(metrics, []byte(`clinivault_uplink_uploads_total{outcome="received"} 2`)) {
 		t.Errorf("metrics: %v; no upload in\n%s", err, metrics)
 	}
 	var health struct {
@@ -221,12 +227,50 @@ func TestUplink(t *testing.T) {
 			told = part.Detail
 		}
 	}
-	if !strings.Contains(told, "1 photos received") {
+	if !strings.Contains(told, "2 photos received") {
 		t.Errorf("health says of the uplink %q", told)
 	}
 	w.stop()
 	if log := w.log.String(); strings.Contains(log, "the uplink has ended") || strings.Contains(log, "DEMO-0001") {
 		t.Errorf("the log says\n%s", log)
+	}
+}
+
+// watches has the client watch the folder of a tethered camera, with a wristband scanner that types.
+func (w *ward) watches(t *testing.T) {
+	t.Helper()
+	folder := t.TempDir()
+	cmd := w.run("watch", "--folder", folder, "--site", "abdomen", "--settle", "200ms")
+	out := &lockedBuffer{}
+	cmd.Stdout, cmd.Stderr = out, out
+	scanner, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	says := func(text string) {
+		t.Helper()
+		eventually(t, "watch to say "+text, 20*time.Second, func() bool { return strings.Contains(out.String(), text) })
+	}
+	says("Scan the wristband")
+	fmt.Fprintln(scanner, "]C0DEMO-0001")
+	says("record number DEMO-0001")
+	fmt.Fprintln(scanner, "y")
+	says("photos that come from now on")
+	if err := os.WriteFile(filepath.Join(folder, "IMG_0001.jpg"), readFile(t, w.photo), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	says("received as photo")
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("watching ended with %v; it said\n%s", err, out)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("the folder holds %v, %v; want nothing", left, err)
 	}
 }
 
