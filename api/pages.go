@@ -58,6 +58,7 @@ func (s *Server) pageRoutes(r chi.Router) {
 		"/delegation":          s.delegationPage,
 		"/account":             s.accountPage,
 		"/notices":             s.noticesPage,
+		"/scale-sheet":         s.scaleSheetPage,
 		"/l/{code}":            s.linkPage,
 	} {
 		r.Get(path, s.page(build))

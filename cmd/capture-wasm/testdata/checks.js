@@ -10,13 +10,13 @@ document.addEventListener('securitypolicyviolation', (e) => violations.push(`${e
 const addresses = { worker: `${base}/capture/checks-worker.js`, wasm: '/capture.wasm', exec: '/wasm_exec.js' };
 const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The number of the picture on view: the grey of its upper left corner. */
+/** The number of the picture on view: four squares in its upper left corner. */
 function onView(video) {
   const canvas = document.createElement('canvas');
-  [canvas.width, canvas.height] = [1, 1];
+  [canvas.width, canvas.height] = [48, 12];
   const paint = canvas.getContext('2d', { willReadFrequently: true });
-  paint.drawImage(video, 4, 4, 8, 8, 0, 0, 1, 1);
-  return Math.round((paint.getImageData(0, 0, 1, 1).data[1] - 8) / 16);
+  paint.drawImage(video, 0, 0, 48, 12, 0, 0, 48, 12);
+  return [0, 1, 2, 3].reduce((n, bit) => n + (paint.getImageData(12 * bit + 6, 6, 1, 1).data[1] > 120 ? 1 << bit : 0), 0);
 }
 
 /** Watches for some seconds; a picture counts from settle milliseconds after it came. */
