@@ -31,6 +31,7 @@ type browser struct {
 	profile string // its whole profile folder
 	camera  []byte // the JPEG the camera shows, frame after frame
 	stop    func()
+	gone    bool     // the process was killed
 	faults  []string // console errors and exceptions of the pages
 }
 
@@ -85,7 +86,9 @@ func openBrowser(t testing.TB, profile string, photo []byte, more ...chromedp.Ex
 	ctx, stopBrowser := chromedp.NewContext(alloc)
 	b.ctx = ctx
 	b.stop = sync.OnceFunc(func() {
-		_ = chromedp.Cancel(ctx) // waits until the process has gone
+		if !b.gone {
+			_ = chromedp.Cancel(ctx) // waits until the process has gone
+		}
 		stopBrowser()
 		stopAlloc()
 	})
