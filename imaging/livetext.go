@@ -21,12 +21,12 @@ func lookText(frame *image.RGBA) ([]Warning, error) {
 
 // Where a square of bandCell pixels counts as print on pale, colourless paper.
 const (
-	bandCell     = 8
-	bandPaper    = 130     // luma that a quarter of its pixels exceed
-	bandContrast = 56      // levels from the paper to the darkest eighth
-	bandChroma   = 14      // mean distance from grey of its Cb and Cr, together
-	bandSteps    = 14 * 14 // mean square of the steps from pixel to pixel
-	bandFirm     = 26      // squares that touch, from which a band is told of
+	bandCell   = 8
+	bandPaper  = 130     // luma that a quarter of its pixels exceed
+	bandInk    = 0.62    // of that, at most, is the luma of the darkest eighth
+	bandChroma = 14      // mean distance from grey of its Cb and Cr, together
+	bandSteps  = 14 * 14 // mean square of the steps from pixel to pixel
+	bandFirm   = 26      // squares that touch, from which a band is told of
 )
 
 // lookBands tells of name bands and labels: squares that touch, each pale, colourless paper with much dark print, bars or a
@@ -83,10 +83,10 @@ func printed(frame *image.RGBA, gray *image.Gray, x, y int) bool {
 	if chroma > bandChroma*n || steps < bandSteps*n {
 		return false
 	}
-	paper, ink, count := int(bright(shades[:], n)), 0, 0
+	paper, ink, count := bright(shades[:], n), 0, 0
 	for count < n/8 {
 		count += shades[ink]
 		ink++
 	}
-	return paper >= bandPaper && paper-ink >= bandContrast
+	return paper >= bandPaper && float64(ink) <= bandInk*paper
 }
