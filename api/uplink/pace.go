@@ -262,7 +262,7 @@ func (p *pace) judge(r roundCount) {
 		p.losses[p.judged%lossRounds] = float64(r.lost) / float64(all)
 		p.judged++
 	}
-	if p.phase == phaseStart && !(congested && (p.stood(r) || float64(r.lost) > lossStart*float64(r.acked+r.lost))) {
+	if all := r.acked + r.lost; p.phase == phaseStart && !(congested && (p.stood(r) || all >= lossPacketsIn && float64(r.lost) > lossStart*float64(all))) {
 		return // growth is wanted, and losing much of a small first round says little
 	}
 	if p.phase == phaseStart {

@@ -86,3 +86,17 @@ func TestMoveRecalls(t *testing.T) {
 		})
 	}
 }
+
+// TestStartOutlivesBadLuck loses two of the first three packets, which happens at one handshake in a hundred on a ward:
+// the start goes on.
+func TestStartOutlivesBadLuck(t *testing.T) {
+	s := &stepper{newPace(), time.Unix(1_000_000, 0)}
+	first := s.leave(40)
+	s.pace.lost(first[0].mark, 1215)
+	s.pace.lost(first[1].mark, 1215)
+	s.answer(first[2:], stepRTT, 0)
+	s.answer(s.leave(10), stepRTT, 0)
+	if s.pace.phase != phaseStart {
+		t.Errorf("after two of the first three packets were lost: phase %v, want %v", s.pace.phase, phaseStart)
+	}
+}
