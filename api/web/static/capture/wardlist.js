@@ -8,7 +8,7 @@ import { Problem, call } from '../lib/api.js';
 import { storedKey } from '../lib/devicekey.js';
 import { locale, t } from '../lib/words.js';
 import { newKeyPair, publicBytes, sealBase } from './hpke.js';
-import { intake, trustedNow } from './offline.js';
+import { clockSkew, corrected, intake, trustedNow } from './offline.js';
 import { opened } from './unlock.js';
 import { dropList, dropLists, keepList, keptList, offlineUse } from './wardkeep.js';
 import { ForgedError, SignerError, fromBase64, info, lifeOf, openWard, wearer } from './wardtext.js';
@@ -41,8 +41,9 @@ class WardList extends EventTarget {
   /** @type {Sealed | null} to the key of offline use, as this device keeps it */ #kept = null;
   /** @type {Signer[]} */ #signers = [];
   #at = 0; // performance.now() of the last fetch
-  #clock = false; // the device's clock was set back
   #locked = false;
+  #forged = false; // what was kept here was not what the vault signed
+  #skew = 0; // of the device's clock, as the server told last
   #stale = false; // offline use does not know the newest signer
   #ready;
 
@@ -59,13 +60,19 @@ class WardList extends EventTarget {
       void this.#again();
     });
     listen('online', () => void this.#again());
+    listen('clinivault-clock', () => void this.#hear());
     setInterval(() => !document.hidden && this.#pair && this.#again(), every);
   }
 
   async #load() {
+    await this.#hear();
     const kept = await keptList(this.#person);
     if (kept) this.#kept = { ...kept, device: (await storedKey().catch(() => undefined))?.device ?? '' };
     this.#changed();
+  }
+
+  async #hear() {
+    this.#skew = await clockSkew();
   }
 
   #changed() {
@@ -82,8 +89,8 @@ class WardList extends EventTarget {
 
   async #again() {
     await this.#ready;
+    this.#changed();
     if (!this.#mine || performance.now() - this.#at > every / 2) await this.refresh().catch(() => {});
-    else this.#changed();
   }
 
   /** Fetches the list anew. Without a network everything stays as it is. Rejects with a refusal of the server's. */
@@ -107,7 +114,7 @@ class WardList extends EventTarget {
     const { ward, plain, signer } = await openWard(pair.privateKey, enc, sealed, { person: this.#person, device: answer.device, signers: this.#signers });
     this.#mine = { enc, sealed, issued: ward.issued, expires: ward.expires, high: ward.issued, device: answer.device };
     this.#at = performance.now();
-    this.#clock = false;
+    this.#forged = false;
     await this.#keep(plain, signer);
     plain.fill(0);
     this.#changed();
@@ -130,17 +137,26 @@ class WardList extends EventTarget {
     return by && this.#kept ? { from: this.#kept, key: by.privateKey, signers: by.signers } : null;
   }
 
-  /** The best time that is known: the clock, and how long ago the list came. @param {Sealed} list */
+  /**
+   * The time by the device's clock, set right by the server's, and for a list that came to this page by how long ago that was.
+   * @param {Sealed} list
+   */
   #now(list) {
-    const told = trustedNow().getTime();
+    const told = corrected(Date.now(), { skew: this.#skew, seen: 0 });
     return list === this.#mine ? Math.max(told, list.issued + performance.now() - this.#at) : told;
+  }
+
+  /** @param {Sealed} list */
+  #life(list) {
+    const latest = Math.max(list.high, list === this.#mine ? 0 : trustedNow().getTime()); // never before what the server told last
+    return lifeOf({ ...list, high: latest }, this.#now(list));
   }
 
   /** @returns {State} */
   state() {
     const list = this.#openable()?.from ?? this.#kept;
     if (!list) return 'absent';
-    if (this.#clock || lifeOf(list, this.#now(list)) !== 'open') return 'expired';
+    if (this.#life(list) !== 'open') return 'expired';
     return this.#openable() ? 'open' : 'locked';
   }
 
@@ -161,12 +177,10 @@ class WardList extends EventTarget {
     const found = this.#openable();
     if (!found) throw new Error(await this.#closedSentence());
     const { from, key, signers } = found;
-    const now = this.#now(from);
-    const life = lifeOf(from, now);
-    this.#clock = life === 'clock';
+    const life = this.#life(from);
     if (life === 'clock') throw new Error(t('The clock of this device went back, so nobody can say whether the list still holds. Connect to the network.'));
     if (life === 'expired') throw new Error(t('The list on this device ended at {at}. Connect to the network to fetch it anew.', { at: clock(from.expires) }));
-    await this.#look(from, now);
+    await this.#look(from, this.#now(from));
     try {
       const { ward, plain } = await openWard(key, from.enc, from.sealed, { person: this.#person, device: from.device, signers });
       plain.fill(0);
@@ -174,8 +188,9 @@ class WardList extends EventTarget {
       return ward;
     } catch (err) {
       if (err instanceof SignerError) throw new Error(t('The list was signed with a newer key of the vault. Connect to the network to fetch it anew.'), { cause: err });
+      this.#forged = true;
       await this.forget();
-      throw new Error(t('The list on this device was changed, and is deleted. Connect to the network to fetch it anew, and tell your IT team.'), { cause: err });
+      throw new Error(await this.#closedSentence(), { cause: err });
     }
   }
 
@@ -187,6 +202,7 @@ class WardList extends EventTarget {
   }
 
   async #closedSentence() {
+    if (this.#forged) return t('The list on this device was changed, and is deleted. Connect to the network to fetch it anew, and tell your IT team.');
     if (!this.#kept) return t('Without a network this device knows no patients: no list was fetched here. Connect, and the list comes by itself.');
     if (await offlineUse(this.#person)) return t('Your list is closed. Open it with your passkey, or connect to the network.');
     return t('Your list is closed until the network is back. What is sealed already is sent then.');
