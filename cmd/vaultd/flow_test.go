@@ -258,7 +258,7 @@ func TestFinderTools(t *testing.T) {
 func TestWarningOverruled(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, profileFolder(t), vaulttest.Face(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
 	toCamera(b)

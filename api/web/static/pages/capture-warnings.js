@@ -7,8 +7,8 @@ import { t } from '../lib/words.js';
 /** @import { Warning } from './capture-shots.js' */
 /** @typedef {(code: string) => { title: string, todo: string }} Words */
 
-/** The most warnings at a time: more than can be read is noise. */
-const most = 3;
+/** The most warnings at a time: more than can be read is noise, and covers the picture. */
+const most = 2;
 
 /** @type {Words | null} */
 let words = null;
