@@ -4,6 +4,7 @@
 /** @type {Record<string, string>} */
 export default {
   // The menu.
+  'Skip to the content': 'Zum Inhalt springen',
   'Main': 'Hauptmenü',
   'Menu': 'Menü',
   'Sent': 'Gesendet',
