@@ -156,7 +156,7 @@ func killedAt(t *testing.T, b *bench, at int, seed byte) []string {
 	if killed != (at > 0) && at < len(seen) { // how often the queue is looked at differs by one
 		t.Fatalf("killed %v at step %d of %d", killed, at, len(seen))
 	}
-	files, waiting, notes := c.left()
+	files, waiting, _ := c.left()
 	if n, _ := b.server.has(picture); killed && !c.whole(picture) && len(waiting) == 0 && n == 0 {
 		t.Fatalf("killed after %q: the photo is neither whole nor sealed; folder %q", seen[max(0, len(seen)-3):], files)
 	}
@@ -175,7 +175,7 @@ func killedAt(t *testing.T, b *bench, at int, seed byte) []string {
 		}
 		wait(t, again, func() bool { return c.done(picture) })
 	}
-	files, waiting, notes = c.left()
+	files, waiting, notes := c.left()
 	if n, _ := b.server.has(picture); n != 1 || len(files)+len(waiting)+len(notes) > 0 {
 		t.Errorf("killed after %q: received %d times, left %q, waiting %q, %d notes; want once and nothing", seen[max(0, len(seen)-3):], n, files, waiting, len(notes))
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -74,12 +73,8 @@ func FuzzWhole(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		begun := time.Now()
 		for _, kind := range []string{"image/jpeg", "image/png", "image/heic", ""} {
-			r := bytes.NewReader(b)
-			if whole(r, kind) && kind == "" {
+			if whole(bytes.NewReader(b), kind) && kind == "" {
 				t.Error("a file of no kind is whole")
-			}
-			if _, err := io.Copy(io.Discard, r); err != nil {
-				t.Error(err)
 			}
 		}
 		if took := time.Since(begun); took > 2*time.Second {
