@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// TestSigningOutWithPhotosWaiting: whoever signs out is told what stays; the next person neither sees nor sends it, and
+// its owner's next sign-in does.
+func TestSigningOutWithPhotosWaiting(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	profile := profileFolder(t)
+	b := openBrowser(t, profile, photograph(t))
+	b.answerDialogs()
+	b.signIn(s, "clinician", "/capture")
+	toReview(b)
+	offline(b, true)
+	sendAll(b)
+	b.until("sealed", `document.querySelectorAll('#queue-list [data-capture]').length === 1`)
+	b.run("signing out", press(`#sign-out button`))
+	b.until("told", `document.querySelector('#leave').open && /^One photo/.test(document.querySelector('#leave-count').textContent)`)
+	b.look("leave-1-told")
+	b.run("staying", press("#leave-stay"), press(`#sign-out button`))
+	b.run("leaving without a network", press("#leave-anyway"))
+	b.until("locked", `document.querySelector('#cover').open`)
+	offline(b, false)
+	b.signOutAt(s, "/devices") // the queue's uploader runs on the capture page alone
+	b.signIn(s, "reviewer", "/devices")
+	if left := waitingSealed(b); left != 1 {
+		t.Errorf("%d photos wait, want the one of somebody else", left)
+	}
+	b.run("signing out, with nothing of one's own", press(`form[action="/sign-out"] button`))
+	b.until("signed out", `location.pathname === '/sign-in'`)
+	b.signIn(s, "clinician", "/capture")
+	b.until("received", `document.querySelectorAll('#queue-list [data-state=received]').length === 1`)
+	b.noFaults()
+	b.stop()
+	noPictureIn(t, profile, b.camera)
+}
+
+// signOutAt signs out at a page that sends nothing, leaving what waits.
+func (b *browser) signOutAt(s *service, path string) {
+	b.t.Helper()
+	b.run("opening "+path, chromedp.Navigate(s.base+path))
+	b.run("signing out", press(`form[action="/sign-out"] button`))
+	b.until("told", `document.querySelector('#leave').open`)
+	b.run("leaving it here", press("#leave-anyway"))
+	b.until("signed out", `location.pathname === '/sign-in'`)
+}
+
+// waitingSealed counts what waits on the device.
+func waitingSealed(b *browser) int {
+	b.t.Helper()
+	var n int
+	b.run("counting what waits", chromedp.Evaluate(`new Promise((done, fail) => { const q = indexedDB.open('clinivault-capture'); q.onerror = fail;
+		q.onsuccess = () => { const c = q.result.transaction('sealed').objectStore('sealed').count(); c.onsuccess = () => { q.result.close(); done(c.result); }; }; })`, &n, awaited))
+	return n
+}
+
+// tooSmall lists what can be pressed and is less than 44 pixels high or wide where it is seen; links within a text, the
+// parts of a control that is larger itself, and what is hidden are let through.
+const tooSmall = `[...document.querySelectorAll('button, a[href], input:not([type=hidden]), select, summary, textarea')].filter(n => n.offsetParent !== null && !n.closest('p, .skip') && !n.matches('.skip')).map(n => {
+	const label = n.matches('input[type=checkbox], input[type=radio]') ? n.closest('label') : null;
+	const box = (label ?? n).getBoundingClientRect();
+	return [n, box];
+}).filter(([n, b]) => b.width > 0 && (b.height < 43.5 || b.width < 43.5)).map(([n, b]) => (n.id || n.className || n.tagName) + ' ' + Math.round(b.width) + 'x' + Math.round(b.height) + ' ' + n.textContent.trim().slice(0, 30))`
+
+// cut lists texts that do not fit into their element.
+const cut = `[...document.querySelectorAll('button, h1, h2, label, .pill, .note, .chip span, .steps li')].filter(n => n.offsetParent !== null && !n.closest('.who, .visually-hidden') &&
+	(n.scrollWidth > n.clientWidth + 1 && getComputedStyle(n).display !== 'inline')).map(n => (n.id || n.className || n.tagName) + ': ' + n.textContent.trim().slice(0, 60))`
+
+// bedside looks at one screen of the capture page as people with other needs do.
+func (b *browser) bedside(name string) {
+	b.t.Helper()
+	b.run("as a phone", emulation.SetDeviceMetricsOverride(390, 844, 1, true), emulation.SetTouchEmulationEnabled(true), chromedp.Sleep(0))
+	for what, find := range map[string]string{"smaller than 44 pixels": tooSmall, "cut off": cut} {
+		for _, found := range value[[]string](b, what+" on "+name, find) {
+			b.t.Errorf("%s: %s: %s", name, what, found)
+		}
+	}
+	// Twice as large, as on a page zoomed to 200 %.
+	b.run("zoomed", emulation.SetDeviceMetricsOverride(320, 640, 2, true))
+	if wide := value[int](b, "measuring "+name, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); wide > 0 {
+		b.t.Errorf("%s at 320 pixels: scrolls %d sideways", name, wide)
+	}
+	b.run("dark", emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
+		emulation.SetDeviceMetricsOverride(390, 844, 1, true))
+	b.accessible(name + ", dark")
+	b.shoot(name + "-dark")
+	b.run("light", emulation.SetEmulatedMedia(), emulation.ClearDeviceMetricsOverride(), emulation.SetTouchEmulationEnabled(false))
+}
+
+// TestBedsidePagesForEverybody goes the way of a photo in German, and looks at each screen at large type, in the dark, with
+// a finger; then once with keys alone.
+func TestBedsidePagesForEverybody(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	b := openBrowser(t, profileFolder(t), photograph(t))
+	b.answerDialogs()
+	b.signIn(s, "clinician", "/capture")
+	b.until("patients listed", `document.querySelector('#patients button')`)
+	b.run("auf Deutsch", press("#language"))
+	b.until("said in German", `document.documentElement.lang === 'de' && document.querySelector('#language').textContent === 'English'`)
+	b.until("patients listed", `document.querySelector('#patients button')`)
+	b.bedside("german-1-find")
+	toCard(b)
+	b.bedside("german-2-card")
+	fillCard(b, "sacrum", "")
+	b.run("to the camera", press("#to-camera"))
+	cameraReady(b)
+	b.bedside("german-3-camera")
+	takeOne(b)
+	b.bedside("german-4-review")
+	sendAll(b)
+	b.until("received", `document.querySelectorAll('#queue-list [data-state=received]').length === 1`)
+	b.bedside("german-5-sent")
+	b.run("sent photos", chromedp.Navigate(s.base+"/captures"))
+	b.until("German", `/Meine gesendeten Fotos/.test(document.querySelector('h1').textContent)`)
+	b.bedside("german-6-captures")
+	b.keysAlone(s)
+	b.noFaults()
+}
+
+// keysAlone goes from the list of patients to the camera without a pointer.
+func (b *browser) keysAlone(s *service) {
+	b.t.Helper()
+	b.run("the page again", chromedp.Navigate(s.base+"/capture"))
+	b.until("patients listed", `document.querySelector('#patients button')`)
+	for n, want := range []string{"#patients button", "#details input[name=record]", "#sites button", "#to-camera", "#shutter"} {
+		if n > 0 {
+			b.until("shown: "+want, fmt.Sprintf(`document.querySelector(%q)?.offsetParent && !document.querySelector(%q).disabled`, want, want))
+		}
+		reached := false
+		for range 60 {
+			if reached = value[bool](b, "at "+want, fmt.Sprintf(`document.activeElement?.matches(%q)`, want)); reached {
+				break
+			}
+			b.run("tab", chromedp.KeyEvent(kb.Tab))
+		}
+		if !reached {
+			b.t.Fatalf("no number of tabs leads to %s", want)
+		}
+		key := kb.Enter
+		if want == "#details input[name=record]" {
+			key = " "
+		}
+		b.run("pressing "+want, chromedp.KeyEvent(key))
+	}
+	b.until("a photo taken", `document.querySelector('#step-review')?.offsetParent`)
+}
