@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Addresses of the shell beside its page. The worker stands at the top of the site, whose pages it belongs to.
@@ -43,16 +44,21 @@ func (w *Web) Shell(address, name string, view View) (*Shell, error) {
 		return nil, fmt.Errorf("no page %q", name)
 	}
 	var out bytes.Buffer
-	if err := page.ExecuteTemplate(&out, "layout.html", view); err != nil {
-		return nil, fmt.Errorf("rendering the shell: %w", err)
-	}
-	files, err := w.assets.loaded(out.Bytes())
-	if err != nil {
-		return nil, err
+	var files []string
+	for range 2 { // once to see what the page loads, and once to name that in its head
+		out.Reset()
+		if err := page.ExecuteTemplate(&out, "layout.html", view); err != nil {
+			return nil, fmt.Errorf("rendering the shell: %w", err)
+		}
+		var err error
+		if files, view.Modules, err = w.assets.loaded(out.Bytes()); err != nil {
+			return nil, err
+		}
 	}
 	s := &Shell{page: out.Bytes(), files: append([]string{address, ManifestPath}, files...)}
 	sum := sha256.Sum256(s.page)
 	s.version = hex.EncodeToString(sum[:10])
+	var err error
 	if s.zipped, err = zip(s.page, gzip.BestCompression); err != nil {
 		return nil, err
 	}
@@ -150,27 +156,33 @@ var (
 	moduleRef = regexp.MustCompile(`(?:\bfrom|\bimport)\s*\(?\s*['"](\.{1,2}/[^'"]+)['"]|\bnew URL\(\s*['"]([^'":]+)['"]\s*,\s*import\.meta\.url`)
 )
 
-// references are what a module loads, as paths relative to it.
-func references(source string) []string {
+// reference is something that a module loads, by its path relative to the module.
+type reference struct {
+	path string
+	now  bool // with the module itself, not when it is needed
+}
+
+func references(source string) []reference {
 	source = lineComment.ReplaceAllString(blockComment.ReplaceAllString(source, ""), "")
-	var out []string
+	var out []reference
 	for _, m := range moduleRef.FindAllStringSubmatch(source, -1) {
-		out = append(out, m[1]+m[2])
+		out = append(out, reference{path: m[1] + m[2], now: !strings.Contains(m[0], "(")})
 	}
 	return out
 }
 
-// loaded lists the addresses of everything that a page loads, in order: what it names, and what that names in turn.
-func (a *assets) loaded(page []byte) ([]string, error) {
+// loaded lists the addresses of everything that a page loads, in order: what it names, and what that names in turn. Of
+// these, modules are what it needs before it can do anything: they are fetched together rather than one after another.
+func (a *assets) loaded(page []byte) (all, modules []string, err error) {
 	named := regexp.MustCompile(regexp.QuoteMeta("/static/"+a.hash+"/") + `([A-Za-z0-9_./-]+)`)
 	var names []string
-	add := func(name string) {
+	now := map[string]bool{}
+	for _, m := range named.FindAllSubmatch(page, -1) {
+		name := string(m[1])
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
-	}
-	for _, m := range named.FindAllSubmatch(page, -1) {
-		add(string(m[1]))
+		now[name] = !strings.HasPrefix(name, "wasm/")
 	}
 	for i := 0; i < len(names); i++ {
 		if path.Ext(names[i]) != ".js" {
@@ -178,18 +190,25 @@ func (a *assets) loaded(page []byte) ([]string, error) {
 		}
 		source, err := fs.ReadFile(a.files, names[i])
 		if err != nil {
-			return nil, fmt.Errorf("reading a module: %w", err)
+			return nil, nil, fmt.Errorf("reading a module: %w", err)
 		}
 		for _, ref := range references(string(source)) {
-			target := path.Join(path.Dir(names[i]), ref)
-			if a.has(target) && mediaTypes[path.Ext(target)] != "" { // the rest make puts there; a test looks that nothing else lacks
-				add(target)
+			target := path.Join(path.Dir(names[i]), ref.path)
+			if !a.has(target) || mediaTypes[path.Ext(target)] == "" {
+				continue // make puts it there; a test looks that nothing else lacks
 			}
+			if !slices.Contains(names, target) {
+				names = append(names, target)
+			}
+			now[target] = now[target] || now[names[i]] && ref.now
 		}
 	}
-	for i, name := range names {
-		names[i] = a.address(name)
-	}
 	slices.Sort(names)
-	return names, nil
+	for _, name := range names {
+		all = append(all, a.address(name))
+		if now[name] && path.Ext(name) == ".js" {
+			modules = append(modules, a.address(name))
+		}
+	}
+	return all, modules, nil
 }

@@ -40,7 +40,7 @@ func TestShellLoadsWhatIsThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, ref := range references(string(source)) {
-			if target := path.Join(path.Dir(name), ref); !w.assets.has(target) && !strings.HasPrefix(target, "wasm/") {
+			if target := path.Join(path.Dir(name), ref.path); !w.assets.has(target) && !strings.HasPrefix(target, "wasm/") {
 				t.Errorf("%s loads %s, which is not there", name, target)
 			}
 		}
@@ -64,7 +64,11 @@ func TestReferences(t *testing.T) {
 		{"a name of something else", "node.from = './a.js'", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := references(c.source); !slices.Equal(got, c.want) {
+			var got []string
+			for _, ref := range references(c.source) {
+				got = append(got, ref.path)
+			}
+			if !slices.Equal(got, c.want) {
 				t.Errorf("%q: got %q, want %q", c.source, got, c.want)
 			}
 		})
@@ -81,6 +85,34 @@ func TestShellVersion(t *testing.T) {
 	w.assets.hash = strings.Repeat("0", 20)
 	if other := newShell(t, w); other.version == first.version || slices.Equal(other.Files(), first.Files()) {
 		t.Error("another build has the same version")
+	}
+}
+
+// TestShellFetchesAtOnce: the page names in its head each module that its scripts import, and none that waits for its use.
+func TestShellFetchesAtOnce(t *testing.T) {
+	a, err := newAssets(fstest.MapFS{
+		"page.js": {Data: []byte("import './a.js';\nconst late = () => import('./late.js');")}, "a.js": {Data: []byte("import { b } from './b.js';")},
+		"b.js": {Data: []byte("new Worker(new URL('./c-worker.js', import.meta.url))")}, "late.js": {Data: []byte("import './d.js';")},
+		"c-worker.js": {}, "d.js": {}, "else.js": {},
+	}, fstest.MapFS{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, modules, err := a.loaded([]byte(`<script src="` + a.address("page.js") + `"></script>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(addresses []string) (out []string) {
+		for _, one := range addresses {
+			out = append(out, path.Base(one))
+		}
+		return out
+	}
+	if got, want := names(all), []string{"a.js", "b.js", "c-worker.js", "d.js", "late.js", "page.js"}; !slices.Equal(got, want) {
+		t.Errorf("keeps %q, want %q", got, want)
+	}
+	if got, want := names(modules), []string{"a.js", "b.js", "page.js"}; !slices.Equal(got, want) {
+		t.Errorf("fetches at once %q, want %q", got, want)
 	}
 }
 

@@ -24,7 +24,9 @@ type View struct {
 	Here  string // path of the entry of the menu that is current; "" marks none
 	Who   *Who   // nil for a stranger
 	Shell bool   // the page is made for nobody; a script says whose it is
-	Page  any
+	// Modules are the addresses that a shell's page fetches before its scripts ask for them.
+	Modules []string
+	Page    any
 }
 
 // Who is the person a page is rendered for.
