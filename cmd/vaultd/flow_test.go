@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"golang.org/x/image/draw"
 
@@ -250,7 +251,45 @@ func TestFinderTools(t *testing.T) {
 	}
 	b.run("left-handed", press("#left-handed"))
 	b.until("mirrored", side)
+	askedBeforeLoss(b)
 	b.noFaults()
+}
+
+// askedBeforeLoss goes to another patient with a photo that was not sent: the page asks, keeps it, and forgets it only when told.
+func askedBeforeLoss(b *browser) {
+	b.t.Helper()
+	const unsent, asked = `'frame' in document.body.dataset`, `document.querySelector('#drop').open`
+	takeOne(b)
+	b.run("back to the card", press("#more"), press("#camera-back"), press("#wrong-patient"))
+	b.until("asked", asked)
+	b.run("keeping", press("#drop-no"))
+	if !value[bool](b, "kept", unsent+` && !document.querySelector('#step-card').hidden`) {
+		b.t.Error("the photo that was to be kept is gone, or the card")
+	}
+	b.run("deleting", press("#wrong-patient"), press("#drop-yes"))
+	b.until("another patient", `!document.querySelector('#step-find').hidden`)
+	if value[bool](b, "gone", unsent) {
+		b.t.Error("the photo that was to be deleted is still there")
+	}
+}
+
+// TestWithoutOptionalParts: where the scanner, the ward list and the live checks do not load, the page says what is off, and
+// a photo is taken all the same.
+func TestWithoutOptionalParts(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	b := openBrowser(t, profileFolder(t), photograph(t))
+	b.answerDialogs()
+	b.run("without parts", network.Enable(), network.SetBypassServiceWorker(true),
+		network.SetBlockedURLs([]string{"*/capture/scan.js", "*/capture/wardlist.js", "*/capture/checks.js"}))
+	b.signIn(s, "clinician", "/capture")
+	const notice = `document.querySelector('#capture-notice').textContent`
+	b.until("the scanner is off", `/scanner.*did not load.*from the list/i.test(`+notice+`)`)
+	toCamera(b)
+	b.until("the checks are off", `/checks are off.*look yourself/i.test(`+notice+`)`)
+	takeOne(b)
+	sendAll(b)
+	b.until("received", `document.querySelectorAll('#queue-list [data-state=received]').length === 1`)
 }
 
 // TestWarningOverruled: what the checks see is said beside the live picture with what to do, nothing is stopped by it, and

@@ -166,6 +166,12 @@ export function wireCard(acts) {
   onStep('card', { enter: drawSites });
   form().addEventListener('submit', confirm);
   form().addEventListener('input', () => (need('details-error', HTMLElement).textContent = ''));
+  const meaning = need('meaning-open', HTMLButtonElement);
+  meaning.addEventListener('click', () => {
+    const on = need('consent-meaning', HTMLElement).hasAttribute('hidden');
+    show(need('consent-meaning', HTMLElement), on);
+    meaning.setAttribute('aria-expanded', String(on));
+  });
   need('wrong-patient', HTMLButtonElement).addEventListener('click', acts.wrongPatient);
   need('site-other', HTMLButtonElement).addEventListener('click', () => openFigure(sites, (choice) => {
     pick(choice);
