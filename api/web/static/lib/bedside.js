@@ -3,7 +3,7 @@
 // the clock is right, a new version, and installing it.
 
 import { clockSkew, wrongBy } from '../capture/offline.js';
-import { need, show } from './dom.js';
+import { need, show, viewfinder } from './dom.js';
 import { askAgain } from './who.js';
 import { choose, language, languages, t } from './words.js';
 import { register } from './worker.js';
@@ -113,7 +113,7 @@ export function settle(one) {
 /** Has the browser keep this page, and offers a newer one once it is there. */
 async function keepShell() {
   if (!('serviceWorker' in navigator)) return;
-  await new Promise((resolve) => setTimeout(resolve, 1_500)); // the viewfinder comes first
+  await viewfinder(6_000); // which comes first
   try {
     const registration = await register();
     offerUpdate(registration);

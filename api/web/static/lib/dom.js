@@ -86,3 +86,18 @@ export async function busy(button, errors, act) {
     button.disabled = false;
   }
 }
+
+/** @type {Promise<void> | undefined} */
+let moved;
+
+/**
+ * Waits for the first picture of a camera, so that what is large and not needed for it does not take its network.
+ * @param {number} patience milliseconds after which it is given up
+ * @returns {Promise<void>}
+ */
+export function viewfinder(patience) {
+  moved ??= new Promise((resolve) => {
+    document.addEventListener('playing', () => resolve(), { capture: true, once: true });
+  });
+  return Promise.race([moved, new Promise((/** @type {(none: void) => void} */ resolve) => setTimeout(resolve, patience))]);
+}

@@ -1,7 +1,7 @@
 // @ts-check
 // Sealing what was taken, the queue that holds ciphertext only, and what becomes of it.
 
-import { alarm, need, say, sentence, show } from '../lib/dom.js';
+import { alarm, need, say, sentence, show, viewfinder } from '../lib/dom.js';
 import { locale, t } from '../lib/words.js';
 import { newCaptureID } from '../capture/bytes.js';
 import { intake } from '../capture/offline.js';
@@ -162,5 +162,12 @@ export function wireSend(acts) {
     need('queue', HTMLElement).scrollIntoView();
   });
   void watchQueue();
+  void startEarly();
+}
+
+/** Sends what waits at once; with nothing to send, what sealing needs is fetched after the first picture of the camera. */
+async function startEarly() {
+  const waits = await queue.then((store) => store.list()).then((items) => items.some((i) => i.owner === now.person), () => true);
+  if (!waits) await viewfinder(6_000);
   void startUploads();
 }
