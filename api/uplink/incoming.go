@@ -14,6 +14,7 @@ type incoming struct {
 	key      uploadKey
 	reserved int64
 	whole    bool // all blocks stay in memory until the end
+	former   *incoming // the upload of the same body that this one takes over from; nil when there is none
 	signal   chan struct{}
 	done     chan struct{}
 	ctx      context.Context // ends when nobody wants the body any more
@@ -145,13 +146,12 @@ func (in *incoming) run() ([]byte, error) {
 
 // takeOver ends the upload of the same body over a former connection and waits until it has let go.
 func (in *incoming) takeOver() error {
-	former := in.party.server.claim(in)
-	if former == nil {
+	if in.former == nil {
 		return nil
 	}
-	former.stop()
+	in.former.stop()
 	select {
-	case <-former.done:
+	case <-in.former.done:
 		return nil
 	case <-in.ctx.Done():
 		return in.ctx.Err()

@@ -99,7 +99,8 @@ func TestBreachesEndTheConnection(t *testing.T) {
 	if err := r.say(closing{}); !errors.Is(err, errPeerClosed) {
 		t.Errorf("a last word: got %v, want errPeerClosed", err)
 	}
-	if err := newPartyRig(t, Limits{}).session.take(make([]byte, maxPacket+1)); err == nil {
+	long := append(hello{[]uint16{Version}}.append([]byte{0}), bytes.Repeat([]byte{typePing}, maxPacket)...)
+	if err := newPartyRig(t, Limits{}).session.take(long); err == nil {
 		t.Error("a packet beyond its bound was taken")
 	}
 }
@@ -213,5 +214,79 @@ func TestConnectionsAreBounded(t *testing.T) {
 	var refusal *Error
 	if _, err := c.Upload(t.Context(), o, bytes.NewReader(b), nil); !errors.As(err, &refusal) || refusal.Code != CodeBusy {
 		t.Errorf("a second connection: got %v, want %v", err, CodeBusy)
+	}
+}
+
+// TestOnlyTheRightNonceProves answers a challenge wrongly, then rightly.
+func TestOnlyTheRightNonceProves(t *testing.T) {
+	r := newPartyRig(t, Limits{})
+	w, _, away := wireForTest(func(int) {})
+	r.serverParty.wire = w
+	if err := r.say(hello{[]uint16{Version}}); err != nil {
+		t.Fatal(err)
+	}
+	w.move(away.udp)
+	if _, err := r.tick(time.Now()); err != nil || !r.asking || !r.asked.moved {
+		t.Fatalf("after a move to another host: %v, asking %v, moved %v; want a challenge", err, r.asking, r.asked.moved)
+	}
+	wrong := r.asked.nonce
+	wrong[15] ^= 1
+	if err := r.say(response{wrong}); err != nil || away.valid {
+		t.Errorf("the wrong nonce: %v, proven %v; want it ignored", err, away.valid)
+	}
+	if err := r.say(response{r.asked.nonce}); err != nil || !away.valid {
+		t.Errorf("the right nonce: %v, proven %v; want it proven", err, away.valid)
+	}
+}
+
+// TestAnotherConnectionTakesOver offers a body again while the sink still keeps a block of the first attempt.
+func TestAnotherConnectionTakesOver(t *testing.T) {
+	r := newPartyRig(t, Limits{})
+	r.shelf.hold = make(chan struct{})
+	b, o := bodyOf(1, 2*BlockSize)
+	if err := r.say(hello{[]uint16{Version}}, offer{0, o}); err != nil {
+		t.Fatal(err)
+	}
+	for lo := 0; lo < BlockSize; lo += 1024 {
+		if err := r.say(data{0, uint64(lo), b[lo : lo+1024]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.say(offer{1, o}); err != nil {
+		t.Fatal(err)
+	}
+	if !r.heard(func(f frame) bool { v, ok := f.(refuse); return ok && v.stream == 0 && v.code == CodeSuperseded }) {
+		t.Errorf("the first attempt was not ended: %+v", r.session.link.control)
+	}
+	if !r.heard(func(f frame) bool { v, ok := f.(accept); return ok && v.stream == 1 }) {
+		t.Error("the second attempt was not let in")
+	}
+}
+
+// TestClientForgetsAPathOnce hears the same challenge twice, as after a lost answer.
+func TestClientForgetsAPathOnce(t *testing.T) {
+	p := newClientParty(nil)
+	p.session = newSession(nothing{}, &p.bundle)
+	now := time.Now()
+	l := p.session.link
+	c := challenge{moved: true}
+	c.nonce[0] = 1
+	for i, want := range []float64{0, 5e6} {
+		l.pace.rates[0] = 5e6
+		if err := p.handle(now, c); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.pace.rate(); got != want {
+			t.Errorf("time %d: rate %.0f, want %.0f", i, got, want)
+		}
+	}
+}
+
+// TestOrderWithinAPacket puts the offer before HELLO, as a sender may that repeats HELLO after it was lost.
+func TestOrderWithinAPacket(t *testing.T) {
+	r := newPartyRig(t, Limits{})
+	_, o := bodyOf(1, 1000)
+	if err := r.say(offer{0, o}, hello{[]uint16{Version}}); err != nil || len(r.open) != 1 || !r.greeted {
+		t.Errorf("got %v, %d streams open; want one", err, len(r.open))
 	}
 }

@@ -107,7 +107,7 @@ func (p *serverParty) offered(o offer) error {
 	if p.begun.has(span{o.stream, o.stream + 1}) {
 		return nil
 	}
-	if len(p.begun) > 0 && p.begun.count() >= maxStreams || !p.greeted {
+	if len(p.begun) > 0 && p.begun.count() >= maxStreams {
 		return &Error{Code: CodeProtocol}
 	}
 	p.begun.add(span{o.stream, o.stream + 1})
@@ -118,6 +118,7 @@ func (p *serverParty) offered(o offer) error {
 		return nil
 	}
 	in := newIncoming(p, o, key, reserved, whole)
+	in.former = p.server.claim(in)
 	p.open[o.stream] = in
 	p.server.workers.Go(in.work)
 	return nil

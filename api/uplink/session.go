@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -100,7 +101,7 @@ func (s *session) take(packet []byte) error {
 	now := time.Now()
 	frames, err := s.link.receive(now, packet, s.party.admit)
 	if err != nil {
-		return &Error{Code: CodeProtocol}
+		return fmt.Errorf("%w: %w", &Error{Code: CodeProtocol}, err)
 	}
 	for _, f := range frames {
 		if err := s.party.handle(now, f); err != nil {

@@ -159,8 +159,11 @@ func (u *shelved) Keep(ctx context.Context, n int, b []byte) error {
 	return nil
 }
 
-func (u *shelved) Finish(_ context.Context, body io.Reader) ([]byte, error) {
+func (u *shelved) Finish(ctx context.Context, body io.Reader) ([]byte, error) {
 	time.Sleep(u.slow)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	b, err := io.ReadAll(body)
 	if err != nil {
 		return nil, err
