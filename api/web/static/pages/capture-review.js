@@ -71,9 +71,8 @@ function drawJudged() {
   let list = box.querySelector('ul');
   if (!list) box.append((list = document.createElement('ul')));
   const warnings = still && viewed ? open(still.warnings, viewed.overruled) : [];
-  const shot = viewed;
   showWarnings(list, warnings, (code) => {
-    shot?.overruled.push(code);
+    viewed?.overruled.push(code); // whichever is on view by then
     drawJudged();
   });
   show(box, warnings.length > 0);
