@@ -13,7 +13,7 @@ type incoming struct {
 	offer    Offer
 	key      uploadKey
 	reserved int64
-	whole    bool // all blocks stay in memory until the end
+	whole    bool      // all blocks stay in memory until the end
 	former   *incoming // the upload of the same body that this one takes over from; nil when there is none
 	signal   chan struct{}
 	done     chan struct{}
