@@ -15,6 +15,7 @@
 // re-opens both files to show that the masks are solid and that nothing else changed. Pool does all of this
 // in short-lived child processes with hard limits on memory and time, and checks their answers again.
 //
-// The package also builds for js/wasm, where the browser checks a frame before it is sent; HEIC and the child
-// processes are absent there. It opens no file and no connection.
+// Before any of this, on the device, Look tells of faces, eyes, tattoos, print, bad light and bad focus in a frame of the camera,
+// and FindScale reads a scale card. These alone are built for js/wasm too: what reads files, the whole detectors and the child
+// processes are absent there, since a browser loads every byte. The package opens no file and no connection.
 package imaging
