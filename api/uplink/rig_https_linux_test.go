@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -92,6 +93,22 @@ func serveHTTPS(t testing.TB, w *wire, port int, certificate tls.Certificate) {
 // postHTTPS sends a body over a new TLS 1.3 connection on kernel TCP and waits
 // for the server's digest of it. HTTP/1.1, which has no window of its own.
 func postHTTPS(ctx context.Context, w *wire, port int, roots *x509.CertPool, control string, body []byte) error {
+	got, err := post(ctx, w, port, roots, control, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if want := sha256.Sum256(body); !bytes.Equal(got, want[:]) {
+		return fmt.Errorf("the server received %x, want %x", got, want)
+	}
+	return nil
+}
+
+// endless is a body without end.
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { return len(b), nil }
+
+func post(ctx context.Context, w *wire, port int, roots *x509.CertPool, control string, body io.Reader) (digest []byte, err error) {
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13},
 		DialContext: func(ctx context.Context, _, addr string) (conn net.Conn, err error) {
@@ -104,20 +121,14 @@ func postHTTPS(ctx context.Context, w *wire, port int, roots *x509.CertPool, con
 		WriteBufferSize: 64 << 10,
 	}
 	defer transport.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("https://%s:%d/", w.server.addr, port), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("https://%s:%d/", w.server.addr, port), body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	answer, err := transport.RoundTrip(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	got, err := io.ReadAll(io.LimitReader(answer.Body, 64))
-	if err != nil {
-		return err
-	}
-	if want := sha256.Sum256(body); !bytes.Equal(got, want[:]) {
-		return fmt.Errorf("the server received %x, want %x", got, want)
-	}
-	return answer.Body.Close()
+	digest, err = io.ReadAll(io.LimitReader(answer.Body, 64))
+	return digest, errors.Join(err, answer.Body.Close())
 }

@@ -113,9 +113,8 @@ type station struct {
 	shelf       *shelf
 	certificate tls.Certificate // the server's
 	roots       *x509.CertPool
-
-	stop  func() // ends the server and waits for it
-	trace func(uplink.Trace)
+	stop        func() // ends the server and waits for it
+	trace       func(uplink.Trace)
 }
 
 func newStation(t testing.TB, w *wire) *station {
