@@ -98,11 +98,15 @@ func TestFramesRefused(t *testing.T) {
 }
 
 func TestVarintsComeBack(t *testing.T) {
-	for _, v := range []uint64{0, 1, 63, 64, 16383, 16384, 1<<30 - 1, 1 << 30, maxVarint} {
-		b := appendVarint(nil, v)
+	tests := []struct {
+		v     uint64
+		bytes int
+	}{{0, 1}, {1, 1}, {63, 1}, {64, 2}, {16383, 2}, {16384, 4}, {1<<30 - 1, 4}, {1 << 30, 8}, {maxVarint, 8}}
+	for _, tt := range tests {
+		b := appendVarint(nil, tt.v)
 		r := &reader{b: b}
-		if got := r.varint(); got != v || r.err != nil || len(r.b) != 0 || len(b) != varintLen(v) {
-			t.Errorf("%d: got %d, %v, %d bytes of %d left", v, got, r.err, len(r.b), len(b))
+		if got := r.varint(); got != tt.v || r.err != nil || len(r.b) != 0 || len(b) != tt.bytes {
+			t.Errorf("%d: got %d, %v, from %d bytes; want %d", tt.v, got, r.err, len(b), tt.bytes)
 		}
 	}
 }

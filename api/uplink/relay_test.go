@@ -23,7 +23,6 @@ type relay struct {
 	down   func(b []byte) [][]byte
 	toUp   int64 // bytes that reached the server
 	toDown int64 // bytes that the server sent
-	seen   [][]byte
 	closed bool
 }
 

@@ -30,7 +30,6 @@ type session struct {
 	link   *link
 	conn   transport
 	party  party
-	moved  func() bool // whether the peer's address changed since asked last; nil at clients
 	signal chan struct{}
 	once   sync.Once
 	ended  chan struct{} // closed when the session ends; err says why

@@ -25,18 +25,6 @@ func appendVarint(b []byte, v uint64) []byte {
 	panic("uplink: number too large for the wire")
 }
 
-func varintLen(v uint64) int {
-	switch {
-	case v < 1<<6:
-		return 1
-	case v < 1<<14:
-		return 2
-	case v < 1<<30:
-		return 4
-	}
-	return 8
-}
-
 // A reader takes a packet apart. The first mistake sticks in err, and everything after it reads as zero.
 type reader struct {
 	b   []byte
