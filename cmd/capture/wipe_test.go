@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // sealedAs is the note of an original with this content.
@@ -183,5 +185,66 @@ func TestNotesHoldNoNames(t *testing.T) {
 	text, err := os.ReadFile(notes[0])
 	if err != nil || bytes.Contains(text, []byte("Testa")) || bytes.Contains(text, []byte(filepath.Dir(path))) {
 		t.Errorf("the note says %s, %v", text, err)
+	}
+}
+
+// TestSentIsRemembered: a capture that another run sends before this one has wiped the original is known as sealed.
+func TestSentIsRemembered(t *testing.T) {
+	b := newBench(t)
+	b.signIn()
+	path, _ := b.photo(1000)
+	b.server.faults = []func(http.ResponseWriter){busy("600")}
+	b.must(exitWaiting, nil, sendArgs(path)...)
+	state := filepath.Join(b.state, "clinivault")
+	q, err := openQueue(state, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, err := q.items()
+	if err != nil || len(items) != 1 {
+		t.Fatalf("the queue holds %v, %v", items, err)
+	}
+	notes, err := openOriginals(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := sealedAs(t, path)
+	n.CaptureID, n.State = items[0].CaptureID, originalSealing
+	never := n
+	never.CaptureID = newCaptureID()
+	if err := errors.Join(notes.put(n), notes.put(never)); err != nil {
+		t.Fatal(err)
+	}
+	b.must(exitDone, []string{"received as photo"}, "flush")
+	if all, err := notes.all(q); err != nil || len(all) != 1 || all[0].CaptureID != n.CaptureID {
+		t.Errorf("known as sealed: %v, %v; want %s alone", all, err, n.CaptureID)
+	}
+}
+
+// TestUnmoved: a file that changes or is replaced while it is read is not sealed as it was.
+func TestUnmoved(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"longer":   func(path string) error { return os.WriteFile(path, []byte("PLAINTEXT PIXELS!"), 0o600) },
+		"later":    func(path string) error { return os.Chtimes(path, time.Time{}, time.Now().Add(time.Hour)) },
+		"replaced": func(path string) error { return errors.Join(os.Rename(path, path+"2"), os.WriteFile(path, nil, 0o600)) },
+		"nothing":  nil,
+	} {
+		b := &bench{t: t, files: t.TempDir()}
+		path := b.file("photo.jpg", "PLAINTEXT PIXELS", 0o600)
+		f, info, err := openOriginal(path, os.O_RDONLY)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want error
+		if change != nil {
+			want = errMoved
+			if err := change(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := unmoved(f, path, info); !errors.Is(got, want) {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+		f.Close()
 	}
 }

@@ -127,22 +127,18 @@ func TestUplinkChannel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, try := range map[string]func() error{
-		"a foreign authority": func() error {
-			_, err := c.over(at, selfSigned(t, c, key), key, c.roots, c.token, never)
-			return err
-		},
-		"a certificate without its key": func() error {
-			_, err := c.over(at, c.der, key, c.roots, c.token, never)
-			return err
-		},
-		"a server that is not believed": func() error {
-			_, err := c.over(at, c.der, c.device.Key, x509.NewCertPool(), c.token, never)
-			return err
-		},
+	for name, try := range map[string]struct {
+		der   []byte
+		key   *ecdsa.PrivateKey
+		roots *x509.CertPool
+		want  error
+	}{
+		"a foreign authority":           {selfSigned(t, c, key), key, c.roots, uplink.ErrRefused},
+		"a certificate without its key": {c.der, key, c.roots, uplink.ErrRefused},
+		"a server that is not believed": {c.der, c.device.Key, x509.NewCertPool(), uplink.ErrUntrusted},
 	} {
-		if err := try(); err == nil || errors.Is(err, uplink.ErrBlocked) {
-			t.Errorf("%s: got %v, want a refused handshake", name, err)
+		if _, err := c.over(at, try.der, try.key, try.roots, c.token, never); !errors.Is(err, try.want) {
+			t.Errorf("%s: got %v, want %v", name, err, try.want)
 		}
 	}
 	client, err := uplink.Dial(t.Context(), uplink.ClientConfig{Addr: at, ServerName: "127.0.0.1", Roots: c.roots,
@@ -160,8 +156,8 @@ func TestUplinkChannel(t *testing.T) {
 		t.Errorf("%d captures were received, %v; want the first alone", len(mine), err)
 	}
 	c.Clock.Add(8 * 24 * time.Hour)
-	if _, err := c.over(at, der, other.Key, c.roots, token, never); err == nil || errors.Is(err, uplink.ErrBlocked) {
-		t.Errorf("a certificate that is over: got %v, want a refused handshake", err)
+	if _, err := c.over(at, der, other.Key, c.roots, token, never); !errors.Is(err, uplink.ErrRefused) {
+		t.Errorf("a certificate that is over: got %v, want %v", err, uplink.ErrRefused)
 	}
 }
 
