@@ -67,6 +67,9 @@ export function drawFacts(photo) {
   need('fact-site', HTMLElement).textContent = `${String(photo.body_site ?? '').replace(/[_-]/g, ' ')}${side}` || 'not said';
   need('fact-taken', HTMLElement).textContent = localTime(photo.taken_at);
   need('fact-consent', HTMLElement).textContent = consentText(photo.consent);
+  const overruled = (photo.measures?.overruled ?? []).join(', '); // warnings before the shutter
+  for (const id of ['overruled', 'fact-overruled']) show(need(id, HTMLElement), overruled !== '');
+  need('fact-overruled', HTMLElement).textContent = overruled;
   const words = nothing(photo.regions);
   need('nothing-what', HTMLElement).textContent = words;
   show(need('nothing', HTMLElement), words !== '');
