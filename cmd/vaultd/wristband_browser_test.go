@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/boombuler/barcode/code128"
 	"github.com/chromedp/cdproto/webauthn"
@@ -155,6 +156,12 @@ func TestWristbands(t *testing.T) {
 	b.look("wristband-1-offer")
 	b.run("preparing", press("#offline-use-act"))
 	b.until("prepared", `document.querySelector('#offline-use').hidden`)
+	b.lists(1)
+	b.signOut()
+	b.lists(0)
+	b.signIn(s, "clinician", "/capture")
+	b.until("fetched again", `!document.querySelector('#scan').hidden && document.querySelector('#patients button')`)
+	b.lists(1)
 	s.kill()
 	b.run("locking", press("#lock-now"))
 	b.until("locked, with a way to open it", `/Your passkey opens the screen/.test(document.querySelector('#cover-error').textContent)`)
@@ -190,11 +197,7 @@ func TestWristbands(t *testing.T) {
 	b.until("closed once more", `!document.querySelector('#offline-use').hidden`)
 	b.run("opening what was changed", press("#offline-use-act"))
 	b.until("deleted", `/changed, and is deleted/.test(document.querySelector('#patient-count').textContent)`)
-	var left int
-	b.run("counting lists", awaiting(listsLeft, &left))
-	if left != 0 {
-		t.Errorf("%d lists are left", left)
-	}
+	b.lists(0)
 	b.noFaults()
 	b.stop()
 	var texts []string
@@ -205,7 +208,7 @@ func TestWristbands(t *testing.T) {
 }
 
 const wardStore = `
-	const db = await new Promise((done) => { const asked = indexedDB.open('clinivault-ward'); asked.onsuccess = () => done(asked.result); });
+	const db = await new Promise((done) => { const asked = indexedDB.open("clinivault-ward", 1); asked.onupgradeneeded = () => asked.result.createObjectStore("kept"); asked.onsuccess = () => done(asked.result); });
 	const store = db.transaction('kept', 'readwrite').objectStore('kept');
 	const wait = (asked) => new Promise((done) => { asked.onsuccess = () => done(asked.result); });
 	const lists = (await wait(store.getAllKeys())).filter((key) => key.startsWith('list '));`
@@ -219,6 +222,19 @@ const tamper = `(async () => {` + wardStore + `
 	}
 	db.close();
 })()`
+
+// lists waits until so many lists are kept on the device.
+func (b *browser) lists(want int) {
+	b.t.Helper()
+	left := -1
+	for range 50 {
+		if b.run("counting lists", awaiting(listsLeft, &left)); left == want {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	b.t.Errorf("%d lists are kept, want %d", left, want)
+}
 
 const listsLeft = `(async () => {` + wardStore + `
 	db.close();

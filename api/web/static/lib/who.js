@@ -151,5 +151,8 @@ async function wayOf(problem) {
   return `/sign-in${back}`;
 }
 
-/** Forgets whose this browser is, as signing out does. Sealed photos stay: they are nobody's to open. */
-export const forgetPerson = () => drop('person');
+/** Forgets whose this browser is, as signing out does, and every list of patients. Sealed photos stay: they are nobody's to open. */
+export async function forgetPerson() {
+  const { dropLists } = await import('../capture/wardkeep.js');
+  await Promise.all([drop('person'), dropLists()]);
+}
