@@ -51,6 +51,12 @@ func (b *browser) signOutAt(s *service, path string) {
 	b.until("told", `document.querySelector('#leave').open`)
 	b.run("leaving it here", press("#leave-anyway"))
 	b.until("signed out", `location.pathname === '/sign-in'`)
+	var person any
+	b.run("whose the browser is", chromedp.Evaluate(`new Promise((done, fail) => { const q = indexedDB.open('clinivault-shell'); q.onerror = fail;
+		q.onsuccess = () => { const g = q.result.transaction('kept').objectStore('kept').get('person'); g.onsuccess = () => { q.result.close(); done(g.result ?? null); }; }; })`, &person, awaited))
+	if person != nil {
+		b.t.Errorf("after signing out the browser keeps whose it was: %v", person)
+	}
 }
 
 // waitingSealed counts what waits on the device.
@@ -78,6 +84,9 @@ const cut = `[...document.querySelectorAll('button, h1, h2, label, .pill, .note,
 func (b *browser) bedside(name string) {
 	b.t.Helper()
 	b.run("as a phone", emulation.SetDeviceMetricsOverride(390, 844, 1, true), emulation.SetTouchEmulationEnabled(true), chromedp.Sleep(0))
+	if n := value[int](b, "controls on "+name, `[...document.querySelectorAll('button, a[href]')].filter(n => n.offsetParent !== null).length`); n < 4 {
+		b.t.Errorf("%s: found %d things to press, want those of the page", name, n)
+	}
 	for what, find := range map[string]string{"smaller than 44 pixels": tooSmall, "cut off": cut} {
 		for _, found := range value[[]string](b, what+" on "+name, find) {
 			b.t.Errorf("%s: %s: %s", name, what, found)
