@@ -4,8 +4,8 @@
 /** @type {Record<string, string>} */
 export default {
   // Sealing.
-  'This browser runs no WebAssembly (a lockdown mode). Photos are sealed all the same, in the older way that the hospital can see in its list; they are not checked before the shutter, and wristbands cannot be scanned: choose the patient from the list.':
-    'Dieser Browser führt kein WebAssembly aus (Blockierungsmodus). Fotos werden trotzdem versiegelt, auf die ältere Art, die das Krankenhaus in seiner Liste sieht; sie werden vor dem Auslösen nicht geprüft, und Armbänder lassen sich nicht scannen: Wählen Sie den Patienten aus der Liste.',
+  'This browser runs no WebAssembly (a lockdown mode). Photos are sealed all the same, in an older way, which your IT team sees under Health; they are not checked before the shutter, and wristbands cannot be scanned: choose the patient from the list.':
+    'Dieser Browser führt kein WebAssembly aus (Blockierungsmodus). Fotos werden trotzdem versiegelt, auf eine ältere Art, die Ihre IT unter „Zustand“ sieht; sie werden vor dem Auslösen nicht geprüft, und Armbänder lassen sich nicht scannen: Wählen Sie den Patienten aus der Liste.',
   'This browser cannot seal photos. Use a current browser, over HTTPS, or leave its lockdown mode for this page.':
     'Dieser Browser kann keine Fotos versiegeln. Verwenden Sie einen aktuellen Browser über HTTPS, oder schalten Sie seinen Blockierungsmodus für diese Seite aus.',
   'This browser runs no WebAssembly, and this hospital takes no photos sealed without it. Leave the lockdown mode for this page, or use another device.':
