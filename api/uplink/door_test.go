@@ -126,3 +126,26 @@ func TestClientHearsItsServerAlone(t *testing.T) {
 	}
 	t.Error("the server's datagram does not count")
 }
+
+// TestClientTakesSealedRecordsAlone says what reaches a client's DTLS once its handshake is over.
+func TestClientTakesSealedRecordsAlone(t *testing.T) {
+	s := &socket{wire: newWire(&net.UDPAddr{}, nil)}
+	s.wire.cid = "abcdefgh"
+	tests := []struct {
+		name string
+		b    []byte
+		want bool
+	}{
+		{"own record", recordOf(recordCID, 1, "abcdefgh", 30), true},
+		{"another's record", recordOf(recordCID, 1, "abcdefgx", 30), false},
+		{"record of epoch 0", recordOf(recordCID, 0, "abcdefgh", 30), false},
+		{"cut off", recordOf(recordCID, 1, "abcdefgh", 30)[:40], false},
+		{"alert in plaintext", recordOf(recordAlert, 0, "", 2), false},
+		{"handshake in plaintext", recordOf(recordHandshake, 0, "", 40), false},
+	}
+	for _, tt := range tests {
+		if got := s.ours(tt.b); got != tt.want {
+			t.Errorf("%s: taken %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
