@@ -166,7 +166,7 @@ export async function wireFind(wired) {
   void again();
   try {
     ward = (await import('../capture/wardlist.js')).openWardList({ person: now.person });
-    void ward.refresh?.();
+    ward.refresh().catch(() => {}); // it tries again by itself, and says what is missing when it is asked
   } catch {
     ward = null; // without it a scan needs the network
   }

@@ -1,6 +1,7 @@
 // @ts-check
 // Sealing what was taken, the queue that holds ciphertext only, and what becomes of it.
 
+import { call } from '../lib/api.js';
 import { alarm, need, say, sentence, show, viewfinder } from '../lib/dom.js';
 import { locale, t } from '../lib/words.js';
 import { newCaptureID } from '../capture/bytes.js';
@@ -8,6 +9,7 @@ import { intake } from '../capture/offline.js';
 import { openQueue } from '../capture/queue.js';
 import { seal } from '../capture/seal.js';
 import { newItem } from '../capture/state.js';
+import { verifyReceipt } from '../capture/receipt.js';
 import { Uploader } from '../capture/upload.js';
 import { loadSeal } from '../capture/wasm.js';
 import { factsOf, measuresOf } from './capture-facts.js';
@@ -101,25 +103,27 @@ function received(id, photo) {
 /** @param {string} iso @returns {string} the time of day */
 const clock = (iso) => new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(new Date(iso));
 
-/** Sends what waits. @returns {Promise<Uploader | null>} null when sealing is not ready */
-export async function startUploads() {
-  try {
-    await readySeal();
-  } catch (err) {
-    panel.wait(sentence(err));
-    return null;
+/** @type {Promise<{ key_id: string, public_key: string }[]> | null} */
+let keys = null;
+
+/** The keys that sign receipts. They are public, so a locked screen does not keep the queue back. @param {boolean} fresh */
+function receiptKeys(fresh) {
+  if (fresh || !keys) {
+    keys = call('GET', data().keys ?? '', undefined, { background: true }).then((all) => all.receipts);
+    keys.catch(() => (keys = null));
   }
+  return keys;
+}
+
+/** Sends what waits; what sealing needs is not needed for it. */
+export async function startUploads() {
+  const store = await queue;
   if (uploader) {
     void uploader.kick();
     return uploader;
   }
   uploader = new Uploader({
-    queue: await queue, owner: now.person, url: data().captures, uploads: data().uploads,
-    receiptKeys: async (fresh) => {
-      if (fresh) sealing.intake = await intake(data().intake ?? '');
-      return sealing.intake.receipt_keys;
-    },
-    verify: (key, receipt) => sealing.module.verifyReceipt(key, receipt),
+    queue: store, owner: now.person, url: data().captures, uploads: data().uploads, receiptKeys, verify: verifyReceipt,
   });
   /** @param {string} name @param {(detail: any) => void} act */
   const on = (name, act) => uploader?.addEventListener(name, (e) => act(/** @type {CustomEvent} */ (e).detail));
@@ -156,7 +160,7 @@ export function sendOn() {
 export function wireSend(acts) {
   signInAgain = acts.signIn;
   queue = openQueue();
-  panel = new Panel(now.person, (id) => void startUploads().then((u) => u?.retry(id)));
+  panel = new Panel(now.person, (id) => void startUploads().then((u) => u.retry(id)));
   globalThis.addEventListener('clinivault-send', () => {
     sendOn();
     need('queue', HTMLElement).scrollIntoView();
@@ -168,6 +172,8 @@ export function wireSend(acts) {
 /** Sends what waits at once; with nothing to send, what sealing needs is fetched after the first picture of the camera. */
 async function startEarly() {
   const waits = await queue.then((store) => store.list()).then((items) => items.some((i) => i.owner === now.person), () => true);
-  if (!waits) await viewfinder(6_000);
-  void startUploads();
+  if (waits) void startUploads().catch((err) => complain(sentence(err)));
+  await viewfinder(6_000);
+  await readySeal().catch((err) => panel.wait(sentence(err)));
+  void startUploads().catch(() => {}); // said before
 }
