@@ -33,6 +33,7 @@ const (
 	queueFloor    = 4 * time.Millisecond   // if it is also at least this much longer
 	ceilingCut    = 0.7
 	recallLoss    = 0.1                  // share of a first round that may be lost for the former path to count
+	tryGrowth     = 1.12                 // a try that found this much more is followed by another at once
 	standRounds   = 10                   // rounds in a row: the queue is another's, who fills it until packets are lost; so do we
 	ceilingStep   = maxPacket + overhead // bytes the ceiling grows by in a round without congestion,
 	ceilingFaster = 4                    // and as much more for each of so many such rounds in a row
@@ -67,6 +68,7 @@ type pace struct {
 	judged   int                 // rounds in losses
 	cycle    int
 	cycleAt  time.Time
+	tried    float64 // rate before the last try
 	probeEnd time.Time
 	probeRTT time.Duration // shortest answer of this probe
 	ceiling  float64       // bytes in flight, at most
@@ -357,7 +359,19 @@ func (p *pace) stepCruise(now time.Time) {
 		now.Sub(p.cycleAt) < 2*p.minRTT {
 		return // what the try had queued is not gone yet
 	}
-	p.cycle, p.cycleAt = (p.cycle+1)%len(gains), now
+	next := (p.cycle + 1) % len(gains)
+	if p.cycle == 1 && p.paid() {
+		next = 0 // there is more to be had: a start that bad luck ended goes on so
+	}
+	if next == 0 {
+		p.tried = p.rate()
+	}
+	p.cycle, p.cycleAt = next, now
+}
+
+// paid says whether the last try found the path to deliver more, without a queue in its way.
+func (p *pace) paid() bool {
+	return p.tried > 0 && p.rate() >= tryGrowth*p.tried && p.standing == 0
 }
 
 // tolerant says whether losses look like a radio's, so that saying things twice does no harm.

@@ -100,3 +100,20 @@ func TestStartOutlivesBadLuck(t *testing.T) {
 		t.Errorf("after two of the first three packets were lost: phase %v, want %v", s.pace.phase, phaseStart)
 	}
 }
+
+// TestTriesAgain gives a path that delivers five times what the sender believes after an unlucky start: it finds out in
+// a few tries, not in one for each cycle.
+func TestTriesAgain(t *testing.T) {
+	s := newSim(1)
+	there, back := s.ward(80*time.Millisecond, 0)
+	f := s.flow(t, 0, 1<<40, there, back)
+	f.from.pump()
+	s.run(200*time.Millisecond, func() bool { return false })
+	p := f.from.link.pace
+	p.cruise(s.now, 2)
+	p.rates = [rateRounds]float64{fifty / 5}
+	s.run(3*time.Second, func() bool { return false })
+	if got := p.rate(); got < 0.9*fifty {
+		t.Errorf("3 s after an unlucky start: %.1f Mbit/s, want %.1f", got*8/1e6, 0.9*fifty*8/1e6)
+	}
+}
