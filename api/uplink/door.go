@@ -90,7 +90,11 @@ func (d *door) route(buf *[maxDatagram]byte, n int, from netip.AddrPort) {
 		w.mu.Lock()
 		first := w.paths[0]
 		w.mu.Unlock()
-		d.arrived(w, first)
+		d.mu.Lock() // so that nothing starts once refuse has returned
+		defer d.mu.Unlock()
+		if !d.closed {
+			d.arrived(w, first)
+		}
 	}
 }
 

@@ -70,11 +70,10 @@ func TestServerFollowsItsCertificate(t *testing.T) {
 	w := newWorld(t)
 	w.serve(nil)
 	w.upload(w.dial(w.config()), 1, 1000, nil)
-	old := w.cert
-	w.cert = newAuthority(t).issue(t, "localhost", time.Now().Add(time.Hour))
+	w.show(newAuthority(t))
 	if _, err := Dial(t.Context(), w.config()); err == nil {
 		t.Error("the old certificate was shown")
 	}
-	w.cert = old
+	w.show(w.ca)
 	w.upload(w.dial(w.config()), 2, 1000, nil)
 }

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -182,7 +183,7 @@ type world struct {
 	t      testing.TB
 	ca     *authority
 	device tls.Certificate
-	cert   tls.Certificate
+	cert   atomic.Pointer[tls.Certificate] // of the server
 	shelf  *shelf
 	addr   netip.AddrPort
 	stop   func()
@@ -193,8 +194,14 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, ca: newAuthority(t), shelf: newShelf(), events: make(chan Event, 1000)}
 	w.device = w.ca.issue(t, "device-1", time.Now().Add(time.Hour))
-	w.cert = w.ca.issue(t, "localhost", time.Now().Add(time.Hour))
+	w.show(w.ca)
 	return w
+}
+
+// show makes the server show a certificate of a from now on.
+func (w *world) show(a *authority) {
+	cert := a.issue(w.t, "localhost", time.Now().Add(time.Hour))
+	w.cert.Store(&cert)
 }
 
 // serve starts a server on pc, or on a free port, until stop or the end of the test.
@@ -207,7 +214,7 @@ func (w *world) serve(pc net.PacketConn) {
 		}
 	}
 	w.addr = pc.LocalAddr().(*net.UDPAddr).AddrPort()
-	s, err := NewServer(ServerConfig{Sink: w.shelf, Certificate: func() (*tls.Certificate, error) { return &w.cert, nil },
+	s, err := NewServer(ServerConfig{Sink: w.shelf, Certificate: func() (*tls.Certificate, error) { return w.cert.Load(), nil },
 		VerifyPeer: w.ca.verify, Log: slog.New(slog.DiscardHandler), Limits: w.limits,
 		Observe: func(e Event) {
 			select {
