@@ -135,22 +135,7 @@ func TestWristbands(t *testing.T) {
 	b.addPasskey("Ward phone")
 	b.run("the capture page", chromedp.Navigate(s.base+"/capture"))
 	b.until("scanning", `!document.querySelector('#scan').hidden`)
-	matrix := func(band vault.DemoBand) string {
-		return printed(t, "DATAMATRIX", "[8018]"+band.GSRN+"[8019]07", "--gs1", "--square")
-	}
-	b.shows(matrix(cedar))
-	b.cardOf("GS1 DataMatrix", "Sample Cedar")
-	b.shows(demoBand(t, bands["Sample Birch"].GSRN))
-	b.cardOf("GS1-128 of the demo", "Sample Birch")
-	b.shows(printed(t, "QRCODE", "DEMO-0001"))
-	b.cardOf("QR code with the record number", "Sample Alder")
-	b.shows(printed(t, "DATAMATRIX", "[01]09506000134352[17]280131", "--gs1", "--square"))
-	b.told("a medicine", "medicine or a product")
-	b.shows(printed(t, "QRCODE", "https://ward.example/7"))
-	b.told("a web address", "web address")
-	b.shows(matrix(elm))
-	b.told("somebody else's patient", "not one of your patients")
-
+	b.bandsOnline(bands)
 	b.until("offered", `!document.querySelector('#offline-use').hidden`)
 	b.kept()
 	b.look("wristband-1-offer")
@@ -168,27 +153,64 @@ func TestWristbands(t *testing.T) {
 	b.look("wristband-2-locked-offline")
 	b.run("opening", press("#cover-passkey"))
 	b.until("open", `!('covered' in document.documentElement.dataset)`)
-	b.shows(matrix(cedar))
+	b.shows(matrix(t, cedar))
 	b.cardOf("from the list after the lock", "Sample Cedar")
 
+	b.bandsAfterColdStart(cedar, elm)
+	b.noFaults()
+	b.stop()
+	var texts []string
+	for _, band := range vault.DemoBands() {
+		texts = append(texts, band.Name, band.GSRN, band.BirthDate)
+	}
+	noTextIn(t, profile, texts)
+}
+
+// matrix is the DataMatrix on the wristband of a demo patient.
+func matrix(t testing.TB, band vault.DemoBand) string {
+	t.Helper()
+	return printed(t, "DATAMATRIX", "[8018]"+band.GSRN+"[8019]07", "--gs1", "--square")
+}
+
+// bandsOnline scans with the server there: three bands, and three codes that are refused by name.
+func (b *browser) bandsOnline(bands map[string]vault.DemoBand) {
+	b.t.Helper()
+	b.shows(matrix(b.t, bands["Sample Cedar"]))
+	b.cardOf("GS1 DataMatrix", "Sample Cedar")
+	b.shows(demoBand(b.t, bands["Sample Birch"].GSRN))
+	b.cardOf("GS1-128 of the demo", "Sample Birch")
+	b.shows(printed(b.t, "QRCODE", "DEMO-0001"))
+	b.cardOf("QR code with the record number", "Sample Alder")
+	b.shows(printed(b.t, "DATAMATRIX", "[01]09506000134352[17]280131", "--gs1", "--square"))
+	b.told("a medicine", "medicine or a product")
+	b.shows(printed(b.t, "QRCODE", "https://ward.example/7"))
+	b.told("a web address", "web address")
+	b.shows(matrix(b.t, bands["Sample Elm"]))
+	b.told("somebody else's patient", "not one of your patients")
+}
+
+// bandsAfterColdStart opens the page anew with the server gone: the list is closed, opens by passkey, and is refused when it
+// ended, when the clock went back, and when somebody changed it.
+func (b *browser) bandsAfterColdStart(cedar, elm vault.DemoBand) {
+	b.t.Helper()
 	b.run("a cold start", chromedp.Reload())
 	b.until("offered to open", `!document.querySelector('#offline-use').hidden && /passkey/.test(document.querySelector('#offline-use-act').textContent)`)
 	b.look("wristband-3-closed")
-	b.shows(matrix(cedar))
+	b.shows(matrix(b.t, cedar))
 	b.told("the closed list", "list is closed")
 	b.run("opening the list", press("#offline-use-act"))
 	b.until("listed", `document.querySelectorAll('#patients button').length === 4`)
-	b.shows(matrix(cedar))
+	b.shows(matrix(b.t, cedar))
 	b.cardOf("from the list after a cold start", "Sample Cedar")
-	b.shows(printed(t, "CODE128", "DEMO-0004", "--height=40"))
+	b.shows(printed(b.t, "CODE128", "DEMO-0004", "--height=40"))
 	b.cardOf("by the record number", "Sample Dogwood")
-	b.shows(matrix(elm))
+	b.shows(matrix(b.t, elm))
 	b.told("not on the list", "not on the list of this device")
 	b.look("wristband-4-not-listed")
 
 	for _, wrong := range []struct{ name, hours, told string }{{"the clock a day ahead", "24", "ended at"}, {"the clock set back", "-26", "clock of this device went back"}} {
 		b.run(wrong.name, chromedp.Evaluate(`globalThis.rightNow ??= Date.now.bind(Date); Date.now = () => rightNow() + `+wrong.hours+` * 3600_000`, nil))
-		b.shows(matrix(cedar))
+		b.shows(matrix(b.t, cedar))
 		b.told(wrong.name, wrong.told)
 	}
 	b.run("reloading", chromedp.Reload())
@@ -198,13 +220,6 @@ func TestWristbands(t *testing.T) {
 	b.run("opening what was changed", press("#offline-use-act"))
 	b.until("deleted", `/changed, and is deleted/.test(document.querySelector('#patient-count').textContent)`)
 	b.lists(0)
-	b.noFaults()
-	b.stop()
-	var texts []string
-	for _, band := range vault.DemoBands() {
-		texts = append(texts, band.Name, band.GSRN, band.BirthDate)
-	}
-	noTextIn(t, profile, texts)
 }
 
 const wardStore = `
