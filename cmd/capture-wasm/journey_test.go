@@ -99,7 +99,7 @@ func TestBrowserSealOpens(t *testing.T) {
 	if !slices.Equal(said.Events, want) || said.Left != 0 {
 		t.Errorf("events %q, %d left; want %q and none left", said.Events, said.Left, want)
 	}
-	wantRefused := []string{"patient must be an ID", "unknown or doubled", "a time must look like", "not an intake public key"}
+	wantRefused := []string{"patient is not of the form", "a fact that the vault does not know", "taken_at is not of the form", "intake"}
 	if len(said.Refused) != len(wantRefused) {
 		t.Fatalf("refused %q, want %q", said.Refused, wantRefused)
 	}

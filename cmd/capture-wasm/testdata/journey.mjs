@@ -8,7 +8,9 @@ const { loadSeal } = await load('wasm.js');
 const { fetchIntake } = await load('intake.js');
 const { seal } = await load('seal.js');
 const { newItem } = await load('state.js');
-const { headersOf, Uploader } = await load('upload.js');
+const { Uploader } = await load('upload.js');
+const { headersOf } = await load('transfer.js');
+const { verifyReceipt } = await load('receipt.js');
 
 const module = await loadSeal({ execURL: pathToFileURL(exec).href, wasmURL: `${base}/capture.wasm` });
 const intake = await fetchIntake(`${base}/api/v1/intake`);
@@ -43,7 +45,7 @@ const uploader = new Uploader({
     received: async (id) => void stored.delete(id),
   },
   owner: facts.author,
-  verify: module.verifyReceipt,
+  verify: verifyReceipt,
   receiptKeys: async () => intake.receipt_keys,
   alone: (act) => act(),
   later: () => {},

@@ -4,6 +4,7 @@ import { cameras, CameraError, drawPreview, forget, openCamera } from './static/
 import { newCaptureID } from './static/bytes.js';
 import { fetchIntake } from './static/intake.js';
 import { keepStorage, openQueue, QueueError } from './static/queue.js';
+import { verifyReceipt } from './static/receipt.js';
 import { seal } from './static/seal.js';
 import { newItem } from './static/state.js';
 import { Uploader } from './static/upload.js';
@@ -64,12 +65,11 @@ async function take() {
 /** Sends what is queued until nothing is left, at most 20 seconds. */
 async function flush() {
   const said = { violations, events: [], progress: 0 };
-  const sealer = await module();
   const intake = await fetchIntake('/api/v1/intake');
   const queue = await openQueue();
   said.before = (await queue.list()).length;
   const uploader = new Uploader({
-    queue, owner: (await facts()).author, url: '/api/v1/captures', verify: sealer.verifyReceipt, receiptKeys: async () => intake.receipt_keys,
+    queue, owner: (await facts()).author, url: '/api/v1/captures', verify: verifyReceipt, receiptKeys: async () => intake.receipt_keys,
   });
   let done;
   const finished = new Promise((resolve) => (done = resolve));
