@@ -29,4 +29,4 @@ fuzz: ## every fuzz target, FUZZTIME each (default 1h)
 	@scripts/fuzz.sh "$${FUZZTIME:-1h}"
 
 clean: ## forget built things; keeps .data and .cache
-	@rm -rf .build .shots api/web/static/wasm/*.wasm api/web/static/wasm/*.js
+	@rm -rf .build .shots api/web/static/wasm/*.wasm api/web/static/wasm/*.js api/web/static/wasm/zxing api/web/packed/*.br api/web/packed/index.json

@@ -144,6 +144,9 @@ func noTextIn(t *testing.T, folder string, texts []string) {
 // viewfinder moves; and once more from what is kept. The networks are those that Lighthouse simulates for phones ("slow
 // 4G": 1.6 Mbit/s, 150 ms) and that Chromium's tools call fast 4G (9 Mbit/s, 60 ms).
 func TestFirstViewfinder(t *testing.T) {
+	if os.Getenv("CLINIVAULT_DRILL") == "" {
+		t.Skip("SKIPPED, the first picture of the camera is not timed: set CLINIVAULT_DRILL=1")
+	}
 	s := newService(t, nil)
 	s.start()
 	for _, net := range []struct {
