@@ -2,8 +2,9 @@
 // What the ward list keeps on this device between two openings of the page: sealed bytes, and what is needed to open them
 // with a passkey. No name, no number, no key in the clear.
 
-const databaseName = 'clinivault-ward';
-const storeName = 'kept';
+import { within } from '../lib/kept.js';
+
+const ward = 'clinivault-ward';
 
 /**
  * @typedef {object} KeptList
@@ -27,57 +28,23 @@ const storeName = 'kept';
  * @property {Uint8Array<ArrayBuffer>} wrapped the private key and the signers, sealed under what the passkey answers
  */
 
-/** @returns {Promise<IDBDatabase>} */
-function database() {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(databaseName, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(storeName);
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-    request.onblocked = () => reject(new Error('another page holds the store'));
-  });
-}
-
-/**
- * @template T
- * @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => IDBRequest<T>} act
- * @returns {Promise<T | undefined>} undefined where this browser keeps nothing
- */
-async function within(mode, act) {
-  try {
-    const db = await database();
-    try {
-      return await new Promise((resolve, reject) => {
-        const tx = db.transaction(storeName, mode);
-        const request = act(tx.objectStore(storeName));
-        tx.oncomplete = () => resolve(request.result);
-        tx.onabort = () => reject(tx.error);
-      });
-    } finally {
-      db.close();
-    }
-  } catch {
-    return undefined;
-  }
-}
-
 /** @param {string} person @returns {Promise<KeptList | undefined>} */
-export const keptList = (person) => within('readonly', (s) => s.get(`list ${person}`));
+export const keptList = (person) => within(ward, 'readonly', (s) => s.get(`list ${person}`));
 
 /** @param {KeptList} list */
-export const keepList = (list) => within('readwrite', (s) => s.put(list, `list ${list.person}`));
+export const keepList = (list) => within(ward, 'readwrite', (s) => s.put(list, `list ${list.person}`));
 
 /** @param {string} person */
-export const dropList = (person) => within('readwrite', (s) => s.delete(`list ${person}`));
+export const dropList = (person) => within(ward, 'readwrite', (s) => s.delete(`list ${person}`));
 
 /** Every list of everybody, at sign-out. The ways in by passkey stay; they open nothing then. */
-export const dropLists = () => within('readwrite', (s) => s.delete(IDBKeyRange.bound('list ', 'list ￿')));
+export const dropLists = () => within(ward, 'readwrite', (s) => s.delete(IDBKeyRange.bound('list ', 'list ￿')));
 
 /** @param {string} person @returns {Promise<OfflineUse | undefined>} */
-export const offlineUse = (person) => within('readonly', (s) => s.get(`use ${person}`));
+export const offlineUse = (person) => within(ward, 'readonly', (s) => s.get(`use ${person}`));
 
 /** @param {OfflineUse} use @returns {Promise<boolean>} whether this browser keeps it */
-export const keepUse = async (use) => (await within('readwrite', (s) => s.put(use, `use ${use.person}`))) !== undefined;
+export const keepUse = async (use) => (await within(ward, 'readwrite', (s) => s.put(use, `use ${use.person}`))) !== undefined;
 
 /** @param {string} person */
-export const dropUse = (person) => within('readwrite', (s) => s.delete(`use ${person}`));
+export const dropUse = (person) => within(ward, 'readwrite', (s) => s.delete(`use ${person}`));
