@@ -85,20 +85,23 @@ func (p photoView) NoThumb() string {
 
 var sideWords = map[string]string{"left": "left", "right": "right", "bilateral": "both sides", "midline": "middle"}
 
-// Where is the body site with its side.
-func (p photoView) Where() string {
-	label := p.BodySite
+// WhereWords are the body site and, where there is one, its side.
+func (p photoView) WhereWords() []string {
+	words := []string{p.BodySite}
 	if site, ok := vault.FindBodySite(p.BodySite); ok {
-		label = site.Label
+		words[0] = site.Label
 	}
 	if side := sideWords[p.Laterality]; side != "" {
-		label += ", " + side
+		words = append(words, side)
 	}
-	return label
+	return words
 }
 
-// ConsentText lists what the patient allowed.
-func (p photoView) ConsentText() string {
+// Where is the body site with its side.
+func (p photoView) Where() string { return strings.Join(p.WhereWords(), ", ") }
+
+// ConsentWords are the uses that the patient allowed.
+func (p photoView) ConsentWords() []string {
 	var uses []string
 	for _, use := range []struct {
 		name string
@@ -109,9 +112,9 @@ func (p photoView) ConsentText() string {
 		}
 	}
 	if len(uses) == 0 {
-		return "none"
+		return []string{"none"}
 	}
-	return strings.Join(uses, ", ")
+	return uses
 }
 
 // remark is a sentence beside a photo and how it is meant: "", warn or bad.

@@ -17,7 +17,7 @@ const modules = [
   ...folder(`${web}static/pages/`, (n) => /^captures?.*\.js$/.test(n)),
   ...['bedside', 'leave', 'lock', 'patients', 'who', 'words'].map((n) => `${web}static/lib/${n}.js`),
 ];
-const templates = ['capture', 'captures', 'layout', 'shell-parts', 'signin-parts'].map((n) => `${web}templates/${n}.html`);
+const templates = ['capture', 'captures', 'layout', 'parts', 'shell-parts', 'signin-parts'].map((n) => `${web}templates/${n}.html`);
 const parts = folder(`${web}static/words/de/`, (n) => n.endsWith('.js'));
 
 /** The text of a literal as it is written between its quotes. */
@@ -61,7 +61,7 @@ test('every sentence of the bedside pages has a German one', () => {
 });
 
 test('every German sentence has a use', () => {
-  const everything = keyOf([...modules, ...templates, 'vault/sites.go', 'api/web/funcs.go', 'api/web/menu.go'].map((f) => entities(unquoted(read(f)))).join('\n'));
+  const everything = keyOf([...modules, ...templates, 'vault/sites.go', 'api/web/funcs.go', 'api/web/menu.go', 'api/pages_photos.go'].map((f) => entities(unquoted(read(f)))).join('\n'));
   assert.deepEqual(Object.keys(german).filter((s) => !sentences.has(s) && !everything.includes(s)), []);
 });
 

@@ -205,4 +205,5 @@ export default {
   'Heel': 'Ferse',
   'Foot': 'Fuß',
   'Toe': 'Zehe',
+  'Print scale cards': 'Maßstabskarten drucken',
 };
