@@ -23,6 +23,9 @@ func TestSecurityMassAssignment(t *testing.T) {
 		if rt.in == nil || strings.HasPrefix(rt.path, "/scim/") { // SCIM ignores what it does not know (RFC 7643 section 3.3)
 			continue
 		}
+		if rt.device { // read by the code of the same route of a session, once a certificate is shown
+			continue
+		}
 		text, err := json.Marshal(rt.in)
 		if err != nil {
 			t.Fatal(err)

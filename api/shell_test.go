@@ -111,8 +111,9 @@ func TestManifest(t *testing.T) {
 // TestSigningOutClearsNothing: sealed photos that wait in the browser outlive every way to sign out.
 func TestSigningOutClearsNothing(t *testing.T) {
 	b := newBench(t)
+	b.addPerson(t, "signing-out", clinician)
 	for _, way := range []request{{method: "POST", path: "/sign-out"}, {method: "DELETE", path: "/api/v1/session"}} {
-		way.token = b.as(t, clinician)
+		way.token = b.signIn(t, "signing-out")
 		if got := b.send(t, way); got.StatusCode >= 400 || got.Header.Get("Clear-Site-Data") != "" {
 			t.Errorf("%s %s: got %d %v", way.method, way.path, got.StatusCode, got.Header)
 		}

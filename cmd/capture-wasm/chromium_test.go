@@ -47,10 +47,30 @@ func pages(t *testing.T, s *intakeServer, loader string) http.Handler {
 	return mux
 }
 
+// profileFolder is a folder for Chromium, whose children may go on writing for a moment after it has ended.
+func profileFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "clinivault-profile-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		err := os.RemoveAll(dir)
+		for n := 0; err != nil && n < 50; n++ {
+			time.Sleep(100 * time.Millisecond)
+			err = os.RemoveAll(dir)
+		}
+		if err != nil {
+			t.Errorf("removing the profile: %v", err)
+		}
+	})
+	return dir
+}
+
 // browser starts a Chromium with a made-up camera and says where its profile is; it ends with the test.
 func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) (ctx context.Context, profile string) {
 	t.Helper()
-	profile = t.TempDir()
+	profile = profileFolder(t)
 	opts := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(tool(t, "chromium")), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.DisableGPU,
 		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
