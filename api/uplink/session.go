@@ -157,6 +157,10 @@ func (s *session) step(buf []byte) ([]byte, time.Duration) {
 	return nil, max(at.Sub(now), 50*time.Microsecond)
 }
 
+// heardFirst is how long the last word goes before the end of the DTLS connection: a peer that finds both at once may look
+// at the end alone.
+const heardFirst = 50 * time.Millisecond
+
 // lastWord tells the peer why the connection ends, once, unless the peer said so itself.
 func (s *session) lastWord(buf []byte) {
 	code := CodeNone
@@ -177,6 +181,9 @@ func (s *session) lastWord(buf []byte) {
 	s.link.flight.push(departed{state: bare})
 	s.mu.Unlock()
 	_, _ = s.conn.Write(closing{code}.append(packet))
+	if code != CodeNone {
+		time.Sleep(heardFirst)
+	}
 }
 
 // errPeerClosed means that the peer said that it closes.
