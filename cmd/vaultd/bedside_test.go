@@ -29,6 +29,8 @@ func TestSigningOutWithPhotosWaiting(t *testing.T) {
 	b.run("leaving without a network", press("#leave-anyway"))
 	b.until("locked", `document.querySelector('#cover').open`)
 	offline(b, false)
+	b.run("sent photos", chromedp.Navigate(s.base+"/captures"))
+	b.until("what waits, above what was sent", `document.querySelectorAll('#queue-list [data-capture]').length === 1 && !document.querySelector('#queue-go').hidden && document.querySelector('#queue-fault').hidden`)
 	b.signOutAt(s, "/devices") // the queue's uploader runs on the capture page alone
 	b.signIn(s, "reviewer", "/devices")
 	if left := waitingSealed(b); left != 1 {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"golang.org/x/image/draw"
@@ -30,6 +31,7 @@ func TestCaptureScreens(t *testing.T) {
 	b.until("patients listed", `document.querySelector('#patients button')`)
 	b.dark("flow-1-find-de")
 	toCard(b)
+	b.gapInSight()
 	fillCard(b, "heel", "left")
 	b.dark("flow-2-card-de")
 	b.run("the figure", press("#site-other"), chromedp.Click(`#figure [data-zone=hand][data-side=right]`, chromedp.ByQuery))
@@ -50,6 +52,16 @@ func TestCaptureScreens(t *testing.T) {
 	b.until("received", `document.querySelectorAll('#queue-list [data-state=received]').length === 2`)
 	b.look("flow-6-sent-de")
 	b.noFaults()
+}
+
+// gapInSight: what is missing on the card stands above the buttons that stay at the bottom of a phone's screen.
+func (b *browser) gapInSight() {
+	b.t.Helper()
+	phone(b)
+	b.run("without consent", press("#to-camera"))
+	b.until("the sentence in sight", `(() => { const said = document.querySelector('#details-error'); return said.textContent !== '' &&
+		said.getBoundingClientRect().bottom <= document.querySelector('#step-card .act').getBoundingClientRect().top; })()`)
+	b.run("as before", emulation.ClearDeviceMetricsOverride(), emulation.SetTouchEmulationEnabled(false))
 }
 
 // tapCounter counts what a person does: taps and keys, the browser's own alone.

@@ -153,6 +153,7 @@ function confirm(event) {
   if (gap) {
     const field = gap.field === 'record' ? form().querySelector('[name="record"]') : need('sites', HTMLElement).querySelector('button');
     if (field instanceof HTMLElement) field.focus();
+    need('details-error', HTMLElement).scrollIntoView({ block: 'nearest' });
     return;
   }
   now.details = details;

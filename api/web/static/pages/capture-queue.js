@@ -116,9 +116,11 @@ export class Panel {
     const rows = [...mine.map((i) => this.row(i)), ...this.received.map((r) => receivedRow(r))];
     this.list.replaceChildren(...rows);
     const others = items.length - mine.length;
-    const hint = need('queue-hint', HTMLElement);
-    hint.textContent = hintText(mine, this.received.length);
-    show(hint, hint.textContent !== '');
+    const hint = document.getElementById('queue-hint'); // at the top of the capture page alone
+    if (hint) {
+      hint.textContent = hintText(mine, this.received.length);
+      show(hint, hint.textContent !== '');
+    }
     const theirs = need('queue-others', HTMLElement);
     theirs.textContent = othersText(others);
     show(theirs, others > 0);
