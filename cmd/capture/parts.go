@@ -22,6 +22,7 @@ const (
 	partTime  = 2 * time.Minute  // for one part
 	uploadAll = 15 * time.Minute // for all parts in one run
 	inFlight  = 3                // parts on their way at once
+	attempts  = 3                // times that an upload is begun in one run
 )
 
 // upload sends an envelope over HTTPS: a small one at once, a larger one in parts, of which the server keeps those that
@@ -88,8 +89,29 @@ type uploadState struct {
 	Receipt json.RawMessage `json:"receipt"`
 }
 
-// inParts begins or resumes an upload in parts, sends what is missing and asks for the receipt.
-func (c *client) inParts(ctx context.Context, it item, f io.ReaderAt, bar *progress) ([]byte, error) {
+// inParts uploads in parts. What the server no longer holds when it is to put them together is sent again; and where the
+// photo was received on another way meanwhile, the answer is its receipt.
+func (c *client) inParts(ctx context.Context, it item, f io.ReaderAt, bar *progress) (receipt []byte, err error) {
+	for range attempts {
+		if receipt, err = c.partsOnce(ctx, it, f, bar); !lostParts(err) {
+			break
+		}
+	}
+	return receipt, err
+}
+
+// errFinish marks what the server says once all parts were sent.
+var errFinish = errors.New("putting the parts together")
+
+// lostParts reports whether an upload is to be begun anew: the server holds no parts, not all, or not those of the photo.
+func lostParts(err error) bool {
+	var told *refusal
+	return errors.Is(err, errFinish) && errors.As(err, &told) && (told.status == http.StatusNotFound || told.status == http.StatusConflict ||
+		told.status == http.StatusUnprocessableEntity && told.kind == "digest")
+}
+
+// partsOnce begins or resumes an upload in parts, sends what is missing and asks for the receipt.
+func (c *client) partsOnce(ctx context.Context, it item, f io.ReaderAt, bar *progress) ([]byte, error) {
 	in := map[string]any{"capture_id": it.CaptureID, "digest": it.SHA256, "size": it.Size}
 	var state uploadState
 	if err := c.call(ctx, http.MethodPost, c.way("uploads"), nil, in, &state); err != nil {
@@ -108,8 +130,10 @@ func (c *client) inParts(ctx context.Context, it item, f io.ReaderAt, bar *progr
 		return nil, err
 	}
 	var receipt json.RawMessage
-	err := c.call(ctx, http.MethodPost, c.way("uploads/"+it.CaptureID+"/finish"), nil, nil, &receipt)
-	return receipt, err
+	if err := c.call(ctx, http.MethodPost, c.way("uploads/"+it.CaptureID+"/finish"), nil, nil, &receipt); err != nil {
+		return nil, fmt.Errorf("%w: %w", errFinish, err)
+	}
+	return receipt, nil
 }
 
 // part is a run of bytes of an envelope.

@@ -26,6 +26,7 @@ type partsServer struct {
 	held   map[int64]int64 // size by offset
 	puts   int
 	refuse func(put int, w http.ResponseWriter) bool // has it answer a part itself
+	lose   int                                       // times that it has lost a part when it is to put them together
 }
 
 func newPartsServer(s *intakeServer) *partsServer {
@@ -94,6 +95,12 @@ func (p *partsServer) part(w http.ResponseWriter, r *http.Request) {
 func (p *partsServer) finish(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.lose > 0 {
+		p.lose--
+		delete(p.held, 0)
+		p.problem(w, http.StatusConflict, "Parts are missing.")
+		return
+	}
 	var picture bytes.Buffer
 	f, err := seal.OpenCapture(&picture, bytes.NewReader(p.body), func(uint32) (*seal.IntakePrivate, error) { return p.intake, nil })
 	if err != nil || f.CaptureID != r.PathValue("id") {
@@ -164,6 +171,26 @@ func TestPartsBroken(t *testing.T) {
 	b.must(exitRefused, []string{"Not yours to send."}, sendArgs(path)...)
 	if len(b.queued()) != 2 {
 		t.Errorf("the queue holds %q, want the photo and its note", b.queued())
+	}
+}
+
+// TestPartsLost: what the server has lost when it is to put the parts together is sent again; a server that loses it each
+// time ends the run.
+func TestPartsLost(t *testing.T) {
+	b := newBench(t)
+	p := newPartsServer(b.server)
+	b.signIn()
+	path, content := b.photo(3 * partSize)
+	p.lose = attempts - 1
+	b.must(exitDone, []string{"received as photo PHOTO1"}, sendArgs(path)...)
+	if n, _ := b.server.has([]byte(content)); n != 1 || p.puts != 4+attempts-1 {
+		t.Errorf("received %d times with %d parts sent, want once and %d", n, p.puts, 4+attempts-1)
+	}
+	path, _ = b.photo(3*partSize + 1)
+	p.body, p.held, p.lose = nil, map[int64]int64{}, attempts
+	b.must(exitRefused, []string{"Parts are missing."}, sendArgs(path)...)
+	if p.lose != 0 {
+		t.Errorf("%d tries were left out", p.lose)
 	}
 }
 

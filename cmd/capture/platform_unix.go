@@ -17,6 +17,20 @@ func claim(dir, name string) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	return flock(f)
+}
+
+// claimFolder takes the lock of a folder that is not ours, and leaves nothing in it. errHeld: another run has it; any
+// other error: the folder's file system has no locks.
+func claimFolder(dir string) (release func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return flock(f)
+}
+
+func flock(f *os.File) (release func(), err error) {
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err != nil {
 		f.Close()

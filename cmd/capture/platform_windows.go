@@ -14,11 +14,24 @@ const errSharing = syscall.Errno(32)
 // claim takes the lock of a name in a folder: the file, opened for nobody else, which the system closes when a run dies.
 // errHeld: another run has it.
 func claim(dir, name string) (release func(), err error) {
-	path, err := syscall.UTF16PtrFromString(filepath.Join(dir, name))
+	return hold(filepath.Join(dir, name), syscall.FILE_ATTRIBUTE_NORMAL)
+}
+
+// deleteOnClose has Windows remove a file once it is closed (FILE_FLAG_DELETE_ON_CLOSE).
+const deleteOnClose = 0x04000000
+
+// claimFolder takes the lock of a folder that is not ours, and leaves nothing in it. errHeld: another run has it; any
+// other error: nothing can be written into the folder.
+func claimFolder(dir string) (release func(), err error) {
+	return hold(filepath.Join(dir, ".capture-lock"), deleteOnClose)
+}
+
+func hold(name string, attributes uint32) (release func(), err error) {
+	path, err := syscall.UTF16PtrFromString(name)
 	if err != nil {
 		return nil, err
 	}
-	h, err := syscall.CreateFile(path, syscall.GENERIC_READ|syscall.GENERIC_WRITE, 0, nil, syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
+	h, err := syscall.CreateFile(path, syscall.GENERIC_READ|syscall.GENERIC_WRITE, 0, nil, syscall.OPEN_ALWAYS, attributes, 0)
 	if err != nil {
 		if errors.Is(err, errSharing) {
 			err = errHeld

@@ -168,7 +168,7 @@ func (r *session) sealAll(o order, in intakeInfo, f seal.CaptureFacts) (sealed [
 		}
 		fmt.Fprintf(r.stdout, "sealed as capture %s\n", it.CaptureID)
 		if path != "-" && !o.wipe {
-			left = append(left, path)
+			left = append(left, clean(path))
 		}
 	}
 	if len(left) > 0 {

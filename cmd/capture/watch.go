@@ -81,6 +81,13 @@ func watch(ctx context.Context, args []string, s surroundings) error {
 	}
 	r.transport = o.transport
 	w := &watcher{session: r, order: o, files: map[string]*watched{}, wake: make(chan struct{}, 1)}
+	alone, err := claimFolder(o.folder)
+	if errors.Is(err, errHeld) { // each of the two would seal every photo, perhaps for another patient
+		return errors.New("another run of capture watches this folder: end it first")
+	}
+	if err == nil { // else it has no locks
+		defer alone()
+	}
 	release, err := w.start(ctx)
 	if err != nil {
 		return err

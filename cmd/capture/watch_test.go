@@ -105,17 +105,19 @@ func (w *watching) exits(code int) {
 }
 
 // inFolder are the names in the folder.
-func (w *watching) inFolder() string {
-	w.t.Helper()
-	entries, err := os.ReadDir(w.folder)
+func (w *watching) inFolder() string { return strings.Join(entries(w.t, w.folder), " ") }
+
+// entries are the names in a folder.
+func entries(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	all, err := os.ReadDir(dir)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	var names []string
-	for _, e := range entries {
+	for _, e := range all {
 		names = append(names, e.Name())
 	}
-	return strings.Join(names, " ")
+	return names
 }
 
 // put writes a picture into the folder, as a camera program does that is careful.
@@ -240,6 +242,33 @@ func TestWatchGoesQuiet(t *testing.T) {
 	w.ends(exitPartly)
 }
 
+// TestWatchSameNames: a program that saves each photo under the same name has those taken that come while the patient is
+// confirmed; what it saves once another is, is nobody's.
+func TestWatchSameNames(t *testing.T) {
+	b := newBench(t)
+	b.signIn()
+	scanner := newLines()
+	w := b.watch(scanner, t.TempDir(), "--keep")
+	for i, patient := range []string{"1001", "1001", "10012"} {
+		w.says(askWristband)
+		scanner.enter(patient)
+		w.until("the card", func() bool { return strings.Count(w.out.String(), "Right patient") == i+1 })
+		scanner.enter("y")
+		w.until("the patient", func() bool { return strings.Count(w.out.String(), "photos that come from now on") == i+1 })
+		picture := vaulttest.Picture(t, 64, 48, byte(i))
+		w.put("scan.jpg", picture)
+		if patient == "1001" {
+			w.until("the photo", func() bool { n, of := b.server.has(picture); return n == 1 && of == "PATIENTAAAAAAAAAAAAAAAAAAA" })
+			continue
+		}
+		w.says("scan.jpg stays in the folder: it was written again when its patient was no longer confirmed")
+		if n, of := b.server.has(picture); n != 0 {
+			t.Errorf("the photo that came under a used name was sent as one of %s", of)
+		}
+	}
+	w.ends(exitPartly)
+}
+
 // TestWatchKeeps: with --keep originals stay as they are, and no later run seals them again.
 func TestWatchKeeps(t *testing.T) {
 	b := newBench(t)
@@ -335,6 +364,16 @@ func TestWatchAlone(t *testing.T) {
 	w.says("watching the folder")
 	path, _ := b.photo(1000)
 	b.must(exitFailed, []string{"another run of capture wipes originals"}, sendArgs("--wipe", path)...)
+	other := filepath.Join(t.TempDir(), "other")
+	for _, name := range []string{".", "queue", "originals"} {
+		check(t, os.MkdirAll(filepath.Join(other, name), 0o700))
+	}
+	for _, name := range entries(t, filepath.Join(b.state, "clinivault")) {
+		if content, err := os.ReadFile(filepath.Join(b.state, "clinivault", name)); err == nil {
+			check(t, os.WriteFile(filepath.Join(other, name), content, 0o600))
+		}
+	}
+	b.must(exitFailed, []string{"another run of capture watches this folder"}, "watch", "--folder", w.folder, "--site", "neck", "--patient", "10012", "--state", other)
 	w.ends(exitDone)
 }
 

@@ -30,6 +30,7 @@ type watched struct {
 	seen    time.Time // when it came
 	whose   *chosen   // who was confirmed when it came; nil: nobody
 	settled bool      // nothing more is to be done as long as it does not change
+	reused  bool      // written again once another was confirmed, or nobody
 	told    string    // what was last said of it
 }
 
@@ -138,6 +139,7 @@ func (w *watcher) pass() error {
 			w.last = now
 			w.files[name] = &watched{size: info.Size(), mod: info.ModTime(), since: now, seen: now, whose: w.whose}
 		case f.size != info.Size() || !f.mod.Equal(info.ModTime()):
+			w.rewritten(f)
 			f.size, f.mod, f.since, f.settled = info.Size(), info.ModTime(), now, false
 		case f.settled || now.Sub(f.since) < w.order.settle:
 		default:
@@ -150,10 +152,28 @@ func (w *watcher) pass() error {
 	return nil
 }
 
+// rewritten is about to note that a file changed. One that was done with holds another photo now: it is of the patient who
+// is confirmed, unless the name was used for another's before. Then nobody can say whose it is.
+func (w *watcher) rewritten(f *watched) {
+	if !f.settled {
+		return
+	}
+	f.seen = w.now()
+	if f.whose != nil && (w.whose == nil || w.whose.facts.Patient != f.whose.facts.Patient) {
+		f.whose, f.reused = nil, true
+	} else if f.whose != nil {
+		f.whose = w.whose
+	}
+}
+
 // handle seals a file that has settled and takes its original away. What cannot be sealed stays, and the person is told
 // why; only an error that ends the watching comes back.
 func (w *watcher) handle(name string, f *watched, info fs.FileInfo) error {
 	if info.IsDir() {
+		return nil
+	}
+	if f.whose == nil && f.reused {
+		w.tell(name, f, errors.New("it was written again when its patient was no longer confirmed, so that nobody can say whose it is: have each photo saved under a name of its own"))
 		return nil
 	}
 	if f.whose == nil {
