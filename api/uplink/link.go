@@ -215,6 +215,7 @@ func (l *link) depart(now time.Time, size int, frames []frame) {
 		l.newest = now
 	}
 	l.flight.push(p)
+	l.flight.trim() // acknowledgements are not answered: they are forgotten unless something before them waits
 }
 
 // wake is when next or timeout has something to do though nothing arrives; zero when never.

@@ -217,6 +217,38 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
+// TestAnswersAreForgotten: acknowledgements are not answered, and cost no memory once what was said before them is.
+func TestAnswersAreForgotten(t *testing.T) {
+	r := newPartyRig(t, Limits{})
+	buf := make([]byte, 0, maxPacket)
+	pings := func(n int) (err error) {
+		for range n {
+			r.next++ // each number of its own leaves a gap, so that each is answered at once
+			if err = r.say(ping{}); err != nil {
+				return err
+			}
+			for r.session.link.next(time.Now(), buf) != nil {
+			}
+		}
+		_, err = r.tick(time.Now())
+		return err
+	}
+	if err := r.say(hello{[]uint16{Version}}); err != nil || r.session.link.next(time.Now(), buf) == nil {
+		t.Fatalf("no WELCOME: %v", err)
+	}
+	if err := r.say(ack{ranges: []span{{0, 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := pings(maxWaiting + 100); err != nil || len(r.session.link.flight.packets) != 0 {
+		t.Errorf("after an answer: %v, %d packets remembered; want none", err, len(r.session.link.flight.packets))
+	}
+	r.session.link.say(ping{}) // which is not answered
+	var refusal *Error
+	if err := pings(maxWaiting + 100); !errors.As(err, &refusal) || refusal.Code != CodeProtocol {
+		t.Errorf("a client that makes the server speak and never answers: got %v, want %v", err, CodeProtocol)
+	}
+}
+
 // TestOnlyTheRightNonceProves answers a challenge wrongly, then rightly.
 func TestOnlyTheRightNonceProves(t *testing.T) {
 	r := newPartyRig(t, Limits{})

@@ -11,8 +11,9 @@ import (
 
 const (
 	busyWait    = 2 * time.Second
-	spillBlocks = 2   // blocks in memory of a body that is not kept whole
-	maxStreams  = 256 // uploads that one connection may begin
+	spillBlocks = 2        // blocks in memory of a body that is not kept whole
+	maxStreams  = 256      // uploads that one connection may begin
+	maxWaiting  = 16 << 10 // packets behind the oldest that the client does not answer
 )
 
 // A serverParty is one device's connection. Everything in it is guarded by the session's lock.
@@ -134,6 +135,9 @@ func (p *serverParty) tick(now time.Time) (time.Time, error) {
 	idle := p.session.link.heard.Add(p.server.cfg.Limits.Idle)
 	if !now.Before(idle) {
 		return time.Time{}, &Error{Code: CodeIdle}
+	}
+	if len(p.session.link.flight.packets) > maxWaiting { // it makes us speak, and answers nothing: each packet is memory
+		return time.Time{}, &Error{Code: CodeProtocol}
 	}
 	at, unproven := p.wire.doubt()
 	if !unproven {
