@@ -87,6 +87,9 @@ export async function busy(button, errors, act) {
   }
 }
 
+/** Whether the lock's cover lies over the page: then no camera runs. @returns {boolean} */
+export const isCovered = () => 'covered' in document.documentElement.dataset;
+
 /** @type {Promise<void> | undefined} */
 let moved;
 

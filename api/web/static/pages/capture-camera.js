@@ -2,9 +2,9 @@
 // The viewfinder: a live picture with what the checks see beside it, and a shutter that nothing blocks. The photo lies in
 // memory; it leaves the page sealed or not at all.
 
-import { alarm, need, say, sentence, show } from '../lib/dom.js';
+import { alarm, isCovered, need, say, sentence, show } from '../lib/dom.js';
 import { t } from '../lib/words.js';
-import { CameraError, cameras, drawPreview, openCamera } from '../capture/camera.js';
+import { CameraError, cameras, drawPreview, forget, openCamera } from '../capture/camera.js';
 import { drawBoxes } from '../capture/finder.js';
 import { trustedNow } from '../capture/offline.js';
 import { aboutText } from './capture-card.js';
@@ -139,12 +139,15 @@ async function take() {
   taking = true;
   shutter().disabled = true;
   const { patient, details } = now;
+  const gone = () => now.step !== 'camera' || now.patient !== patient || now.details !== details;
   try {
     const frame = await camera.grab();
+    if (gone()) return forget(frame);
     const canvas = need('preview', HTMLCanvasElement);
     /** @type {Shot} */
     const shot = { frame, takenAt: trustedNow(), details, patient: patient.id, overruled: [...overruled], still: null, judged: Promise.resolve(), note: '', thumb: document.createElement('canvas') };
     await drawPreview(canvas, frame);
+    if (gone()) return forget(frame, canvas); // the person left the camera before the picture came: it is of what they left
     shot.thumb = thumbOf(canvas);
     now.shots.push(shot);
     markShots(now.shots);
@@ -195,15 +198,17 @@ export function wireCamera(acts) {
   video().addEventListener('resize', fitFrame);
   video().addEventListener('loadedmetadata', fitFrame);
   wireTools({ lens, take: () => void take() });
-  globalThis.addEventListener('clinivault-other-patient', () => {
-    forgetAnswers();
-    forgetGhost();
-  });
+  for (const name of ['clinivault-other-patient', 'clinivault-other-site']) {
+    globalThis.addEventListener(name, () => {
+      forgetAnswers();
+      forgetGhost();
+    });
+  }
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) forgetGhost();
     if (now.step !== 'camera') return;
     if (document.hidden) stop();
-    else void start();
+    else if (!isCovered()) void start(); // else once it is open
   });
   for (const name of ['pagehide', 'clinivault-lock', 'clinivault-leave']) {
     globalThis.addEventListener(name, () => {

@@ -156,7 +156,9 @@ function confirm(event) {
     need('details-error', HTMLElement).scrollIntoView({ block: 'nearest' });
     return;
   }
+  const other = now.details?.site !== details.site || now.details.side !== details.side;
   now.details = details;
+  if (other) globalThis.dispatchEvent(new Event('clinivault-other-site'));
   remember(now.person, details.site);
   go('camera');
 }

@@ -3,7 +3,7 @@
 // is all there is where the scanner or the camera is not.
 
 import { Problem, address, call } from '../lib/api.js';
-import { alarm, need, say, sentence, show, stamp, fill } from '../lib/dom.js';
+import { alarm, isCovered, need, say, sentence, show, stamp, fill } from '../lib/dom.js';
 import { namedPatient, searchAsTyped } from '../lib/patients.js';
 import { t } from '../lib/words.js';
 import { CameraError } from '../capture/camera.js';
@@ -157,9 +157,10 @@ export async function wireFind(wired) {
   document.addEventListener('visibilitychange', () => {
     if (now.step !== 'find') return;
     if (document.hidden) stopScanner();
-    else void startScanner();
+    else if (!isCovered()) void startScanner(); // else once it is open
   });
-  globalThis.addEventListener('pagehide', stopScanner);
+  for (const name of ['pagehide', 'clinivault-lock', 'clinivault-leave']) globalThis.addEventListener(name, stopScanner);
+  globalThis.addEventListener('clinivault-open', () => now.step === 'find' && !scanner && void startScanner());
   globalThis.addEventListener('clinivault-ward', () => again());
   again = searchAsTyped(need('search', HTMLInputElement), root().dataset.search ?? '', list, (_, err) => void listKept(err));
   const named = startWithNamed();

@@ -14,6 +14,7 @@ import { open, showWarnings } from './capture-warnings.js';
 
 /** @type {Shot | null} the one on view */
 let viewed = null;
+let sending = false; // what was sent is not deleted or changed any more
 
 const canvas = () => need('preview', HTMLCanvasElement);
 const note = () => need('note', HTMLTextAreaElement);
@@ -34,7 +35,7 @@ function draw() {
   viewed ??= now.shots.at(-1) ?? null;
   if (!viewed) return go('camera');
   need('review-about', HTMLElement).textContent = aboutText();
-  if (canvas().width === 0) void drawPreview(canvas(), viewed.frame).catch((err) => complain(sentence(err)));
+  if (canvas().width === 0) void drawOn(viewed);
   note().value = viewed.note;
   const n = now.shots.length;
   show(need('delete', HTMLElement), n > 1);
@@ -42,6 +43,21 @@ function draw() {
   openNote(viewed.note !== '');
   drawStrip();
   drawJudged();
+}
+
+/** Draws a photo, unless another is on view by the time it is decoded. @param {Shot} shot */
+async function drawOn(shot) {
+  const drawn = document.createElement('canvas');
+  try {
+    await drawPreview(drawn, shot.frame);
+    if (shot !== viewed) return;
+    Object.assign(canvas(), { width: drawn.width, height: drawn.height });
+    canvas().getContext('2d')?.drawImage(drawn, 0, 0);
+  } catch (err) {
+    if (shot === viewed) complain(sentence(err));
+  } finally {
+    drawn.width = drawn.height = 0;
+  }
 }
 
 function drawStrip() {
@@ -88,12 +104,14 @@ function openNote(on) {
   need('note-open', HTMLElement).setAttribute('aria-expanded', String(on));
 }
 
-/** Deletes the photo on view. */
+/** Deletes the photo on view. @returns {boolean} false when it is sent already */
 function remove() {
+  if (sending) return false;
   const at = viewed ? now.shots.indexOf(viewed) : -1;
   if (at >= 0) drop(now.shots.splice(at, 1)[0]);
   markShots(now.shots);
   clearView();
+  return true;
 }
 
 /** @param {{ send: () => Promise<void> }} acts */
@@ -103,15 +121,14 @@ export function wireReview(acts) {
     if (/** @type {CustomEvent} */ (e).detail === viewed && now.step === 'review') drawJudged();
   });
   need('retake', HTMLButtonElement).addEventListener('click', () => {
-    remove();
-    go('camera');
+    if (remove()) go('camera');
   });
   need('delete', HTMLButtonElement).addEventListener('click', () => {
-    remove();
+    if (!remove()) return;
     say(t('Deleted.'));
     draw();
   });
-  need('more', HTMLButtonElement).addEventListener('click', () => go('camera'));
+  need('more', HTMLButtonElement).addEventListener('click', () => !sending && go('camera'));
   need('note-open', HTMLButtonElement).addEventListener('click', () => {
     openNote(need('note-field', HTMLElement).hasAttribute('hidden'));
     note().focus();
@@ -124,10 +141,13 @@ export function wireReview(acts) {
   send.addEventListener('click', () => {
     complain('');
     void busy(send, null, async () => {
+      sending = true;
       try {
         await acts.send();
       } catch (err) {
         complain(sentence(err));
+      } finally {
+        sending = false;
       }
     });
   });

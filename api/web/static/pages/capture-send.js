@@ -44,6 +44,8 @@ const judgedWithin = 1500;
 /** Seals one photo into the queue. Its pixels are gone afterwards, in every case. @param {Shot} shot */
 async function sealOne(shot) {
   await Promise.race([shot.judged, new Promise((resolve) => setTimeout(resolve, judgedWithin))]);
+  if (!now.shots.includes(shot)) return; // thrown away meanwhile
+  shot.sealing = true;
   const facts = factsOf({
     captureID: newCaptureID(), patient: shot.patient, author: now.person, details: shot.details, note: shot.note,
     mediaType: shot.frame.media_type, takenAt: shot.takenAt, measures: measuresOf(shot.still, shot.overruled),
@@ -55,7 +57,8 @@ async function sealOne(shot) {
     if (!kept) alarm(t('This device has no space left. The sealed photo is only in the memory of this page: keep the page open until it is received, free space on the device, or go to where the network is good.'));
     now.sent.push(envelope.capture_id);
   } finally {
-    now.shots.splice(now.shots.indexOf(shot), 1);
+    const at = now.shots.indexOf(shot);
+    if (at >= 0) now.shots.splice(at, 1);
     drop(shot);
     markShots(now.shots);
   }

@@ -18,6 +18,7 @@ import { forget } from '../capture/camera.js';
  * @property {Still | null} still what the checks say of it; null: not looked at
  * @property {Promise<void>} judged when the checks have looked at it, or could not
  * @property {string} note
+ * @property {boolean} [sealing] it is being sealed: nobody else may empty it, or the vault gets nothing that can be looked at
  * @property {HTMLCanvasElement} thumb
  */
 
@@ -55,9 +56,9 @@ export function drop(shot) {
   shot.note = '';
 }
 
-/** Throws them all away. @param {Shot[]} shots */
+/** Throws them all away but what is being sealed, which is the queue's. @param {Shot[]} shots */
 export function dropAll(shots) {
-  for (const shot of shots.splice(0)) drop(shot);
+  for (const shot of shots.splice(0)) if (!shot.sealing) drop(shot);
 }
 
 /**

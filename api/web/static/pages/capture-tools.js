@@ -173,10 +173,12 @@ async function toggleGhost() {
   const canvas = need('ghost', HTMLCanvasElement);
   ghost ??= new Ghost(canvas, need('capture', HTMLElement).dataset.ghost);
   const d = now.details;
-  const [last] = sameSite(await earlierPhotos(), d?.site ?? '', d?.sided ? d.side : '');
-  if (!last) return tell(t('There is no earlier photo of this site to compare with.'));
   const key = ghostKey();
-  if (!(await ghost.show(last)) || now.step !== 'camera') return;
+  const [last] = sameSite(await earlierPhotos(), d?.site ?? '', d?.sided ? d.side : '');
+  if (key !== ghostKey()) return; // another site or patient meanwhile
+  if (!last) return tell(t('There is no earlier photo of this site to compare with.'));
+  if (!(await ghost.show(last))) return;
+  if (now.step !== 'camera' || key !== ghostKey()) return forgetGhost();
   ghostOf = key;
   const day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' }).format(new Date(last.taken_at));
   need('ghost-label', HTMLElement).textContent = t('Photo of {day}', { day });

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// slowPage lets the test hold what a slow device takes its time for: decoding a picture, and sealing. It counts pictures
+// that were empty of everything when they were sealed.
+const slowPage = `(() => {
+	globalThis.blank = 0;
+	globalThis.holding = null;
+	globalThis.hold = (what) => { let free; const until = new Promise((r) => { free = r; }); globalThis.holding = { what, until, reached: 0, free: () => { globalThis.holding = null; free(); } }; };
+	const held = async (what) => { const h = globalThis.holding; if (h?.what !== what) return; h.reached++; await h.until; };
+	const decode = globalThis.createImageBitmap;
+	globalThis.createImageBitmap = async (...given) => { const made = await decode(...given); if (given[0] instanceof Blob) await held('decoding'); return made; };
+	const encrypt = SubtleCrypto.prototype.encrypt;
+	SubtleCrypto.prototype.encrypt = async function (how, key, data) {
+		if (data.byteLength > 5000) {
+			await held('sealing');
+			if (new Uint8Array(data.buffer, data.byteOffset, 64).every((b) => b === 0)) globalThis.blank++;
+		}
+		return encrypt.call(this, how, key, data);
+	};
+})()`
+
+// hold holds what the page does next of one kind; reached waits until it does, free lets it go on.
+func (b *browser) hold(what string) {
+	b.t.Helper()
+	b.run("holding "+what, chromedp.Evaluate(`hold('`+what+`')`, nil))
+}
+
+func (b *browser) reached() {
+	b.t.Helper()
+	b.until("held", `holding?.reached > 0`)
+}
+
+func (b *browser) free() {
+	b.t.Helper()
+	b.run("going on", chromedp.Evaluate(`holding.free()`, nil))
+	time.Sleep(500 * time.Millisecond) // what is let go must not do anything, which nothing can be waited for
+}
+
+// TestCaptureRaces: a picture that comes late, a second word while photos are sealed, and a look at one photo after the
+// other put no photo beside another patient, lose none, and leave none on a screen that is left.
+func TestCaptureRaces(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	b := openBrowser(t, profileFolder(t), photograph(t))
+	b.answerDialogs()
+	b.onEachPage(slowPage)
+	b.signIn(s, "clinician", "/capture")
+	const step, pixels = `document.querySelector('#capture').dataset.step`, `document.querySelector('#preview').width > 1`
+
+	toCamera(b)
+	b.hold("decoding")
+	b.run("shutter", press("#shutter"))
+	b.reached()
+	b.run("the wrong patient", press("#camera-back"), press("#wrong-patient"))
+	b.until("patients listed", `!document.querySelector('#step-find').hidden && document.querySelectorAll('#patients button').length > 1`)
+	b.run("the right one", chromedp.Evaluate(`document.querySelectorAll('#patients button')[1].click()`, nil), chromedp.WaitVisible("#to-camera", chromedp.ByQuery))
+	b.free()
+	if got := value[string](b, "step", step); got != "card" {
+		t.Errorf("a photo of the patient before came late: got the screen %q, want the card of the patient now", got)
+	}
+	if value[bool](b, "kept", `'frame' in document.body.dataset || `+pixels) {
+		t.Error("a photo of the patient before is kept under the name of the patient now")
+	}
+
+	fillCard(b, "heel", "left")
+	b.run("to the camera", press("#to-camera"))
+	takeOne(b)
+	b.run("one more", press("#more"))
+	takeOne(b)
+	b.hold("decoding")
+	b.run("the first photo", press(`#strip button:first-child`))
+	b.reached()
+	b.run("on", press("#more"))
+	b.free()
+	if value[bool](b, "pixels", pixels) {
+		t.Error("a photo is drawn on a screen that was left: the next photo is taken for it")
+	}
+	b.run("back", press("#taken"))
+	b.until("on view", pixels)
+
+	b.hold("sealing")
+	b.run("sending", press("#send"))
+	b.reached()
+	b.run("deleting too late", press("#delete"), press("#retake"))
+	b.free()
+	b.until("both received", `document.querySelectorAll('#queue-list [data-state=received]').length === 2`)
+	if n := value[int](b, "blank", `blank`); n != 0 {
+		t.Errorf("%d photos were emptied before they were sealed", n)
+	}
+	if got := value[string](b, "step", step); got != "sent" {
+		t.Errorf("after sending: got the screen %q, want that of what was sent", got)
+	}
+	b.noFaults()
+}
+
+// TestScannerUnderLock: the camera that looks for wristbands stops with the screen's lock, and looks again when it opens.
+func TestScannerUnderLock(t *testing.T) {
+	s := newService(t, map[string]any{"sign_in": map[string]any{"password_only": true}})
+	s.start()
+	b := openBrowser(t, profileFolder(t), photograph(t))
+	b.signIn(s, "clinician", "/capture")
+	const live = `document.querySelector('#scan-video').srcObject?.active`
+	b.until("the scanner looks", live)
+	b.run("locking", lockNow)
+	b.covered("locked")
+	b.until("its camera is off", `!`+live)
+	b.hide(true)
+	b.hide(false)
+	b.until("still locked", coverOpen)
+	time.Sleep(time.Second) // nothing must come
+	if value[bool](b, "seen again", live+` === true`) {
+		t.Error("the camera runs below the lock, once the page is seen again")
+	}
+	b.until("the way in is offered", `!document.querySelector('#cover-typed').hidden`)
+	b.openWith(s.accounts["clinician"].Password)
+	b.until("the scanner looks again", live)
+	b.noFaults()
+}
