@@ -347,5 +347,10 @@ func TestWarningOverruled(t *testing.T) {
 	if got := photo.Measures; got.Sharpness <= 0 || !slices.Contains(got.Overruled, "face") {
 		t.Errorf("measures of the photo: got %+v, want a sharpness, and the face overruled", got)
 	}
+	b.run("another site of the patient", press("#same-patient"), chromedp.WaitVisible("#to-camera", chromedp.ByQuery))
+	fillCard(b, "heel", "left")
+	b.run("to the camera", press("#to-camera"))
+	cameraReady(b)
+	b.until("the answer was for the other site: a face is seen", `document.querySelector('#warnings [data-code=face]')`)
 	b.noFaults()
 }
