@@ -85,6 +85,9 @@ func (u *uplinkUpload) Block(ctx context.Context, n int) ([]byte, error) {
 	out := make([]byte, 0, want)
 	for have := int64(0); have < want; have = int64(len(out)) {
 		part, err := u.s.vault.ReadPart(ctx, a, u.id, from+have)
+		if errors.Is(err, vault.ErrNotFound) { // the store has lost it, and the vault forgot it: the client sends it again
+			return nil, &uplink.Error{Code: uplink.CodeBusy, RetryAfter: time.Second}
+		}
 		if err != nil {
 			return nil, u.refused(err)
 		}
@@ -132,7 +135,12 @@ func (u *uplinkUpload) accept(ctx context.Context, body io.Reader) (receipt seal
 			return receipt, false, ctx.Err()
 		}
 	}
-	return u.s.vault.Accept(ctx, a, vault.AcceptRequest{CaptureID: u.id, Digest: u.offer.Digest, Size: u.offer.Size, Body: body})
+	receipt, created, err = u.s.vault.Accept(ctx, a, vault.AcceptRequest{CaptureID: u.id, Digest: u.offer.Digest, Size: u.offer.Size, Body: body})
+	var told *uplink.Error
+	if errors.Is(err, vault.ErrDigest) || errors.As(err, &told) && told.Code == uplink.CodeDigest {
+		err = errors.Join(err, u.s.vault.DropUpload(ctx, a, u.id)) // else what is wrong would be held against each further try
+	}
+	return receipt, created, err
 }
 
 // uplinkCodes is the one table from errors to the uplink's codes, with the sentences of HTTP. The first row whose error is

@@ -110,14 +110,16 @@ func (p CapturePart) in(size int64) bool {
 		(end < size && p.Size%PartUnit == 0 || end == size)
 }
 
-// ReadPart gives back the longest held part that begins at offset. Errors: ErrNotFound, also where the store lost it.
+// ReadPart gives back what is held from offset on, as far as one part reaches. Errors: ErrNotFound, also where the store
+// lost it.
 func (v *Vault) ReadPart(ctx context.Context, a Actor, id CaptureID, offset int64) ([]byte, error) {
 	var found *heldPart
 	err := v.quietly(ctx, a, actAccept, onCapture(id), func(t *tx) error {
 		parts, err := t.parts(ctx, id, a.person)
 		found = nil
 		for _, p := range parts {
-			if p.Offset == offset && (found == nil || p.Size > found.Size) {
+			end := p.Offset + p.Size
+			if p.Offset <= offset && offset < end && (found == nil || end > found.Offset+found.Size) {
 				found = &p
 			}
 		}
@@ -133,7 +135,10 @@ func (v *Vault) ReadPart(ctx context.Context, a Actor, id CaptureID, offset int6
 	if errors.Is(err, errPartGone) {
 		return nil, errors.Join(fmt.Errorf("part of an upload: %w", ErrNotFound), v.losePart(ctx, a, id, *found))
 	}
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	return b[offset-found.Offset:], nil // as long as its row says, or its digest would be another
 }
 
 // FinishUpload accepts the photo that the parts make, as Accept does, and drops them in the same transaction. A second
@@ -163,7 +168,12 @@ func (v *Vault) FinishUpload(ctx context.Context, a Actor, id CaptureID) (receip
 		return v.assemble(ctx, a, up, parts)
 	})
 	if errors.Is(err, ErrDigest) {
-		err = errors.Join(err, v.DropUpload(ctx, a, id))
+		return receipt, created, errors.Join(err, v.DropUpload(ctx, a, id))
+	}
+	if errors.Is(err, ErrConflict) { // or the photo was received meanwhile, and its parts are gone for that
+		if now, lookErr := v.HeldParts(ctx, a, id); lookErr == nil && now.Receipt != nil {
+			return *now.Receipt, false, nil
+		}
 	}
 	return receipt, created, err
 }

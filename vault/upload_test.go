@@ -2,10 +2,12 @@ package vault_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -432,4 +434,65 @@ func BenchmarkUploadParts(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// meanwhile is a store before whose first answer to Get something else happens.
+type meanwhile struct {
+	vault.Blobs
+	do func()
+}
+
+func (m *meanwhile) Get(ctx context.Context, name string) (io.ReadCloser, error) {
+	if do := m.do; do != nil {
+		m.do = nil
+		do()
+	}
+	return m.Blobs.Get(ctx, name)
+}
+
+// TestFinishedOnTwoNodesAtOnce: the node that comes second finds the parts gone, and gives the receipt of the first.
+func TestFinishedOnTwoNodesAtOnce(t *testing.T) {
+	w := worldOn(t, vaulttest.NewOn(t, "postgres", vaulttest.Postgres(t), nil))
+	s := w.large()
+	w.begin(s)
+	w.keepAll(s, vault.MaxPart)
+	var first seal.Receipt
+	cfg := w.Cfg
+	cfg.Blobs = &meanwhile{w.Blobs, func() {
+		var err error
+		if first, _, err = w.V.FinishUpload(t.Context(), w.author, s.ID); err != nil {
+			t.Errorf("the first node: %v", err)
+		}
+		w.sweep()
+		w.Work(t)
+	}}
+	other := must(vault.Open(t.Context(), cfg))(t)
+	defer other.Close()
+	second, created, err := other.FinishUpload(t.Context(), w.author, s.ID)
+	if err != nil || created || second.PhotoID != first.PhotoID || !bytes.Equal(second.Signature, first.Signature) {
+		t.Errorf("the second node: photo %q, created %v, %v; want the first's receipt, of photo %q", second.PhotoID, created, err, first.PhotoID)
+	}
+	if n := w.count(`SELECT count(*) FROM photos`); n != 1 || len(w.partBlobs()) != 0 {
+		t.Errorf("%d photos and %d parts, want one and none", n, len(w.partBlobs()))
+	}
+}
+
+// TestReadPartsAcross: what is held is read from where one asks, however it was cut.
+func TestReadPartsAcross(t *testing.T) {
+	w := newWorld(t)
+	s := w.large()
+	w.begin(s)
+	w.keep(s, 0, s.Envelope[:2*vault.PartUnit])
+	w.keep(s, vault.PartUnit, s.Envelope[vault.PartUnit:5*vault.PartUnit])
+	for _, at := range []int64{0, 1, vault.PartUnit, 5*vault.PartUnit - 1} {
+		end := int64(5 * vault.PartUnit)
+		if at < vault.PartUnit {
+			end = 2 * vault.PartUnit
+		}
+		if b, err := w.V.ReadPart(t.Context(), w.author, s.ID, at); err != nil || !bytes.Equal(b, s.Envelope[at:end]) {
+			t.Errorf("from %d on: %d bytes, %v; want those up to %d", at, len(b), err, end)
+		}
+	}
+	_, err := w.V.ReadPart(t.Context(), w.author, s.ID, 5*vault.PartUnit)
+	wants(t, "behind what is held", err, vault.ErrNotFound)
 }
