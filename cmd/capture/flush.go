@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/clinivault/clinivault/api/uplink"
@@ -171,11 +172,14 @@ func (r *session) sendQueue(ctx context.Context, chosen func(item) bool) (sent i
 	return sent, nil
 }
 
+// noRoom reports whether a note could not be written because the disk is full: sending is what makes room.
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
 // sendOne tries an item a few times and notes how it went.
 func (r *session) sendOne(ctx context.Context, it item) error {
 	for try := 1; ; try++ {
 		it.State, it.Attempts = stateSending, it.Attempts+1
-		if err := r.queue.note(it); err != nil {
+		if err := r.queue.note(it); err != nil && !noRoom(err) {
 			return err
 		}
 		receipt, err := r.deliver(ctx, it)
@@ -190,7 +194,7 @@ func (r *session) sendOne(ctx context.Context, it item) error {
 		if fateOf(err) == fateRefused {
 			it.State = stateFailed
 		}
-		if noteErr := r.queue.note(it); noteErr != nil {
+		if noteErr := r.queue.note(it); noteErr != nil && !noRoom(noteErr) {
 			return errors.Join(err, noteErr)
 		}
 		wait := time.Second << (try - 1)

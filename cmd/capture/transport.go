@@ -142,7 +142,10 @@ func (r *session) withoutUplink(ctx context.Context, err error) error {
 	fmt.Fprintln(r.stderr, why+"; sending over HTTPS instead")
 	r.direct = true
 	r.closeUplink()
-	return avoid(r.dir(), avoided{Server: r.account.Server, Until: r.now().Add(avoidFor), Why: why})
+	if err := avoid(r.dir(), avoided{Server: r.account.Server, Until: r.now().Add(avoidFor), Why: why}); err != nil && !noRoom(err) {
+		return err
+	}
+	return nil
 }
 
 // closeUplink ends the connection, if there is one.

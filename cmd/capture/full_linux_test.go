@@ -1,0 +1,33 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// TestSendsFromAFullDisk: where there is no room for another byte the queue is sent all the same, which makes room.
+func TestSendsFromAFullDisk(t *testing.T) {
+	b := newBench(t)
+	b.state = t.TempDir()
+	if err := syscall.Mount("none", b.state, "tmpfs", 0, "mode=0700,size=256k"); err != nil {
+		t.Skipf("a small disk needs the right to mount: %v", err)
+	}
+	defer func() { _ = syscall.Unmount(b.state, syscall.MNT_DETACH) }()
+	b.signIn()
+	path, content := b.photo(30_000)
+	b.server.faults = []func(http.ResponseWriter){busy("600")}
+	b.must(exitWaiting, nil, sendArgs(path)...)
+	filler, err := os.Create(filepath.Join(b.state, "filler"))
+	check(t, err)
+	for err == nil {
+		_, err = filler.Write(make([]byte, 512))
+	}
+	check(t, filler.Close())
+	b.must(exitDone, []string{"received as photo"}, "flush")
+	if n, _ := b.server.has([]byte(content)); n != 1 || len(b.queued()) != 0 {
+		t.Errorf("received %d times, queue %q; want once and none", n, b.queued())
+	}
+}
