@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Problem, call, remedy } from '../../api/web/static/lib/api.js';
-import { Idle, answers } from '../../api/web/static/lib/idle.js';
+import { Idle, answers, isOther } from '../../api/web/static/lib/idle.js';
 import { answerOf, creationOptions, fromBase64URL, passkeySentence, requestOptions, toBase64URL } from '../../api/web/static/lib/passkey.js';
 import { pinGap } from '../../api/web/static/lib/password.js';
 import { secondStep } from '../../api/web/static/lib/sign-in.js';
@@ -143,4 +143,11 @@ test('tabs of one browser lock, open and leave together', () => {
   assert.equal(answers('open', { locked: false, dedicated: false }), '');
   assert.equal(answers('left', { locked: true, dedicated: true }), 'leave');
   assert.equal(answers('anything', { locked: false, dedicated: false }), '');
+});
+
+test('another person in another tab ends this one', () => {
+  for (const [name, word, person, want] of [
+    ['the same', { person: 'A' }, 'A', false], ['another', { person: 'B' }, 'A', true], ['nobody here', { person: 'B' }, '', false],
+    ['a word', 'busy', 'A', false], ['nothing said', { person: '' }, 'A', false], ['no text', { person: 7 }, 'A', false], ['null', null, 'A', false],
+  ]) assert.equal(isOther(word, person), want, name);
 });

@@ -46,3 +46,12 @@ export function answers(word, now) {
   if (word === 'open') return now.locked || now.dedicated ? 'look' : '';
   return word === 'left' ? 'leave' : '';
 }
+
+/**
+ * Whether another tab says that somebody else is signed in on this browser now: then nothing of this page is theirs to see.
+ * @param {unknown} word @param {string} person ID, whose page this is
+ */
+export function isOther(word, person) {
+  const said = typeof word === 'object' && word !== null && 'person' in word ? word.person : '';
+  return typeof said === 'string' && said !== '' && person !== '' && said !== person;
+}

@@ -7,7 +7,7 @@
 
 import { Problem, call, remedy } from './api.js';
 import { need, show } from './dom.js';
-import { Idle, answers, personalGrace, sharedGrace } from './idle.js';
+import { Idle, answers, isOther, personalGrace, sharedGrace } from './idle.js';
 import * as passkey from './passkey.js';
 import { door, refusalOf, wireSignIn } from './sign-in.js';
 import { t } from './words.js';
@@ -310,6 +310,7 @@ function tick() {
 
 if (channel) {
   channel.onmessage = (event) => {
+    if (isOther(event.data, document.body.dataset.person ?? '')) return leaveQuietly();
     const act = answers(event.data, { locked, dedicated: Boolean(document.body.dataset.locked) });
     if (act === 'touch') idle.touch();
     if (act === 'lock') void lock(true);
@@ -355,6 +356,7 @@ export function wireLock() {
   show(button, true);
   remedy('app-locked', untilOpen);
   readTimes();
+  if (document.body.dataset.sessionId) channel?.postMessage({ person: document.body.dataset.person });
   if (document.body.dataset.locked) return void lock(true);
   watch();
 }

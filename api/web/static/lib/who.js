@@ -151,6 +151,15 @@ async function wayOf(problem) {
   return `/sign-in${back}`;
 }
 
+/**
+ * Forgets who was here last, where somebody else is signed in now: without a network the page would open as theirs.
+ * @param {string} person ID
+ */
+export async function forgetOther(person) {
+  const last = await kept('person');
+  if (last && last.id !== person) await drop('person');
+}
+
 /** Forgets whose this browser is, as signing out does, and every list of patients. Sealed photos stay: they are nobody's to open. */
 export async function forgetPerson() {
   const { dropLists } = await import('../capture/wardkeep.js');
