@@ -117,7 +117,7 @@ async function start() {
   const one = await who();
   if (!one) {
     show(need('step-find', HTMLElement), false);
-    complain(t('Nobody signed in on this device yet. Connect to the network once, sign in, and the camera works without it from then on.'));
+    complain(t('Nobody is signed in on this device. Connect to the network and sign in; the camera then works without it too.'));
     return;
   }
   now.person = one.person;

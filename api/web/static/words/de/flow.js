@@ -20,8 +20,8 @@ export default {
   'Your session has ended. Sealed photos wait on this device and go on by themselves once you are signed in.':
     'Ihre Sitzung ist beendet. Versiegelte Fotos warten auf diesem Gerät und werden nach der Anmeldung von selbst weiter gesendet.',
   'Left-handed: controls on the other side': 'Linkshändig: Bedienung auf der anderen Seite',
-  'Nobody signed in on this device yet. Connect to the network once, sign in, and the camera works without it from then on.':
-    'Auf diesem Gerät hat sich noch niemand angemeldet. Verbinden Sie es einmal mit dem Netz und melden Sie sich an; danach geht die Kamera auch ohne Netz.',
+  'Nobody is signed in on this device. Connect to the network and sign in; the camera then works without it too.':
+    'Auf diesem Gerät ist niemand angemeldet. Verbinden Sie es mit dem Netz und melden Sie sich an; danach geht die Kamera auch ohne Netz.',
   'The clock of this device is {by} behind. Photos get the right time all the same; please set the clock.':
     'Die Uhr dieses Geräts geht {by} nach. Fotos erhalten trotzdem die richtige Zeit; bitte stellen Sie die Uhr.',
   'The clock of this device is {by} ahead. Photos get the right time all the same; please set the clock.':
