@@ -157,7 +157,7 @@ func TestPINAndQuickSwitch(t *testing.T) {
 	b.openWith("840216")
 	b.until("another's PIN does not fit", `/wrong/.test(document.querySelector('#cover-error').textContent)`)
 	b.openWith("593027")
-	b.until("the first person's start", `location.pathname === '/capture'`)
+	b.until("the first person's start", `location.pathname === '/capture' && document.body.dataset.personName`)
 	if who := value[string](b, "who", `document.body.dataset.personName`); who != "Demo Clinician" {
 		t.Errorf("after the switch: got %s, want Demo Clinician", who)
 	}
