@@ -25,7 +25,7 @@ type ServerConfig struct {
 
 // Limits bound what strangers and devices can make the server hold. Zero means the default in brackets.
 type Limits struct {
-	Connections    int           // established connections at once (1024)
+	Connections    int           // established connections at once (1024), a quarter of them of one device
 	Handshakes     int           // handshakes under way at once, those before the cookie counted apart (256)
 	UploadsPerPeer int           // uploads of one device at once (8)
 	Memory         int64         // bytes of bodies held in memory at once (512 MiB)

@@ -217,6 +217,19 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
+// TestOneDeviceLeavesRoom: a device that opens one connection after the other does not shut out the next device.
+func TestOneDeviceLeavesRoom(t *testing.T) {
+	w := newWorld(t)
+	w.limits = Limits{Connections: 8}
+	w.serve(nil)
+	for range 8 {
+		w.dial(w.config())
+	}
+	cfg := w.config()
+	cfg.Certificate = w.ca.issue(t, "device-2", time.Now().Add(time.Hour))
+	w.upload(w.dial(cfg), 1, 1000, nil)
+}
+
 // TestAnswersAreForgotten: acknowledgements are not answered, and cost no memory once what was said before them is.
 func TestAnswersAreForgotten(t *testing.T) {
 	r := newPartyRig(t, Limits{})

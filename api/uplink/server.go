@@ -164,11 +164,20 @@ func (s *Server) shake(ctx context.Context, w *wire, first *path) (*dtls.Conn, P
 	return conn, Peer{Certificate: chain[0], Addr: first.addr}, nil
 }
 
-// enter counts a connection, if there is room.
+// enter counts a connection, if there is room: one device has a quarter of it at most, so that none shuts out the others.
 func (s *Server) enter(p *serverParty) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.conns) >= s.cfg.Limits.Connections || p.ctx.Err() != nil {
+		return false
+	}
+	own := 0
+	for c := range s.conns {
+		if c.key == p.key {
+			own++
+		}
+	}
+	if own >= max(s.cfg.Limits.Connections/4, 1) {
 		return false
 	}
 	s.conns[p] = struct{}{}
