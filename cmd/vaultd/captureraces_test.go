@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -97,6 +99,11 @@ func TestCaptureRaces(t *testing.T) {
 	if got := value[string](b, "step", step); got != "sent" {
 		t.Errorf("after sending: got the screen %q, want that of what was sent", got)
 	}
+
+	b.run("one more of the patient", press("#same-patient"), chromedp.WaitVisible("#to-camera", chromedp.ByQuery), press("#to-camera")) // the card stands as it was
+	takeOne(b)
+	b.run("the page is left, and is back", chromedp.Evaluate(`dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))`, nil), press("#send"))
+	b.until("nothing is said to be sent", step+` === 'camera'`)
 	b.noFaults()
 }
 
@@ -121,5 +128,41 @@ func TestScannerUnderLock(t *testing.T) {
 	b.until("the way in is offered", `!document.querySelector('#cover-typed').hidden`)
 	b.openWith(s.accounts["clinician"].Password)
 	b.until("the scanner looks again", live)
+	b.noFaults()
+}
+
+// TestAnotherPersonOnThisBrowser: somebody else signs in without a word of whoever was here. The other tab shows nothing of
+// theirs any more, and without a network the page does not open, and seal, as the one who was here before.
+func TestAnotherPersonOnThisBrowser(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	b := openBrowser(t, profileFolder(t), photograph(t))
+	b.answerDialogs()
+	b.signIn(s, "clinician", "/capture")
+	toCard(b)
+	const kept = `(async () => { const db = await new Promise((done, fail) => { const q = indexedDB.open('clinivault-shell'); q.onerror = fail; q.onsuccess = () => done(q.result); });
+		const id = await new Promise((done) => { const g = db.transaction('kept').objectStore('kept').get('person'); g.onsuccess = () => done(g.result?.id ?? ''); }); db.close(); return id; })()`
+	var before string
+	b.run("whose it is", awaiting(kept, &before))
+	if before == "" {
+		t.Fatal("the page keeps nobody's number")
+	}
+
+	b.run("another tab says who signed in", chromedp.Evaluate(`new BroadcastChannel('clinivault-screen').postMessage({ person: 'somebody-else' })`, nil))
+	b.until("the card is gone", `document.body.dataset.person && document.querySelector('#card-name')?.textContent === ''`)
+
+	other := s.accounts["reviewer"]
+	var status int
+	b.run("another person signs in", awaiting(fmt.Sprintf(`fetch('/api/v1/session', { method: 'POST', headers: { 'Content-Type': 'application/json' },
+		body: JSON.stringify({ login: %q, password: %q }) }).then((r) => r.status)`, other.Login, other.Password), &status))
+	if status != http.StatusOK {
+		t.Fatalf("signing in: got status %d, want 200", status)
+	}
+	b.run("their page", chromedp.Navigate(s.base+"/devices"))
+	eventually(t, "the browser to forget who was here", 20*time.Second, func() bool {
+		var now string
+		b.run("whose it is now", awaiting(kept, &now))
+		return now == ""
+	})
 	b.noFaults()
 }

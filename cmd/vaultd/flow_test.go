@@ -348,8 +348,7 @@ func TestWarningOverruled(t *testing.T) {
 		t.Errorf("measures of the photo: got %+v, want a sharpness, and the face overruled", got)
 	}
 	b.run("another site of the patient", press("#same-patient"), chromedp.WaitVisible("#to-camera", chromedp.ByQuery))
-	fillCard(b, "heel", "left")
-	b.run("to the camera", press("#to-camera"))
+	b.run("to the camera", press(`#sites button[data-site=heel][data-side=left]`), press("#to-camera")) // what they agreed to stands
 	cameraReady(b)
 	b.until("the answer was for the other site: a face is seen", `document.querySelector('#warnings [data-code=face]')`)
 	b.noFaults()

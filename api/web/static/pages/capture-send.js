@@ -75,6 +75,7 @@ export async function sendAll() {
     go(now.shots.length > 0 ? 'review' : 'camera');
     throw err;
   }
+  if (now.sent.length === 0) return go('camera'); // the page was left and is back: its photos are gone, and nothing was sent
   waitingFor = now.sent.length;
   sentWords();
   go('sent');
