@@ -7,8 +7,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
-	"slices"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
