@@ -132,7 +132,8 @@ func (r *session) uplink(ctx context.Context) (*uplink.Client, error) {
 func (r *session) withoutUplink(ctx context.Context, err error) error {
 	var told *uplink.Error
 	refused := errors.As(err, &told)
-	if r.transport != transportAuto || ctx.Err() != nil || refused && told.Code != uplink.CodeVersion && told.Code != uplink.CodeProtocol {
+	passing := refused && (told.Code == uplink.CodeBusy || told.Code == uplink.CodeInternal)
+	if r.transport != transportAuto || ctx.Err() != nil || refused && !passing && told.Code != uplink.CodeVersion && told.Code != uplink.CodeProtocol {
 		return uplinkError(err)
 	}
 	why := "UDP is blocked here"
@@ -142,6 +143,9 @@ func (r *session) withoutUplink(ctx context.Context, err error) error {
 	fmt.Fprintln(r.stderr, why+"; sending over HTTPS instead")
 	r.direct = true
 	r.closeUplink()
+	if passing { // the next run asks it again
+		return nil
+	}
 	if err := avoid(r.dir(), avoided{Server: r.account.Server, Until: r.now().Add(avoidFor), Why: why}); err != nil && !noRoom(err) {
 		return err
 	}

@@ -85,7 +85,17 @@ export function figure(view, nameOf, chosen) {
     path.addEventListener('click', () => chosen(zone));
     return path;
   });
-  root.append(...areas);
+  const sides = view === 'front' ? ['R', 'L'] : ['L', 'R']; // of the patient; the same letters in both languages
+  const letters = sides.map((side, i) => {
+    const letter = document.createElementNS(svg, 'text');
+    letter.setAttribute('x', i === 0 ? '32' : '168');
+    letter.setAttribute('y', '286');
+    letter.setAttribute('text-anchor', 'middle');
+    letter.setAttribute('aria-hidden', 'true'); // each area says its side
+    letter.textContent = side;
+    return letter;
+  });
+  root.append(...areas, ...letters);
   root.addEventListener('keydown', (event) => {
     const at = areas.indexOf(/** @type {SVGPathElement} */ (event.target));
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];

@@ -87,4 +87,5 @@ async function go(form) {
   alarm(text);
   const { lock } = await import('./lock.js');
   await lock();
+  need('cover-text', HTMLElement).textContent = text;
 }
