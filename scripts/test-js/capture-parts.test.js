@@ -81,7 +81,7 @@ function server(envelope, fault = () => null) {
   s.ask = async (method, url, headers, body) => {
     s.asked.push(`${method} ${url}`);
     s.most = Math.max(s.most, ++s.flying);
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => (s.slow ? setTimeout(resolve, s.slow) : setImmediate(resolve)));
     s.flying--;
     const wrong = fault(method, url, s.asked.length, s);
     if (wrong === 'silent') return answer(0);
@@ -104,6 +104,7 @@ test('a small photo goes in one piece', async () => {
 
 test('a large photo goes in parts, several at once, and tells what was received', async () => {
   const s = server(photo(9 * largest + 5));
+  s.slow = 100; // milliseconds: far longer than a part takes to be cut
   const got = await s.send();
   assert.deepEqual([got.status, JSON.parse(got.body)], [201, { photo_id: 'F1' }]);
   assert.equal(s.most, flights);
