@@ -233,8 +233,7 @@ func TestPowerCut(t *testing.T) {
 			l.processed()
 		}
 		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
-		d.powerCut()
-		r.s.kill()
+		l.cut(d)
 		r.noFaultOfItsOwn()
 		d.again()
 		start := time.Now()
