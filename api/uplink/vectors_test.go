@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 var update = flag.Bool("update", false, "write testdata/packets.json anew")
@@ -60,13 +62,7 @@ func TestVectors(t *testing.T) {
 	if err != nil || !bytes.Equal(kept, b.Bytes()) {
 		t.Fatalf("%s is not what the package writes (%v): a change of the bytes needs a new version", file, err)
 	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		if os.Getenv("CLINIVAULT_TOOLS") == "required" {
-			t.Fatal("node is missing")
-		}
-		t.Skip("node is missing")
-	}
+	node := vaulttest.RequireTool(t, "node")
 	out, err := exec.CommandContext(t.Context(), node, filepath.Join("..", "..", "scripts", "uplink-reader.mjs"), file).CombinedOutput()
 	want := fmt.Sprintf(`{"read":%d,"refused":%d}`, len(all.Packets), len(all.Refused))
 	if err != nil || strings.TrimSpace(string(out)) != want {

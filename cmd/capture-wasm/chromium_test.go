@@ -1,3 +1,5 @@
+//go:build !js
+
 package main
 
 import (
@@ -18,6 +20,8 @@ import (
 
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // pagePolicy is as strict as the policy of the server's own pages.
@@ -47,32 +51,12 @@ func pages(t *testing.T, s *intakeServer, loader string) http.Handler {
 	return mux
 }
 
-// profileFolder is a folder for Chromium, whose children may go on writing for a moment after it has ended.
-func profileFolder(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "clinivault-profile-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		err := os.RemoveAll(dir)
-		for n := 0; err != nil && n < 50; n++ {
-			time.Sleep(100 * time.Millisecond)
-			err = os.RemoveAll(dir)
-		}
-		if err != nil {
-			t.Errorf("removing the profile: %v", err)
-		}
-	})
-	return dir
-}
-
 // browser starts a Chromium with a made-up camera and says where its profile is; it ends with the test.
 func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) (ctx context.Context, profile string) {
 	t.Helper()
-	profile = profileFolder(t)
+	profile = vaulttest.ProfileFolder(t)
 	opts := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(tool(t, "chromium")), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.DisableGPU,
+		chromedp.ExecPath(vaulttest.RequireTool(t, "chromium")), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.DisableGPU,
 		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),

@@ -1,3 +1,5 @@
+//go:build !js
+
 package main
 
 import (
@@ -13,28 +15,16 @@ import (
 	"testing"
 
 	"github.com/clinivault/clinivault/vault/seal"
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // frameSizes are around the borders of the chunks, and one of a real photo's size.
 var frameSizes = []int{1, seal.ChunkSize - 1, seal.ChunkSize, seal.ChunkSize + 1, 3 << 20}
 
-// tool finds a program or skips, unless the environment says that all tools must be there.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CLINIVAULT_TOOLS") == "required" {
-			t.Fatalf("%s is not installed", name)
-		}
-		t.Skipf("NOT TESTED: %s is not installed", name)
-	}
-	return path
-}
-
 // buildModule compiles this command as the browser gets it, and finds Go's loader for it.
 func buildModule(t *testing.T) (wasm, loader string) {
 	t.Helper()
-	goTool := tool(t, "go")
+	goTool := vaulttest.RequireTool(t, "go")
 	wasm = filepath.Join(t.TempDir(), "capture.wasm")
 	cmd := exec.Command(goTool, "build", "-trimpath", "-gcflags=all=-l", "-gcflags=github.com/clinivault/clinivault/imaging=", "-ldflags=-s -w", "-o", wasm, ".")
 	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "GOFLAGS=")
@@ -62,7 +52,7 @@ func runJourney(t *testing.T, s *intakeServer, loader string) told {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), tool(t, "node"), "--no-warnings", "testdata/journey.mjs", srv.URL, loader, modules)
+	cmd := exec.CommandContext(t.Context(), vaulttest.RequireTool(t, "node"), "--no-warnings", "testdata/journey.mjs", srv.URL, loader, modules)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -78,7 +68,7 @@ func runJourney(t *testing.T, s *intakeServer, loader string) told {
 
 // TestBrowserSealOpens runs the page's own modules and this module under Node.js, and opens the result with vault/seal.
 func TestBrowserSealOpens(t *testing.T) {
-	tool(t, "node")
+	vaulttest.RequireTool(t, "node")
 	wasm, loader := buildModule(t)
 	s := newIntakeServer(t, wasm)
 	for _, n := range frameSizes {

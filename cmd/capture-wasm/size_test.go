@@ -1,3 +1,5 @@
+//go:build !js
+
 package main
 
 import (
@@ -9,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // TestModuleIsSmall keeps the module small: what it weighs, and that what is heavy is not linked again.
@@ -34,7 +38,7 @@ func TestModuleIsSmall(t *testing.T) {
 	if most := 1_230_000; packed.Len() > most {
 		t.Errorf("the module has %d bytes with gzip, want at most %d", packed.Len(), most)
 	}
-	cmd := exec.Command(tool(t, "go"), "list", "-deps", ".")
+	cmd := exec.Command(vaulttest.RequireTool(t, "go"), "list", "-deps", ".")
 	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "GOFLAGS=")
 	out, err := cmd.Output()
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // TestAccessThroughThePages: a clinician breaks the glass for a patient outside their care team, sees the banner and ends it;
@@ -17,7 +19,7 @@ func TestAccessThroughThePages(t *testing.T) {
 	if err := command(t.Context(), []string{"patient", "add", "--config", s.config, "--number", "OUT-7", "--name", "Synthetic Outsider", "--born", "1960-05-05"}, &out); err != nil {
 		t.Fatal(err)
 	}
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(s, "clinician", "/break-glass")
 	b.look("break-glass-1-form")
 	fill := func(born string) {

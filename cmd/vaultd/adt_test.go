@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/clinivault/clinivault/vault"
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 func TestADTConfig(t *testing.T) {
@@ -67,7 +68,7 @@ func TestFeedThroughThePages(t *testing.T) {
 	s := newService(t, map[string]any{"adt": map[string]any{"listen": address, "teams": map[string]string{"3B": "Ward 3B"}}})
 	s.start()
 	clinician, admin := s.signIn("clinician"), s.signIn("admin")
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(s, "admin", "/teams")
 	b.look("teams-1-empty")
 	b.run("making a team", chromedp.SendKeys("#team-name", "Ward 3B\r", chromedp.ByQuery))

@@ -7,6 +7,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // TestSigningOutWithPhotosWaiting: whoever signs out is told what stays; the next person neither sees nor sends it, and
@@ -14,7 +16,7 @@ import (
 func TestSigningOutWithPhotosWaiting(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	profile := profileFolder(t)
+	profile := vaulttest.ProfileFolder(t)
 	b := openBrowser(t, profile, photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
@@ -111,7 +113,7 @@ func (b *browser) bedside(name string) {
 func TestBedsidePagesForEverybody(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
 	b.until("patients listed", `document.querySelector('#patients button')`)

@@ -43,27 +43,6 @@ type screen struct {
 
 var screens = []screen{{"phone", 390, 844}, {"desktop", 1440, 900}}
 
-// profileFolder is a new profile. Chromium's helpers may write into it for a
-// moment after the browser has ended, so removing it is tried for a while.
-func profileFolder(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "clinivault-profile-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		err := os.RemoveAll(dir)
-		for n := 0; err != nil && n < 50; n++ {
-			time.Sleep(100 * time.Millisecond)
-			err = os.RemoveAll(dir)
-		}
-		if err != nil {
-			t.Errorf("removing the profile: %v", err)
-		}
-	})
-	return dir
-}
-
 // openBrowser starts Chromium on a profile folder, which may have been used before.
 func openBrowser(t testing.TB, profile string, photo []byte, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()

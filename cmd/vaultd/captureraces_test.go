@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // slowPage lets the test hold what a slow device takes its time for: decoding a picture, and sealing. It counts pictures
@@ -50,7 +52,7 @@ func (b *browser) free() {
 func TestCaptureRaces(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.onEachPage(slowPage)
 	b.signIn(s, "clinician", "/capture")
@@ -111,7 +113,7 @@ func TestCaptureRaces(t *testing.T) {
 func TestScannerUnderLock(t *testing.T) {
 	s := newService(t, map[string]any{"sign_in": map[string]any{"password_only": true}})
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(s, "clinician", "/capture")
 	const live = `document.querySelector('#scan-video').srcObject?.active`
 	b.until("the scanner looks", live)
@@ -136,7 +138,7 @@ func TestScannerUnderLock(t *testing.T) {
 func TestAnotherPersonOnThisBrowser(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
 	toCard(b)

@@ -13,7 +13,7 @@ import (
 func TestChecksOnThePage(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), vaulttest.Face(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), vaulttest.Face(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/scale-sheet")
 	b.until("the sheet", `document.querySelector('.scale-sheet')?.naturalWidth > 100`)

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/clinivault/clinivault/vault"
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // devices lists all of a service, as its administrator.
@@ -61,7 +62,7 @@ func (s *service) proofsAreOld() {
 func TestStolenCookieInChromium(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	own := openBrowser(t, profileFolder(t), photograph(t))
+	own := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	own.signIn(s, "clinician", "/devices")
 	own.until("this browser is among the devices", `[...document.querySelectorAll('[data-here]')].some((n) => !n.hidden)`)
 	admin := s.signIn("admin")
@@ -71,7 +72,7 @@ func TestStolenCookieInChromium(t *testing.T) {
 	}
 	stolen := own.cookie()
 
-	thief := openBrowser(t, profileFolder(t), photograph(t))
+	thief := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	thief.run("putting the stolen cookie in", chromedp.Navigate(s.base+"/sign-in"), chromedp.ActionFunc(func(ctx context.Context) error {
 		return network.SetCookie(stolen.Name, stolen.Value).WithURL(s.base + "/").WithSecure(true).WithHTTPOnly(true).WithPath("/").Do(ctx)
 	}))
@@ -104,7 +105,7 @@ func TestStolenCookieInChromium(t *testing.T) {
 func TestSharedPhone(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	phone := openBrowser(t, profileFolder(t), photograph(t))
+	phone := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	phone.signIn(s, "clinician", "/devices")
 	first := phone.cookie()
 	phone.run("handing the phone over", network.ClearBrowserCookies())
@@ -141,7 +142,7 @@ func TestSharedPhone(t *testing.T) {
 func TestAddDevicePages(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	desk, phone := openBrowser(t, profileFolder(t), photograph(t)), openBrowser(t, profileFolder(t), photograph(t))
+	desk, phone := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t)), openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	desk.signIn(s, "admin", "/devices")
 	desk.run("asking for a code", chromedp.Click("#add", chromedp.ByQuery), chromedp.WaitVisible("#adding-name", chromedp.ByQuery),
 		chromedp.SendKeys("#adding-name", "Ward 4, phone 2", chromedp.ByQuery), chromedp.Click("#adding-shared", chromedp.ByQuery), chromedp.Click("#adding-go", chromedp.ByQuery))

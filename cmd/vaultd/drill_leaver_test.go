@@ -255,7 +255,7 @@ func (l *leaver) opens(t *testing.T) {
 	l.link = link.Path
 	l.enrols(t)
 	l.begins(t, picture)
-	l.page = openBrowser(t, profileFolder(t), photograph(t))
+	l.page = openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	l.page.run("trusting the second node", security.SetIgnoreCertificateErrors(true))
 	l.page.run("opening sign-in", chromedp.Navigate(l.n.b+"/sign-in"), chromedp.WaitVisible("#login", chromedp.ByQuery),
 		chromedp.SendKeys("#login", "leaver.test", chromedp.ByQuery), chromedp.SendKeys("#password", leaverPassword, chromedp.ByQuery),

@@ -45,7 +45,7 @@ func (b *browser) secondStep(field, code string) {
 // administrator lets somebody set up their account.
 func TestAppAndRecoveryCodesThroughThePages(t *testing.T) {
 	s := strict(t)
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.offerNothing()
 	b.password(s, "records")
 	b.until("led to the account page", `location.pathname === '/account' && document.querySelector('#needs')`)
@@ -112,7 +112,7 @@ func TestStepUpGoesOnWhereItWas(t *testing.T) {
 	if status, _, err := doctor.send(t.Context(), doctor.seal(doctor.patients()[0].ID, vaulttest.Picture(t, 320, 240, 8))); err != nil || status != http.StatusCreated {
 		t.Fatalf("sending: status %d, %v", status, err)
 	}
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(s, "reviewer", "/review")
 	b.until("picture loaded", `document.querySelector('#picture image') && !document.querySelector('#picture').hasAttribute('hidden') && !document.querySelector('#picture').closest('[hidden]')`)
 	b.run("a box", chromedp.Sleep(300*time.Millisecond), chromedp.Focus("#picture", chromedp.ByQuery), chromedp.KeyEvent("n"))

@@ -73,7 +73,7 @@ func TestReviewFaint(t *testing.T) {
 		propose(t, db, id, "text", "clinivault/text", 520, 70, 0.45) // in a row: two boxes over a third would be a face
 		propose(t, db, id, "face", "clinivault/eye", 300, 300, 0.2)
 	})
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(s, "reviewer", "/review")
 	b.until("photo shown", `document.querySelectorAll('#regions li').length === 2`)
 	lists := func(firm, faint int) {
@@ -128,7 +128,7 @@ func TestReviewFaint(t *testing.T) {
 func TestDetectionPage(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(s, "admin", "/detection")
 	b.until("empty", `/Nothing to count yet/.test(document.querySelector('main').textContent)`)
 	b.look("detection-1-empty")
@@ -169,7 +169,7 @@ func TestReviewNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	says := func(words string) {
 		t.Helper()
 		b.until("warned: "+words, `!document.querySelector('#nothing').hidden && document.querySelector('#work').hidden === false &&

@@ -24,7 +24,7 @@ import (
 func TestCaptureScreens(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
 	b.run("German", chromedp.Evaluate(`localStorage.setItem('clinivault-language', 'de')`, nil), chromedp.Reload())
@@ -97,7 +97,7 @@ func TestShortestPath(t *testing.T) {
 	s := newService(t, map[string]any{"wristband": map[string]any{"plain": "record_number"}})
 	s.start()
 	patient := s.signIn("clinician").patients()[0]
-	b := openBrowser(t, profileFolder(t), banded(t, patient.RecordNumber))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), banded(t, patient.RecordNumber))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/account")
 	b.onEachPage(tapCounter)
@@ -150,7 +150,7 @@ const cameraDenier = `globalThis.deny = sessionStorage.getItem('deny') ?? '';
 func TestCameraTroubles(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.onEachPage(cameraDenier)
 	b.signIn(s, "clinician", "/account")
@@ -216,7 +216,7 @@ func lens(b *browser) {
 func TestFinderTools(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.onEachPage(richCamera)
 	b.signIn(s, "clinician", "/capture")
@@ -290,7 +290,7 @@ func askedBeforeLoss(b *browser) {
 func TestWithoutOptionalParts(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.run("without parts", network.Enable(), network.SetBypassServiceWorker(true),
 		network.SetBlockedURLs([]string{"*/capture/scan.js", "*/capture/wardlist.js", "*/capture/checks.js"}))
@@ -309,7 +309,7 @@ func TestWithoutOptionalParts(t *testing.T) {
 func TestWarningOverruled(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), vaulttest.Face(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), vaulttest.Face(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
 	toCamera(b)

@@ -35,7 +35,7 @@ func TestJourney(t *testing.T) {
 		"dicom": map[string]any{"base_url": orthanc + "/dicom-web", "institution_name": "Test hospital"},
 	}})
 	s.start()
-	profile := profileFolder(t)
+	profile := vaulttest.ProfileFolder(t)
 	b := openBrowser(t, profile, photograph(t))
 	b.answerDialogs()
 
@@ -113,7 +113,7 @@ func toReviewSeen(b *browser) {
 func TestSessionEndsMidCapture(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
 	toReview(b)

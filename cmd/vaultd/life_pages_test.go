@@ -56,7 +56,7 @@ func TestConsentThroughThePages(t *testing.T) {
 	}
 	photo := h.approve()
 	at := "/photos/" + string(photo.ID)
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(s, "clinician", at)
 	change := func(purpose, document string) {
 		b.run("opening the form", chromedp.Click(`button[data-set-purpose="`+purpose+`"]`, chromedp.ByQuery), chromedp.WaitVisible("#document", chromedp.ByQuery),
@@ -108,7 +108,7 @@ func TestRulesThroughThePages(t *testing.T) {
 		t.Fatalf("sending: status %d, %v", status, err)
 	}
 	photo := h.approve()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(s, "privacy", "/holds?patient="+string(patient.ID))
 	b.look("holds-1-place")
 	b.run("placing", chromedp.SendKeys("#why", "claim of 3 March", chromedp.ByQuery), press(`form[data-post="/api/v1/holds"] button[type=submit]`))

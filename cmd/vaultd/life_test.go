@@ -166,7 +166,7 @@ func TestErasureThroughThePages(t *testing.T) {
 	if !h.archived(copies["dicom"]) {
 		t.Fatal("the archive does not have the photo")
 	}
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(h.service, "privacy", "/erasures")
 	b.look("erasures-1-empty")
 	b.run("searching", chromedp.SendKeys("#patient-query", patient.RecordNumber+"\r", chromedp.ByQuery), chromedp.WaitVisible("#patient-results a", chromedp.ByQuery))
@@ -243,7 +243,7 @@ func TestWrongPatientThroughThePages(t *testing.T) {
 	wrong, right := patients[0], patients[1]
 	photo, copies := h.released(wrong, 4)
 	_, before := h.entry(copies["fhir"])
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(h.service, "clinician", "/photos/"+string(photo.ID))
 	b.look("photo-1-approved")
 	b.run("reporting", press(`button[data-opens="recall-dialog"]`), chromedp.WaitVisible("#right-query", chromedp.ByQuery),

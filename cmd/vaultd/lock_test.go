@@ -8,6 +8,8 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // named is a service of the demo under a name, which passkeys and browsers' keys belong to.
@@ -68,7 +70,7 @@ func (b *browser) covered(step string) {
 // as it was; the server holds the lock by itself.
 func TestLockOfTheScreen(t *testing.T) {
 	s := named(t, nil)
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.onEachPage(clockScript)
 	b.signIn(s, "clinician", "/capture")
 	patient := s.signIn("clinician").patients()[0]
@@ -137,7 +139,7 @@ func (b *browser) dark(name string) {
 // the one never shows to the other. Five wrong tries take a PIN away.
 func TestPINAndQuickSwitch(t *testing.T) {
 	s := named(t, nil)
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	pin := func(role, pin string) {
 		b.signIn(s, role, "/account")
 		b.run("setting a PIN", chromedp.WaitVisible("#pin", chromedp.ByQuery), chromedp.SetValue("#pin", pin, chromedp.ByQuery), press("#pin-form button[type=submit]"))
@@ -178,7 +180,7 @@ func TestPINAndQuickSwitch(t *testing.T) {
 // locked, goes to the vault while it is locked, and is the owner's; nothing of it can be read in the browser's stores.
 func TestQueueSurvivesTheLock(t *testing.T) {
 	s := named(t, nil)
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
 	toReview(b)

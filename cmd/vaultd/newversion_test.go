@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // TestNewVersionWaitsForThePhoto: a new build of the capture page is offered, and comes only once no photo is open on the
@@ -27,7 +29,7 @@ func TestNewVersionWaitsForThePhoto(t *testing.T) {
 			asNextBuild(t, r, next)
 		}
 	})
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
 	b.until("patients listed", `document.querySelector('#patients button')`)

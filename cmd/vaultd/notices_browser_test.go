@@ -36,7 +36,7 @@ func TestNoticesThroughThePages(t *testing.T) {
 	s := newService(t, map[string]any{"notices": map[string]any{"contact": "mailto:it@example.org",
 		"push_hosts": []string{strings.TrimPrefix(push.Base, "http://")}}})
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.run("allowing notifications", cdbrowser.GrantPermissions([]cdbrowser.PermissionType{cdbrowser.PermissionTypeNotifications}).WithOrigin(s.base))
 	b.signIn(s, "reviewer", "/notices")
 	b.until("nothing waits", `/Nothing waits for you/.test(document.querySelector('main').innerText)`)
@@ -122,7 +122,7 @@ func TestLinkThroughThePages(t *testing.T) {
 		t.Fatalf("sending: status %d, %v", status, err)
 	}
 	photo := h.approve()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(s, "clinician", "/photos/"+string(photo.ID))
 	b.run("copying", press("#link-button"), chromedp.WaitVisible("#link-url", chromedp.ByQuery))
 	link := value[string](b, "the link", `document.querySelector('#link-url').value`)

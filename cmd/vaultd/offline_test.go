@@ -10,6 +10,8 @@ import (
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // TestOfflineJourney: the network goes, three photos are taken, the browser is killed and started again, the network comes
@@ -17,7 +19,7 @@ import (
 func TestOfflineJourney(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	profile := profileFolder(t)
+	profile := vaulttest.ProfileFolder(t)
 	b := openBrowser(t, profile, photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
@@ -98,7 +100,7 @@ func (b *browser) killed() {
 func TestClockWrongByADay(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/devices")
 	wrong := `(() => { const right = Date, off = 24 * 3600_000;

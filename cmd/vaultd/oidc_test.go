@@ -119,7 +119,7 @@ func (b *browser) status(path string) int {
 // provider signs them out.
 func TestHospitalSignInInChromium(t *testing.T) {
 	h := newFederation(t, nil)
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.run("opening sign-in", chromedp.Navigate(h.address+"/sign-in"), chromedp.WaitVisible("#hospital", chromedp.ByQuery))
 	b.look("hospital-sign-in")
 	b.throughHospital(h, "synthetic.nurse", "/captures")
@@ -175,7 +175,7 @@ func TestHospitalRefusesInChromium(t *testing.T) {
 		"synthetic.cook": {"no role here", "no-role"},
 		"synthetic.weak": {"second factor", "acr"},
 	} {
-		b := openBrowser(t, profileFolder(t), photograph(t))
+		b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 		b.throughHospital(h, login, "/captures")
 		b.until("the refusal of "+login, `document.body.innerText.includes('`+c.says+`')`)
 		if got := b.status("/api/v1/session"); got != http.StatusUnauthorized {
@@ -200,7 +200,7 @@ func TestHospitalProviderDown(t *testing.T) {
 	h.operate(func(v *vault.Vault) error {
 		return v.SetTerms(t.Context(), vault.Operator(), emergency.Login, vault.Terms{Emergency: true})
 	})
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.run("opening sign-in", chromedp.Navigate(h.address+"/sign-in"), chromedp.WaitVisible("#hospital", chromedp.ByQuery),
 		chromedp.Click("#hospital", chromedp.ByQuery))
 	b.until("being told", `document.body.innerText.includes('does not answer') && document.body.innerText.includes('emergency account')`)
@@ -235,7 +235,7 @@ func TestHospitalUserInfo(t *testing.T) {
 	h := newFederation(t, func(oidc map[string]any, setup *vaulttest.OIDCSetup) {
 		oidc["userinfo"], setup.UserInfo, setup.Clients[0].Alg = true, true, "ES256"
 	})
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	h.address = strings.Replace(h.address, "localhost", "127.0.0.1", 1) // another name, where its cookies do not come back to
 	b.throughHospital(h, "synthetic.nurse", "/captures")
 	b.until("arriving", `location.hostname === 'localhost' && location.pathname === '/captures'`)

@@ -19,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // rough is a photograph that no encoder makes small: its envelope has several parts.
@@ -103,7 +105,7 @@ func slow(b *browser, bytesPerSecond float64) {
 func TestKilledMidUpload(t *testing.T) {
 	s := newService(t, map[string]any{"listen": "127.0.0.1:" + freeTCP(t)})
 	s.start()
-	profile := profileFolder(t)
+	profile := vaulttest.ProfileFolder(t)
 	b := openBrowser(t, profile, rough(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
@@ -150,7 +152,7 @@ func TestKilledMidUpload(t *testing.T) {
 func TestWithoutWebAssembly(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	profile := profileFolder(t)
+	profile := vaulttest.ProfileFolder(t)
 	b := openBrowser(t, profile, photograph(t), chromedp.Flag("js-flags", "--jitless"))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
@@ -189,7 +191,7 @@ func TestWithoutWebAssembly(t *testing.T) {
 func TestFullDevice(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	profile := profileFolder(t)
+	profile := vaulttest.ProfileFolder(t)
 	b := openBrowser(t, profile, rough(t))
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")

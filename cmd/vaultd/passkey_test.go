@@ -9,6 +9,8 @@ import (
 
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // strict is a service on which a password alone opens nothing.
@@ -84,7 +86,7 @@ const signInError = `document.querySelector('#passkey-error').textContent`
 // second one; the first is taken away and opens nothing any more.
 func TestPasskeysThroughThePages(t *testing.T) {
 	s := strict(t)
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.run("opening sign-in", chromedp.Navigate(s.base+"/sign-in"), chromedp.WaitVisible("#with-passkey", chromedp.ByQuery))
 	b.look("sign-in-1")
 	phone := b.authenticator(true)
@@ -126,7 +128,7 @@ func TestPasskeysThroughThePages(t *testing.T) {
 // TestPasskeysThatAreRefused: without a finger, from another page, a copy, and one that was taken away.
 func TestPasskeysThatAreRefused(t *testing.T) {
 	s := strict(t)
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	phone := b.authenticator(true)
 	b.firstPasskey(s, "reviewer")
 	b.signOut()

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // TestPeoplePages: in Chromium an administrator lets a directory in, says what its group means, finds a person among many,
@@ -15,7 +17,7 @@ import (
 func TestPeoplePages(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	b := openBrowser(t, profileFolder(t), photograph(t))
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 	b.signIn(s, "admin", "/directory")
 	b.until("the empty page", `document.readyState === 'complete' && document.body.innerText.includes('No directory may bring people in')`)
 	b.look("directory-empty")

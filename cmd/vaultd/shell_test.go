@@ -15,6 +15,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // kept waits until the browser keeps the capture page for the times without a network.
@@ -28,7 +30,7 @@ func (b *browser) kept() {
 func TestShellWithoutNetwork(t *testing.T) {
 	s := newService(t, nil)
 	s.start()
-	profile := profileFolder(t)
+	profile := vaulttest.ProfileFolder(t)
 	b := openBrowser(t, profile, photograph(t))
 	b.signIn(s, "clinician", "/capture")
 	b.until("patients listed", `document.querySelector('#patients button')`)
@@ -153,7 +155,7 @@ func TestFirstViewfinder(t *testing.T) {
 		name          string
 		bits, latency float64
 	}{{"slow 4G", 1.6e6, 150}, {"fast 4G", 9e6, 60}} {
-		b := openBrowser(t, profileFolder(t), photograph(t))
+		b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
 		b.signIn(s, "clinician", "/devices")
 		b.run("watching", chromedp.ActionFunc(func(ctx context.Context) error {
 			_, err := page.AddScriptToEvaluateOnNewDocument(`document.addEventListener('playing', () => { globalThis.moved ??= performance.now(); }, true)`).Do(ctx)

@@ -126,7 +126,7 @@ func TestWristbands(t *testing.T) {
 		bands[band.Name] = band
 	}
 	cedar, elm := bands["Sample Cedar"], bands["Sample Elm"]
-	profile := profileFolder(t)
+	profile := vaulttest.ProfileFolder(t)
 	b := openBrowser(t, profile, photograph(t))
 	b.answerDialogs()
 	b.onEachPage(screenCamera)
