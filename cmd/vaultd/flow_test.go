@@ -211,6 +211,11 @@ func lens(b *browser) {
 	}
 }
 
+// countWatcher notes each number that the timer shows.
+const countWatcher = `globalThis.counted = [];
+	new MutationObserver(() => { const n = document.querySelector('#count').textContent; if (n) counted.push(n); })
+		.observe(document.querySelector('#count'), { childList: true })`
+
 // TestFinderTools: zoom, lamp and focus; a photo for comparison that is forgotten when the page goes out of sight, the
 // timer, the shutter that listens (the browser's fake microphone beeps), and the controls on the other side.
 func TestFinderTools(t *testing.T) {
@@ -245,9 +250,11 @@ func TestFinderTools(t *testing.T) {
 	b.hide(false)
 	cameraReady(b)
 
-	b.run("the timer", press("#timer"), press("#shutter"))
-	b.until("counting", `document.querySelector('#count').textContent === '3'`)
+	b.run("the timer", press("#timer"), chromedp.Evaluate(countWatcher, nil), press("#shutter"))
 	b.until("taken", `!document.querySelector('#step-review').hidden`)
+	if counted := value[string](b, "counted", `counted.join(' ')`); counted != "3 2 1" {
+		t.Errorf("before the photo the page counted %q, want 3 2 1", counted)
+	}
 	b.run("without the timer", press("#more"), press("#timer"), press("#timer"))
 	cameraReady(b)
 	b.run("listening", chromedp.Click("#voice", chromedp.ByQuery))

@@ -9,7 +9,7 @@ import { explainCameraError } from '../../api/web/static/capture/camera.js';
 import { zones } from '../../api/web/static/capture/figure.js';
 import { pointOn, tiltOf } from '../../api/web/static/capture/finder.js';
 import { earlierSites, sameSite } from '../../api/web/static/capture/ghost.js';
-import { Loudness, countdown, loudnessOf } from '../../api/web/static/capture/handsfree.js';
+import { Loudness, countdown, loudnessOf, readingSize } from '../../api/web/static/capture/handsfree.js';
 import { largestPhoto, mostPixels, pinched, rangeOf } from '../../api/web/static/capture/lens.js';
 import { ageAt, factsOf, likelyEncounter, measuresOf, missing, noteFits } from '../../api/web/static/pages/capture-facts.js';
 import { dropAll, sharpnessOf } from '../../api/web/static/pages/capture-shots.js';
@@ -147,6 +147,24 @@ test('a sound counts when it is clearly louder than the room, twice in a row, an
   assert.equal(heard([...quiet, 0.3, 0.3, ...quiet, ...quiet, 0.3, 0.3]).length, 2);
   assert.equal(loudnessOf(new Float32Array([1, -1, 1, -1])), 1);
   assert.equal(loudnessOf(new Float32Array()), 0);
+});
+
+test('a clap of 20 ms is heard whenever it comes between two readings', () => {
+  for (const rate of [44100, 48000, 96000]) {
+    const size = readingSize(rate);
+    assert.equal(Math.log2(size) % 1, 0, 'a power of two');
+    for (let phase = 0; phase < 40; phase += 3) {
+      const clap = 2000 + phase; // milliseconds
+      const sample = (i) => (i >= (clap * rate) / 1000 && i < ((clap + 20) * rate) / 1000 ? 0.5 : 0.001);
+      const judge = new Loudness();
+      let meant = 0;
+      for (let at = 0; at < 3000; at += 40) {
+        const end = Math.round((at * rate) / 1000);
+        if (judge.feed(loudnessOf(Float32Array.from({ length: size }, (_, i) => sample(end - size + i))), at)) meant++;
+      }
+      assert.equal(meant, 1, `${rate} samples a second, ${phase} ms after a reading`);
+    }
+  }
 });
 
 test('a countdown ends with zero, and not when it was stopped', () => {

@@ -34,6 +34,16 @@ export class Loudness {
   }
 }
 
+/**
+ * How many samples one reading looks at: no fewer than two waits between readings hold, so that the shortest clap is in
+ * two of them, whenever it comes.
+ * @param {number} rate samples a second
+ * @returns {number} a power of two, as AnalyserNode.fftSize wants it (Web Audio API, section 1.8)
+ */
+export function readingSize(rate) {
+  return Math.min(32768, 2 ** Math.ceil(Math.log2((2 * readEvery * rate) / 1000)));
+}
+
 /** @param {Float32Array} samples @returns {number} root mean square */
 export function loudnessOf(samples) {
   let sum = 0;
@@ -50,7 +60,7 @@ export function loudnessOf(samples) {
 export function listen(stream, heard) {
   const audio = new AudioContext();
   const analyser = audio.createAnalyser();
-  analyser.fftSize = 1024;
+  analyser.fftSize = readingSize(audio.sampleRate);
   const source = audio.createMediaStreamSource(stream);
   source.connect(analyser);
   const samples = new Float32Array(analyser.fftSize);
