@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
+import { fromBase64 } from '../../api/web/static/capture/bytes.js';
 import { sealBase } from '../../api/web/static/capture/hpke.js';
 import { offerOf } from '../../api/web/static/capture/offline-use.js';
 import { unwrap, wrap } from '../../api/web/static/capture/unlock.js';
-import { ForgedError, SignerError, fromBase64, info, lifeOf, openWard, setBack, wearer } from '../../api/web/static/capture/wardtext.js';
+import { ForgedError, SignerError, info, lifeOf, openWard, setBack, wearer } from '../../api/web/static/capture/wardtext.js';
 
 const { subtle } = crypto;
 const vector = JSON.parse(await readFile(new URL('../../vault/testdata/wardlist.json', import.meta.url), 'utf8'));

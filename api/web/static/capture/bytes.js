@@ -21,6 +21,9 @@ export function toBase64(b) {
   return btoa(s);
 }
 
+/** @param {string} s base64 (RFC 4648, 4) @returns {Uint8Array<ArrayBuffer>} */
+export const fromBase64 = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
+
 /**
  * A fresh capture ID: 16 random bytes as 32 lowercase hexadecimal digits.
  * @returns {string}

@@ -3,7 +3,7 @@
 // comes sealed to a key of this page alone and lies in memory alone, until drop().
 
 import { address, call } from '../lib/api.js';
-import { toBase64 } from './bytes.js';
+import { fromBase64, toBase64 } from './bytes.js';
 import { newKeyPair, openBase, publicBytes } from './hpke.js';
 
 /** @typedef {{ id: string, state: string, body_site: string, laterality: string, taken_at: string }} Earlier */
@@ -42,11 +42,6 @@ export function earlierSites(photos) {
   return [...newest.values()].sort((a, b) => b.taken_at.localeCompare(a.taken_at));
 }
 
-/** @param {string} b64 @returns {Uint8Array<ArrayBuffer>} */
-function bytes(b64) {
-  return Uint8Array.from(atob(b64), (c) => c.charCodeAt(0));
-}
-
 export class Ghost {
   /** @type {HTMLCanvasElement} */ #canvas;
   /** @type {string | undefined} */ #pattern;
@@ -74,7 +69,7 @@ export class Ghost {
     this.#key ??= await newKeyPair();
     const own = this.#key;
     const sealed = await call('POST', address(this.#pattern, { id }), { public_key: toBase64(await publicBytes(own)), approved: state === 'approved' });
-    const picture = await openBase(own.privateKey, bytes(sealed.enc), info, bytes(sealed.sealed), new TextEncoder().encode(id));
+    const picture = await openBase(own.privateKey, fromBase64(sealed.enc), info, fromBase64(sealed.sealed), new TextEncoder().encode(id));
     const bitmap = await createImageBitmap(new Blob([picture], { type: sealed.media_type }));
     picture.fill(0);
     try {

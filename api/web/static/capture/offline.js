@@ -7,7 +7,6 @@ import { keep, kept } from '../lib/kept.js';
 import { readIntake } from './intake.js';
 
 /** @import { Intake } from './intake.js' */
-/** @typedef {{ code: string, label: string, sided: boolean }} Site */
 
 /** How long kept keys may be sealed to, in milliseconds: a key that went out of use meanwhile is still opened. */
 export const keysFor = 7 * 24 * 3600_000;
@@ -68,20 +67,20 @@ export function wrongBy(skew) {
 }
 
 /**
- * An answer of the server's, or the one that was kept when there is none now.
- * @param {string} name @param {string} url @param {number} life of what is kept, in milliseconds
+ * The server's answer, or the one that was kept when there is none now.
+ * @param {string} url
  * @returns {Promise<any>} undefined: neither
  */
-async function freshOrKept(name, url, life) {
+async function freshOrKept(url) {
   try {
     const value = await call('GET', url);
-    await keep(name, { value, at: trustedNow().getTime() });
+    await keep('intake', { value, at: trustedNow().getTime() });
     return value;
   } catch (err) {
     if (!(err instanceof Problem) || (err.status !== 0 && err.status < 500)) throw err;
-    const last = await kept(name);
+    const last = await kept('intake');
     await ready;
-    return last && trustedNow().getTime() - last.at <= life ? last.value : undefined;
+    return last && trustedNow().getTime() - last.at <= keysFor ? last.value : undefined;
   }
 }
 
@@ -93,21 +92,11 @@ async function freshOrKept(name, url, life) {
 export async function intake(url) {
   let raw;
   try {
-    raw = await freshOrKept('intake', url, keysFor);
+    raw = await freshOrKept(url);
   } catch (err) {
     if (err instanceof Problem && err.status === 401) throw new Error('Sign in again to take photos.', { cause: err });
     throw new Error('The server gave no sealing key. Try again in a minute.', { cause: err });
   }
   if (raw === undefined) throw new Error('This device was without a network for more than 7 days, so its sealing key is too old. Connect once, then take the photo.');
   return readIntake(raw);
-}
-
-/**
- * The body sites that a capture may name, asked for anew or kept.
- * @param {string} url of GET /api/v1/body-sites
- * @returns {Promise<Site[]>}
- */
-export async function bodySites(url) {
-  const raw = await freshOrKept('body-sites', url, Number.POSITIVE_INFINITY);
-  return raw?.body_sites ?? [];
 }

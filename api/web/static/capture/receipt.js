@@ -1,7 +1,7 @@
 // @ts-check
 // Checks who signed a receipt (vault/FORMAT.md, section 6).
 
-import { fromHex, toHex } from './bytes.js';
+import { fromBase64, fromHex, toHex } from './bytes.js';
 import { verify } from './ed25519.js';
 import { join } from './hpke.js';
 
@@ -20,9 +20,6 @@ function u64(n) {
   new DataView(out.buffer).setBigUint64(0, BigInt(n));
   return out;
 }
-
-/** @param {string} s @returns {Uint8Array<ArrayBuffer>} */
-export const fromBase64 = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
 
 /**
  * The bytes that the signature of a receipt covers.

@@ -7,11 +7,12 @@
 import { Problem, call } from '../lib/api.js';
 import { storedKey } from '../lib/devicekey.js';
 import { locale, t } from '../lib/words.js';
+import { fromBase64, toBase64 } from './bytes.js';
 import { newKeyPair, publicBytes, sealBase } from './hpke.js';
 import { clockSkew, corrected, intake, trustedNow } from './offline.js';
 import { opened } from './unlock.js';
 import { dropList, dropLists, keepList, keptList, offlineUse } from './wardkeep.js';
-import { ForgedError, SignerError, fromBase64, info, lifeOf, openWard, wearer } from './wardtext.js';
+import { ForgedError, SignerError, info, lifeOf, openWard, wearer } from './wardtext.js';
 import { parseBand } from './wristband.js';
 
 /** @typedef {import('../lib/patients.js').Patient} Patient */
@@ -102,7 +103,7 @@ class WardList extends EventTarget {
     if (!pair) return; // a browser without X25519 has no list
     let answer;
     try {
-      answer = await call('POST', path, { public_key: btoa(String.fromCharCode(...(await publicBytes(pair)))) }, { background: true });
+      answer = await call('POST', path, { public_key: toBase64(await publicBytes(pair)) }, { background: true });
       this.#signers = (await intake(intakePath)).receipt_keys;
     } catch (err) {
       if (err instanceof Problem && !unreachable(err)) throw err;

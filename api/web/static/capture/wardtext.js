@@ -2,7 +2,7 @@
 // Reads a ward list (vault/FORMAT.md, section 14): a text that the vault signed, sealed to a key of this device. Pure but
 // for WebCrypto, so that it runs in tests as it does on the ward.
 
-import { toHex } from './bytes.js';
+import { fromBase64, toHex } from './bytes.js';
 import { openBase } from './hpke.js';
 
 /** @typedef {import('../lib/patients.js').Patient} Patient */
@@ -22,9 +22,6 @@ import { openBase } from './hpke.js';
  */
 
 const encoder = new TextEncoder();
-
-/** @param {string} text base64 (RFC 4648, 4) */
-export const fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 /** The info of HPKE. */
 export const info = encoder.encode('clinivault/ward-list-seal/v1');

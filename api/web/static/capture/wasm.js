@@ -3,8 +3,9 @@
 // lockdown modes of some devices). Addresses come from the page's data- attributes, since assets carry their hash.
 
 import { t } from '../lib/words.js';
+import { fromBase64 } from './bytes.js';
 import { encapsulateTo, dhkem, hpkeWorks } from './hpke.js';
-import { fromBase64, verifyReceipt } from './receipt.js';
+import { verifyReceipt } from './receipt.js';
 
 /** @import { Intake } from './intake.js' */
 

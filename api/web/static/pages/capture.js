@@ -6,14 +6,13 @@ import { need, show } from '../lib/dom.js';
 import { wireSignIn } from '../lib/sign-in.js';
 import { who } from '../lib/who.js';
 import { t } from '../lib/words.js';
-import { clockSkew, wrongBy } from '../capture/offline.js';
 import { wireCamera } from './capture-camera.js';
 import { choose, wireCard } from './capture-card.js';
 import { listAgain, wireFind } from './capture-find.js';
 import { clearView, view, wireReview } from './capture-review.js';
 import { sendAll, sendOn, wireSend } from './capture-send.js';
 import { dropAll, markShots } from './capture-shots.js';
-import { complain, go, notice, now } from './capture-steps.js';
+import { complain, go, now } from './capture-steps.js';
 
 /** @import { Patient } from '../lib/patients.js' */
 
@@ -78,17 +77,6 @@ function wireHand() {
   });
 }
 
-/** Says when the device's clock is wrong; the time of photos is then the server's. */
-async function tellClock() {
-  const wrong = wrongBy(await clockSkew());
-  if (!wrong) return;
-  const { amount: n } = wrong;
-  const by = { minutes: t('{n} minutes', { n }), hours: t('{n} hours', { n }), days: n === 1 ? t('a day') : t('{n} days', { n }) }[wrong.unit];
-  notice(wrong.late
-    ? t('The clock of this device is {by} behind. Photos get the right time all the same; please set the clock.', { by })
-    : t('The clock of this device is {by} ahead. Photos get the right time all the same; please set the clock.', { by }));
-}
-
 function wirePage() {
   need('same-patient', HTMLButtonElement).addEventListener('click', () => go('card'));
   need('other-patient', HTMLButtonElement).addEventListener('click', toFind);
@@ -109,7 +97,6 @@ function wirePage() {
   globalThis.addEventListener('beforeunload', (event) => {
     if (now.shots.length > 0) event.preventDefault();
   });
-  globalThis.addEventListener('clinivault-clock', () => void tellClock());
 }
 
 async function start() {
@@ -128,7 +115,6 @@ async function start() {
   wireReview({ send: sendAll });
   await wireFind({ choose: (/** @type {Patient} */ p) => choose(p), signIn: signInAgain });
   if (now.step === 'find') go('find');
-  void tellClock();
 }
 
 void start();

@@ -22,14 +22,6 @@ export default {
   'Left-handed: controls on the other side': 'Linkshändig: Bedienung auf der anderen Seite',
   'Nobody is signed in on this device. Connect to the network and sign in; the camera then works without it too.':
     'Auf diesem Gerät ist niemand angemeldet. Verbinden Sie es mit dem Netz und melden Sie sich an; danach geht die Kamera auch ohne Netz.',
-  'The clock of this device is {by} behind. Photos get the right time all the same; please set the clock.':
-    'Die Uhr dieses Geräts geht {by} nach. Fotos erhalten trotzdem die richtige Zeit; bitte stellen Sie die Uhr.',
-  'The clock of this device is {by} ahead. Photos get the right time all the same; please set the clock.':
-    'Die Uhr dieses Geräts geht {by} vor. Fotos erhalten trotzdem die richtige Zeit; bitte stellen Sie die Uhr.',
-  '{n} minutes': '{n} Minuten',
-  '{n} hours': '{n} Stunden',
-  'a day': 'einen Tag',
-  '{n} days': '{n} Tage',
 
   // Whose photo
   'Who is the photo of?': 'Von wem ist das Foto?',
