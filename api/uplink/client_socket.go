@@ -64,7 +64,7 @@ func (s *socket) receive() {
 			continue
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		if from != s.server || n < recordHeader || s.wire.isSealed() && !s.ours(buf[:n]) {
+		if from != s.server || n < recordHeader || s.wire.sealed.Load() && !s.ours(buf[:n]) {
 			datagrams.Put(buf)
 			continue
 		}
@@ -91,7 +91,7 @@ func (s *socket) later(buf *[maxDatagram]byte, n int) {
 		select {
 		case <-s.wire.closed:
 		case <-timer.C:
-			if !s.wire.isSealed() {
+			if !s.wire.sealed.Load() {
 				s.wire.deliver(buf, n, s.server)
 				return
 			}
@@ -124,7 +124,7 @@ func (s *socket) shake(ctx context.Context, cfg *ClientConfig) (*dtls.Conn, erro
 		_ = conn.Close()
 		return nil, s.explain(ctx, err)
 	}
-	s.wire.seal()
+	s.wire.sealed.Store(true)
 	return conn, nil
 }
 

@@ -31,6 +31,7 @@ type Limits struct {
 	Memory         int64         // bytes of bodies held in memory at once (512 MiB)
 	Size           int64         // bytes of one body (64 MiB)
 	Idle           time.Duration // silence after which a connection is closed (30 s)
+	Stall          time.Duration // that an upload may take for a whole block while others lack memory (30 s)
 }
 
 // An Event is for metrics. It holds nothing about a person.

@@ -7,9 +7,10 @@ import (
 )
 
 // A door reads the server's socket and hands each datagram to the connection it belongs to: by connection ID once there
-// is one, by address during a handshake. It holds little for strangers: what comes before the echoed cookie is a small
-// bounded queue in which the newest pushes the oldest out, so that a flood of forged addresses costs a bounded amount of
-// memory and makes true clients try again at worst.
+// is one, by address during a handshake. It holds little for strangers: what comes before the echoed cookie is whole
+// ClientHellos alone (hello.go), in a small bounded queue in which the newest pushes the oldest out, so that a flood of
+// forged addresses costs a bounded amount of memory and makes true clients try again at worst. After the cookie an address
+// is real, and no one address keeps the others out (places.go).
 type door struct {
 	pc      net.PacketConn
 	limits  Limits
@@ -20,9 +21,14 @@ type door struct {
 	byCID     map[string]*wire
 	byAddr    map[netip.AddrPort]*wire // wires whose handshake began at that address
 	strangers []*wire                  // handshakes before the cookie, oldest first
-	proven    int                      // handshakes after the cookie
+	halves    []*wire                  // handshakes after the cookie, oldest first
 	closed    bool
 }
+
+const (
+	strangerQueue  = 4         // datagrams that wait for DTLS before the cookie came back
+	handshakeBytes = 256 << 10 // in plaintext from one peer after the cookie: a chain of certificates, many times over
+)
 
 // errFullDoor means that too many handshakes are under way.
 var errFullDoor = &Error{Code: CodeBusy}
@@ -114,11 +120,13 @@ func (d *door) find(b []byte, from netip.AddrPort) (w *wire, fresh bool) {
 	if d.closed {
 		return nil, false
 	}
-	old := d.byAddr[from]
-	if old != nil && !old.isSealed() {
+	if old := d.byAddr[from]; old != nil && !old.sealed.Load() {
+		if !old.passes(b) {
+			return nil, false
+		}
 		return old, false
 	}
-	if !isClientHello(b) {
+	if number, whole := wholeHello(b); !whole || number != 0 {
 		return nil, false
 	}
 	w = newWire(d.pc.LocalAddr(), d.send)
@@ -134,6 +142,17 @@ func (d *door) find(b []byte, from netip.AddrPort) (w *wire, fresh bool) {
 	return w, true
 }
 
+// passes says whether DTLS may see a datagram in plaintext; the door's lock is held, and the wire's is not needed: whoever
+// holds that may be asking for the door's.
+func (w *wire) passes(b []byte) bool {
+	if !w.proven.Load() {
+		_, whole := wholeHello(b)
+		return whole && len(w.in) < strangerQueue
+	}
+	w.plain += len(b)
+	return w.plain <= handshakeBytes
+}
+
 // findCID finds the wire of a record with a connection ID. After the handshake a datagram is one record.
 func (d *door) findCID(b []byte) *wire {
 	if len(b) < recordHeader+cidSize || !epochOne(b) {
@@ -142,7 +161,7 @@ func (d *door) findCID(b []byte) *wire {
 	d.mu.Lock()
 	w := d.byCID[string(b[11:11+cidSize])]
 	d.mu.Unlock()
-	if w == nil || w.isSealed() && !oneRecord(b) {
+	if w == nil || w.sealed.Load() && !oneRecord(b) {
 		return nil
 	}
 	return w
@@ -155,49 +174,6 @@ func epochOne(b []byte) bool { return b[3] == 0 && b[4] == 1 }
 func oneRecord(b []byte) bool {
 	const head = recordHeader + cidSize
 	return len(b) >= head && b[0] == recordCID && epochOne(b) && len(b) == head+int(b[head-2])<<8+int(b[head-1])
-}
-
-// isClientHello says whether b begins with the start of a ClientHello that opens a handshake.
-func isClientHello(b []byte) bool {
-	return len(b) > recordHeader+12 && b[0] == recordHandshake && b[3] == 0 && b[4] == 0 && b[recordHeader] == clientHello &&
-		b[recordHeader+6]|b[recordHeader+7]|b[recordHeader+8] == 0
-}
-
-// prove counts a wire among those whose peer echoed the cookie, if there is room.
-func (d *door) prove(w *wire) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.proven >= d.limits.Handshakes {
-		return errFullDoor
-	}
-	d.proven++
-	w.counted = true
-	d.dropStranger(w)
-	return nil
-}
-
-func (d *door) dropStranger(w *wire) {
-	for i, s := range d.strangers {
-		if s == w {
-			d.strangers = append(d.strangers[:i:i], d.strangers[i+1:]...)
-			return
-		}
-	}
-}
-
-// established notes that a handshake is over.
-func (d *door) established(w *wire) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.uncount(w)
-}
-
-func (d *door) uncount(w *wire) {
-	if w.counted {
-		d.proven--
-		w.counted = false
-	}
-	d.dropStranger(w)
 }
 
 // forget takes a closed wire out.

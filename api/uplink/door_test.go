@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 	"testing"
@@ -16,9 +15,10 @@ func recordOf(kind byte, epoch byte, cid string, length int) []byte {
 	return append(b, make([]byte, length)...)
 }
 
-func helloRecord() []byte {
-	b := recordOf(recordHandshake, 0, "", 40)
-	b[recordHeader] = clientHello
+// helloRecord makes a record with one whole ClientHello of that number, with nothing true inside.
+func helloRecord(number byte) []byte {
+	b := recordOf(recordHandshake, 0, "", handshakeHeader+40)
+	b[recordHeader], b[messageLength+2], b[messageNumber+1], b[fragmentLength+2] = clientHello, 40, number, 40
 	return b
 }
 
@@ -26,41 +26,51 @@ func helloRecord() []byte {
 func TestDoorHandsOn(t *testing.T) {
 	d := newDoor(&deaf{}, Limits{Handshakes: 9}, func(*wire, *path) {})
 	from := netip.MustParseAddrPort("127.0.0.1:5")
-	w, fresh := d.find(helloRecord(), from)
+	if w, _ := d.find(helloRecord(1), from); w != nil {
+		t.Error("a second ClientHello without a first was let in")
+	}
+	w, fresh := d.find(helloRecord(0), from)
 	if w == nil || !fresh {
 		t.Fatal("a first ClientHello was not let in")
 	}
 	sealed := recordOf(recordCID, 1, w.cid, 30)
 	tests := []struct {
-		name          string
-		b             []byte
-		before, after bool // whether it reaches the connection
+		name                  string
+		b                     []byte
+		stranger, half, after bool // whether it reaches the connection
 	}{
-		{"handshake record", recordOf(recordHandshake, 0, "", 40), true, false},
-		{"change of cipher", recordOf(20, 0, "", 1), true, false},
-		{"alert in plaintext", recordOf(recordAlert, 0, "", 2), false, false},
-		{"data in plaintext", recordOf(23, 0, "", 2), false, false},
-		{"sealed record", sealed, true, true},
-		{"sealed record of epoch 0", recordOf(recordCID, 0, w.cid, 30), false, false},
-		{"sealed record of epoch 2", recordOf(recordCID, 2, w.cid, 30), false, false},
-		{"two records", append(append([]byte{}, sealed...), recordOf(recordAlert, 0, "", 2)...), true, false},
-		{"sealed record cut off", sealed[:len(sealed)-1], true, false},
-		{"another's record", recordOf(recordCID, 1, "12345678", 30), false, false},
-		{"nothing", nil, false, false},
-		{"unknown type", recordOf(99, 0, "", 30), false, false},
+		{"first ClientHello", helloRecord(0), true, true, false},
+		{"ClientHello with the cookie", helloRecord(1), true, true, false},
+		{"ClientHello ahead of its turn", helloRecord(2), false, true, false},
+		{"handshake record", recordOf(recordHandshake, 0, "", 40), false, true, false},
+		{"change of cipher", recordOf(20, 0, "", 1), false, true, false},
+		{"alert in plaintext", recordOf(recordAlert, 0, "", 2), false, false, false},
+		{"data in plaintext", recordOf(23, 0, "", 2), false, false, false},
+		{"sealed record", sealed, true, true, true},
+		{"sealed record of epoch 0", recordOf(recordCID, 0, w.cid, 30), false, false, false},
+		{"sealed record of epoch 2", recordOf(recordCID, 2, w.cid, 30), false, false, false},
+		{"two records", append(append([]byte{}, sealed...), recordOf(recordAlert, 0, "", 2)...), true, true, false},
+		{"sealed record cut off", sealed[:len(sealed)-1], true, true, false},
+		{"another's record", recordOf(recordCID, 1, "12345678", 30), false, false, false},
+		{"nothing", nil, false, false, false},
+		{"unknown type", recordOf(99, 0, "", 30), false, false, false},
 	}
-	for _, tt := range tests {
-		if got, _ := d.find(tt.b, from); (got == w) != tt.before {
-			t.Errorf("%s during the handshake: handed on %v, want %v", tt.name, got == w, tt.before)
+	for stage, turn := range []func(){func() {}, func() { w.proven.Store(true) }, func() { w.sealed.Store(true) }} {
+		turn()
+		for _, tt := range tests {
+			want := []bool{tt.stranger, tt.half, tt.after}[stage]
+			if stage == 2 && tt.b != nil && tt.b[0] == recordHandshake {
+				continue // which may begin another connection: below
+			}
+			if got, _ := d.find(tt.b, from); (got == w) != want || got != nil && got != w {
+				t.Errorf("%s at stage %d: handed on %v, want %v", tt.name, stage, got == w, want)
+			}
 		}
 	}
-	w.seal()
-	for _, tt := range tests {
-		if got, _ := d.find(tt.b, from); (got == w) != tt.after || got != nil && got != w {
-			t.Errorf("%s after the handshake: handed on %v, want %v", tt.name, got == w, tt.after)
-		}
+	if got, _ := d.find(recordOf(recordHandshake, 0, "", 40), from); got != nil {
+		t.Error("a handshake record reached somebody after the handshake")
 	}
-	if got, fresh := d.find(helloRecord(), from); got == w || !fresh {
+	if got, fresh := d.find(helloRecord(0), from); got == w || !fresh {
 		t.Error("a ClientHello from the address of an old connection did not begin another")
 	}
 	if got, _ := d.find(sealed, from); got != w {
@@ -69,28 +79,6 @@ func TestDoorHandsOn(t *testing.T) {
 	_ = w.Close()
 	if got, _ := d.find(sealed, from); got != nil {
 		t.Error("a closed connection is still fed")
-	}
-}
-
-// TestDoorBoundsHandshakes lets more peers echo their cookie than may shake hands at once.
-func TestDoorBoundsHandshakes(t *testing.T) {
-	d := newDoor(&deaf{}, Limits{Handshakes: 2}, func(*wire, *path) {})
-	var wires []*wire
-	for port := range uint16(3) {
-		w, _ := d.find(helloRecord(), netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port+1))
-		err := d.prove(w)
-		if full := errors.Is(err, errFullDoor); full != (port == 2) {
-			t.Errorf("handshake %d: %v", port, err)
-		}
-		wires = append(wires, w)
-	}
-	d.established(wires[0])
-	if err := d.prove(wires[2]); err != nil {
-		t.Errorf("after another was over: %v", err)
-	}
-	d.refuse()
-	if w, _ := d.find(helloRecord(), netip.MustParseAddrPort("127.0.0.1:77")); w != nil {
-		t.Error("a server that is going down lets somebody in")
 	}
 }
 

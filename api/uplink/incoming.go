@@ -17,8 +17,12 @@ type incoming struct {
 	former   *incoming // the upload of the same body that this one takes over from; nil when there is none
 	signal   chan struct{}
 	done     chan struct{}
-	ctx      context.Context // ends when nobody wants the body any more
-	stop     context.CancelFunc
+	ctx      context.Context         // ends when nobody wants the body any more
+	stop     context.CancelCauseFunc // an *Error is told to the client, anything else as "superseded"
+
+	// Guarded by the server's lock.
+	since time.Time // since when it is up to the device to make a block whole; zero while it is up to the server
+	out   bool      // put out for lack of memory
 
 	// Guarded by the session's lock.
 	limit   uint64
@@ -35,7 +39,7 @@ func newIncoming(p *serverParty, o offer, key uploadKey, reserved int64, whole b
 	in := &incoming{party: p, stream: o.stream, offer: o.Offer, key: key, reserved: reserved, whole: whole,
 		signal: make(chan struct{}, 1), done: make(chan struct{}), limit: uint64(min(o.Size, BlockSize)),
 		blocks: make([][]byte, n), kept: make([]bool, n)}
-	in.ctx, in.stop = context.WithCancel(p.ctx)
+	in.ctx, in.stop = context.WithCancelCause(p.ctx)
 	return in
 }
 
@@ -87,9 +91,13 @@ func (in *incoming) put(d data) error {
 // work runs the upload from the offer to the receipt.
 func (in *incoming) work() {
 	defer close(in.done)
-	defer in.stop()
+	defer in.stop(nil)
 	p := in.party
 	reply, err := in.run()
+	var told *Error
+	if err != nil && errors.As(context.Cause(in.ctx), &told) {
+		err = told
+	}
 	if err != nil && p.ctx.Err() != nil {
 		err = &Error{Code: CodeShutdown}
 	}
@@ -106,7 +114,7 @@ func (in *incoming) work() {
 	arrived := in.arrived
 	p.session.mu.Unlock()
 	p.session.wakeUp()
-	p.server.release(in.key, in.reserved)
+	p.server.release(in)
 	p.server.cfg.Observe(Event{Code: codeOf(err), Bytes: in.offer.Size, Arrived: arrived})
 }
 
@@ -149,7 +157,7 @@ func (in *incoming) takeOver() error {
 	if in.former == nil {
 		return nil
 	}
-	in.former.stop()
+	in.former.stop(nil)
 	select {
 	case <-in.former.done:
 		return nil
@@ -199,7 +207,9 @@ func (in *incoming) reach() uint64 {
 
 // collect keeps block after block until the whole body is there.
 func (in *incoming) collect(up Upload) error {
-	s := in.party.session
+	s, server := in.party.session, in.party.server
+	server.awaitBlock(in)
+	defer server.awaitNothing(in)
 	for {
 		s.mu.Lock()
 		n, block := in.nextReady()
@@ -216,10 +226,12 @@ func (in *incoming) collect(up Upload) error {
 				return in.ctx.Err()
 			}
 		}
+		server.awaitNothing(in)
 		if err := up.Keep(in.ctx, n, block); err != nil {
 			return err
 		}
 		in.markKept(n)
+		server.awaitBlock(in)
 	}
 }
 

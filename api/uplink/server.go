@@ -28,6 +28,7 @@ type Server struct {
 	uploads map[uploadKey]*incoming // the one that is under way for each body of each device
 	perPeer map[peerKey]int
 	memory  int64          // bytes reserved for bodies
+	leaving int64          // of these, bytes of uploads that were put out and have not let go yet
 	workers sync.WaitGroup // connections, and bodies that are being taken in
 }
 
@@ -54,6 +55,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	l.Memory = orDefault(l.Memory, 512<<20)
 	l.Size = min(orDefault(l.Size, 64<<20), maxBitmap*8*BlockSize)
 	l.Idle = orDefault(l.Idle, 30*time.Second)
+	l.Stall = orDefault(l.Stall, 30*time.Second)
 	return &Server{cfg: cfg, conns: make(map[*serverParty]struct{}), uploads: make(map[uploadKey]*incoming),
 		perPeer: make(map[peerKey]int)}, nil
 }
@@ -111,7 +113,7 @@ func (s *Server) serveWire(ctx context.Context, d *door, w *wire, first *path) {
 	defer func() { _ = w.Close() }()
 	conn, peer, err := s.shake(ctx, w, first)
 	if err != nil {
-		s.refused(w, err)
+		s.refused(d, w, err)
 		return
 	}
 	d.established(w)
@@ -130,14 +132,16 @@ func (s *Server) serveWire(ctx context.Context, d *door, w *wire, first *path) {
 }
 
 // refused tells whoever watches that a handshake came to nothing, unless it never showed the cookie.
-func (s *Server) refused(w *wire, err error) {
-	w.mu.Lock()
-	proven := w.proven
-	w.mu.Unlock()
-	if proven {
-		s.cfg.Observe(Event{Code: CodeUnauthenticated, Handshake: true})
-		s.cfg.Log.Info("uplink handshake refused", "error", err)
+func (s *Server) refused(d *door, w *wire, err error) {
+	if !w.proven.Load() {
+		return
 	}
+	code := CodeUnauthenticated
+	if d.wasTurned(w) {
+		code = CodeBusy
+	}
+	s.cfg.Observe(Event{Code: code, Handshake: true})
+	s.cfg.Log.Info("uplink handshake refused", "code", code.String(), "error", err)
 }
 
 // shake runs the handshake and returns whom we speak with.
@@ -184,56 +188,6 @@ func (s *Server) enter(p *serverParty) bool {
 	return true
 }
 
-// reserve sets memory aside for a body and one of the peer's uploads. Half of the memory is for bodies that stay whole
-// until they are taken in; when that is gone, a body gets memory for its window alone and is read back at the end.
-func (s *Server) reserve(key uploadKey, size int64) (bytes int64, whole bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if size > s.cfg.Limits.Size {
-		return 0, false, &Error{Code: CodeTooLarge}
-	}
-	if s.perPeer[key.peer] >= s.cfg.Limits.UploadsPerPeer {
-		return 0, false, &Error{Code: CodeBusy, RetryAfter: busyWait}
-	}
-	bytes = (size + BlockSize - 1) / BlockSize * BlockSize
-	whole = s.memory+bytes <= s.cfg.Limits.Memory/2
-	if !whole {
-		bytes = min(bytes, spillBlocks*BlockSize)
-	}
-	if s.memory+bytes > s.cfg.Limits.Memory {
-		return 0, false, &Error{Code: CodeBusy, RetryAfter: busyWait}
-	}
-	s.memory += bytes
-	s.perPeer[key.peer]++
-	return bytes, whole, nil
-}
-
-func (s *Server) release(key uploadKey, bytes int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.memory -= bytes
-	if s.perPeer[key.peer]--; s.perPeer[key.peer] == 0 {
-		delete(s.perPeer, key.peer)
-	}
-}
-
-// claim makes in the upload under way for its body and returns the one it takes over from, if any.
-func (s *Server) claim(in *incoming) (former *incoming) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	former = s.uploads[in.key]
-	s.uploads[in.key] = in
-	return former
-}
-
-func (s *Server) disclaim(in *incoming) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.uploads[in.key] == in {
-		delete(s.uploads, in.key)
-	}
-}
-
 // reason is a word for the log.
 func reason(err error) string {
 	var refusal *Error
@@ -261,7 +215,7 @@ func (c *serverWire) Read(b []byte) (int, error) {
 	if at := c.RemoteAddr(); at != c.last {
 		c.wire.move(at)
 		if c.last == nil {
-			c.wire.seal() // the client has our Finished: nothing in plaintext is expected any more
+			c.wire.sealed.Store(true) // the client has our Finished: nothing in plaintext is expected any more
 		}
 		c.last = at
 	}

@@ -71,7 +71,7 @@ func (p *serverParty) handle(now time.Time, f frame) error {
 		}
 	case abandon:
 		if in := p.open[v.stream]; in != nil {
-			in.stop()
+			in.stop(nil)
 		}
 	case challenge:
 		p.session.link.say(response{v.nonce})
@@ -162,6 +162,6 @@ func (p *serverParty) leave() {
 	p.session.mu.Lock()
 	defer p.session.mu.Unlock()
 	for _, in := range p.open {
-		in.stop()
+		in.stop(nil)
 	}
 }

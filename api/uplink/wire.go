@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -53,19 +54,21 @@ type wire struct {
 	onClose func(*wire)
 	in      chan datagram
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards what follows, up to proven
 	paths   []*path
 	clock   uint64
 	current *path // where DTLS last sent to
-	proven  bool  // a ServerHello left
-	sealed  bool  // from now on only records with our connection ID are taken
 	expired chan struct{}
 	late    bool
-	closed  chan struct{}
-	once    sync.Once
-	cid     string
-	counted bool           // among the handshakes after the cookie; guarded by the door's lock
-	home    netip.AddrPort // where the handshake began
+
+	proven atomic.Bool // a ServerHello left
+	sealed atomic.Bool // from now on only records with our connection ID are taken
+	closed chan struct{}
+	once   sync.Once
+	cid    string
+	home   netip.AddrPort // where the handshake began
+	plain  int            // bytes in plaintext after the cookie; guarded by the door's lock
+	turned bool           // refused a place, or put out of it; guarded by the door's lock
 }
 
 func newWire(local net.Addr, send func([]byte, netip.AddrPort) (int, error)) *wire {
@@ -155,8 +158,9 @@ func (w *wire) permit(b []byte, addr net.Addr) (netip.AddrPort, error) {
 		}
 		w.current = p
 	}
-	if !w.proven && len(b) > recordHeader && b[0] == recordHandshake && b[recordHeader] == serverHello {
-		w.proven, p.valid = true, true // DTLS sends it only to who echoed the cookie
+	if !w.proven.Load() && len(b) > recordHeader && b[0] == recordHandshake && b[recordHeader] == serverHello {
+		p.valid = true // DTLS sends it only to who echoed the cookie
+		w.proven.Store(true)
 		if err := w.onHello(w); err != nil {
 			return netip.AddrPort{}, err
 		}
@@ -166,19 +170,6 @@ func (w *wire) permit(b []byte, addr net.Addr) (netip.AddrPort, error) {
 	}
 	p.out += int64(len(b))
 	return p.addr, nil
-}
-
-// seal makes the wire take only records with our connection ID from now on.
-func (w *wire) seal() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.sealed = true
-}
-
-func (w *wire) isSealed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.sealed
 }
 
 // doubt returns the address that DTLS sends to, and whether it has yet to be proven.

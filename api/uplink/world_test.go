@@ -187,6 +187,7 @@ type world struct {
 	shelf  *shelf
 	addr   netip.AddrPort
 	stop   func()
+	server *Server // that was started last
 	events chan Event
 	limits Limits
 }
@@ -225,6 +226,7 @@ func (w *world) serve(pc net.PacketConn) {
 	if err != nil {
 		w.t.Fatalf("making a server: %v", err)
 	}
+	w.server = s
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, pc) }()
