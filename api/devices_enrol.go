@@ -30,12 +30,13 @@ func (c *call) deviceCode() error {
 	if err != nil {
 		return err
 	}
-	url := c.s.enrolAddress(c.r.Host, code.Code)
+	print := c.s.fingerprint()
+	url := c.s.enrolAddress(c.r.Host, code.Code, print)
 	picture, err := qrPicture(url)
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusCreated, deviceCodeAnswer{Code: secret(code.Code), ExpiresAt: code.ExpiresAt, URL: secret(url), Fingerprint: c.s.fingerprint, QR: secret(picture)})
+	return c.answer(http.StatusCreated, deviceCodeAnswer{Code: secret(code.Code), ExpiresAt: code.ExpiresAt, URL: secret(url), Fingerprint: print, QR: secret(picture)})
 }
 
 type codeDeviceRequest struct {
@@ -59,14 +60,14 @@ func (c *call) deviceOfCode() error {
 	return c.ok(codeDeviceAnswer{out})
 }
 
-// enrolAddress is where a device goes with a code: host was checked to be one of ours.
-func (s *Server) enrolAddress(host, code string) string {
+// enrolAddress is where a device goes with a code, and whom it is to find there: host was checked to be one of ours.
+func (s *Server) enrolAddress(host, code, fingerprint string) string {
 	scheme := "http"
 	if s.secure {
 		scheme = "https"
 	}
-	if s.fingerprint != "" {
-		code += "." + s.fingerprint
+	if fingerprint != "" {
+		code += "." + fingerprint
 	}
 	return scheme + "://" + host + "/enrol#" + code
 }

@@ -104,10 +104,12 @@ func TestRevokedDeviceIsOut(t *testing.T) {
 // TestEnrolOverHTTP: what an administrator sees and what a device does.
 func TestEnrolOverHTTP(t *testing.T) {
 	b := newBench(t)
-	b.s.fingerprint = strings.Repeat("ab", 32)
+	now := "cd"
+	b.s.fingerprint = func() string { return strings.Repeat(now, 32) }
+	now = "ab" // it was renewed since the start
 	var code deviceCodeAnswer
 	b.post(t, b.as(t, admin), "/api/v1/devices/codes", deviceCodeRequest{Name: "Ward 4", Shared: true}).into(t, http.StatusCreated, &code)
-	if want := b.base + "/enrol#" + string(code.Code) + "." + b.s.fingerprint; string(code.URL) != want || !strings.HasPrefix(string(code.QR), "<svg ") {
+	if want := b.base + "/enrol#" + string(code.Code) + "." + strings.Repeat("ab", 32); string(code.URL) != want || !strings.HasPrefix(string(code.QR), "<svg ") {
 		t.Errorf("the invitation: got %q, want %q and a picture", string(code.URL), want)
 	}
 	d, opening := vaulttest.NewDevice(t), []byte(strings.Repeat("o", 32))

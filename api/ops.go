@@ -87,8 +87,11 @@ func (c *call) health() error {
 	return c.ok(healthAnswer{some(c.s.withOthers(c.r.Context(), parts))})
 }
 
-// withOthers adds what stands beside the vault to its parts: the hospital's provider and the uplink.
+// withOthers adds what stands beside the vault to its parts: the certificate, the uplink and the hospital's provider.
 func (s *Server) withOthers(ctx context.Context, parts []vault.Part) []vault.Part {
+	if s.certificate != nil {
+		parts = append(parts, s.certificate())
+	}
 	if s.uplink != nil {
 		parts = append(parts, s.uplink.part())
 	}

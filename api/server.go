@@ -47,8 +47,11 @@ type Config struct {
 	// OIDC is the hospital's provider; nil: people sign in here alone.
 	OIDC *OIDCConfig
 	// Fingerprint is the SHA-256 of the certificate that clients see, or of the authority of our own that signed it, in
-	// hex: a device that is added compares it. Empty where others speak TLS for us.
-	Fingerprint string
+	// hex: a device that is added compares it. Asked for each device, since certificates are renewed. Empty, or nil, where
+	// others speak TLS for us.
+	Fingerprint func() string
+	// Certificate is the line of the health page on the certificate that clients see; nil where others speak TLS for us.
+	Certificate func() vault.Part
 	// Uplink is the listener for devices beside this server; nil: there is none.
 	Uplink *Uplink
 	// Now is the clock of the limits and of the provider's tokens; default time.Now.
@@ -72,9 +75,10 @@ type Server struct {
 	byRemote    *limiter
 	byToken     *limiter // wrong tokens of directories, by where they come from
 	byDirectory *limiter
-	fingerprint string
-	byAsk       *limiter // questions for a passkey of whoever is there, by where they are
-	byDoor      *limiter // what devices at which nobody is signed in ask for, by where they are
+	fingerprint func() string
+	certificate func() vault.Part // nil without one
+	byAsk       *limiter          // questions for a passkey of whoever is there, by where they are
+	byDoor      *limiter          // what devices at which nobody is signed in ask for, by where they are
 	proxies     []netip.Prefix
 	uplink      *Uplink   // nil without one
 	hospital    *hospital // nil without one
@@ -107,6 +111,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Fingerprint == nil {
+		cfg.Fingerprint = func() string { return "" }
+	}
 	m, err := newMetrics(cfg.Metrics, cfg.Vault)
 	if err != nil {
 		return nil, err
@@ -116,7 +123,7 @@ func New(cfg Config) (*Server, error) {
 		uploads: make(chan struct{}, cfg.Uploads), share: shares{each: max(1, cfg.Uploads/2)}, signIns: make(chan struct{}, DefaultSignIns),
 		parts: make(chan struct{}, maxParts), partShare: shares{each: ownParts}, byRemote: newLimiter(60, time.Second, cfg.Now),
 		byToken: newLimiter(30, 2*time.Second, cfg.Now), byDirectory: newLimiter(scimBurst, scimRefill, cfg.Now),
-		byAsk: newLimiter(240, 250*time.Millisecond, cfg.Now), byDoor: newLimiter(60, time.Second, cfg.Now), fingerprint: cfg.Fingerprint,
+		byAsk: newLimiter(240, 250*time.Millisecond, cfg.Now), byDoor: newLimiter(60, time.Second, cfg.Now), fingerprint: cfg.Fingerprint, certificate: cfg.Certificate,
 		openapi: mustDocument(routes), proxies: cfg.Proxies, uplink: cfg.Uplink,
 	}
 	for _, h := range cfg.Hosts {

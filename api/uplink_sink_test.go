@@ -142,7 +142,13 @@ func TestUplinkRoute(t *testing.T) {
 	if got.StatusCode != http.StatusOK || !strings.Contains(string(got.body), `"port":8441`) {
 		t.Errorf("got %d %s", got.StatusCode, got.body)
 	}
+	b.s.certificate = func() vault.Part {
+		return vault.Part{Name: "certificate", OK: true, Warn: true, Detail: "3 days left"}
+	}
 	got = b.send(t, request{method: "GET", path: "/api/v1/health", token: b.as(t, vault.RoleAdmin)})
+	if !strings.Contains(string(got.body), `"name":"certificate","ok":true,"warn":true,"detail":"3 days left"`) {
+		t.Errorf("health: got %s", got.body)
+	}
 	if !strings.Contains(string(got.body), `"name":"uplink","ok":true,"warn":false,"detail":"UDP port 8441"`) {
 		t.Errorf("health: got %s", got.body)
 	}

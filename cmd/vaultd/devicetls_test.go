@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"os"
@@ -33,6 +34,7 @@ type channel struct {
 	*vaulttest.Bench
 	t       *testing.T
 	address string
+	cert    *certSource
 	roots   *x509.CertPool
 	caFile  string
 	admin   vault.Actor
@@ -42,21 +44,27 @@ type channel struct {
 	der     []byte
 }
 
-func newChannel(t *testing.T) *channel {
+// newChannel serves with a certificate of the local CA, or with that in a pair of files.
+func newChannel(t *testing.T, pair ...*TLSConfig) *channel {
 	t.Helper()
 	c := &channel{Bench: vaulttest.New(t), t: t, device: vaulttest.NewDevice(t)}
 	c.admin = c.Person(t, "admin", vault.RoleAdmin)
 	c.author = c.Person(t, "author", vault.RoleClinician)
 	c.token, c.der = c.OnDevice(t, "author", c.admin, c.device)
 	config := &Config{Listen: "127.0.0.1:0", Data: t.TempDir()}
-	secure, err := tlsConfig(config, io.Discard)
+	if len(pair) > 0 {
+		config.TLS = pair[0]
+	}
+	var err error
+	c.cert, err = openCertificate(config, io.Discard, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	secure := c.cert.config()
 	secure.Time = c.Clock.Now
 	(&parts{vault: c.V}).askDevices(secure)
 	c.roots, c.caFile = x509.NewCertPool(), filepath.Join(config.Data, "ca", "ca.crt")
-	if !c.roots.AppendCertsFromPEM(readFile(t, c.caFile)) {
+	if config.TLS == nil && !c.roots.AppendCertsFromPEM(readFile(t, c.caFile)) {
 		t.Fatal("the local CA has no certificate")
 	}
 	pages, err := web.New(web.Config{})

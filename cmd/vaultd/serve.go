@@ -105,10 +105,11 @@ func (p *parts) serve(ctx context.Context, c *Config, log *slog.Logger, out io.W
 	if err != nil {
 		return err
 	}
-	secure, err := serverTLS(c, out)
+	cert, err := serverCertificate(c, out, log)
 	if err != nil {
 		return err
 	}
+	secure := cert.config()
 	p.askDevices(secure)
 	up, err := openUplink(ctx, c, log, metrics)
 	if err != nil {
@@ -116,7 +117,7 @@ func (p *parts) serve(ctx context.Context, c *Config, log *slog.Logger, out io.W
 	}
 	defer up.close()
 	server, err := api.New(api.Config{
-		Fingerprint: authorityFingerprint(secure), Vault: p.vault, Web: pages, Log: log, Metrics: metrics, Secure: c.secure(), Hosts: hostNames(c), Proxies: proxies,
+		Fingerprint: cert.authority, Certificate: cert.health(), Vault: p.vault, Web: pages, Log: log, Metrics: metrics, Secure: c.secure(), Hosts: hostNames(c), Proxies: proxies,
 		OIDC: c.OIDC, Uplink: up.told(),
 	})
 	if err != nil {
@@ -142,6 +143,7 @@ func (p *parts) serve(ctx context.Context, c *Config, log *slog.Logger, out io.W
 		return errors.Join(err, listener.Close())
 	}
 	up.start(ctx, p, secure, server, &working)
+	cert.reloadOnHangup(ctx, &working)
 	base := baseAddress(c, listener)
 	for _, origin := range c.ownOrigins(base) {
 		p.vault.ServesAt(origin)
@@ -175,11 +177,11 @@ func answer(ctx context.Context, srv *http.Server, l net.Listener) error {
 
 // listen opens the address, with TLS away from loopback.
 func listen(ctx context.Context, c *Config, out io.Writer) (net.Listener, error) {
-	secure, err := serverTLS(c, out)
+	cert, err := serverCertificate(c, out, newLog(c.LogFormat, os.Stderr))
 	if err != nil {
 		return nil, err
 	}
-	return listenWith(ctx, c, secure)
+	return listenWith(ctx, c, cert.config())
 }
 
 // listenWith opens the address; without a TLS configuration it is plain.

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -27,29 +28,26 @@ const (
 	leafLife = 90 * 24 * time.Hour
 )
 
-// tlsConfig loads the configured certificate, or one signed by the local CA in
-// the data folder, whose fingerprint it prints so that a person can compare it
-// on the phone that is to trust it.
-func tlsConfig(c *Config, out io.Writer) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+// openCertificate opens the configured certificate, or one signed by the local
+// CA in the data folder, whose fingerprint it prints so that a person can compare
+// it on the phone that is to trust it.
+func openCertificate(c *Config, out io.Writer, log *slog.Logger) (*certSource, error) {
+	s := &certSource{log: log, now: time.Now, pair: c.TLS}
 	if c.TLS != nil {
-		cert, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
-		if err != nil {
+		if err := s.open(); err != nil {
 			return nil, fmt.Errorf("loading the certificate: %w", err)
 		}
-		config.Certificates = []tls.Certificate{cert}
-		return config, nil
+		return s, nil
 	}
 	ca, err := openLocalCA(filepath.Join(c.Data, "ca"))
 	if err != nil {
 		return nil, fmt.Errorf("opening the local CA: %w", err)
 	}
-	leaf, err := ca.issue(hostNames(c))
-	if err != nil {
+	s.issue = func() (*tls.Certificate, error) { return ca.issue(hostNames(c)) }
+	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("issuing a certificate: %w", err)
 	}
-	config.Certificates = []tls.Certificate{leaf}
-	return config, ca.show(c, out)
+	return s, ca.show(c, out)
 }
 
 // localCA signs certificates for a trial on a local network.
@@ -58,6 +56,8 @@ type localCA struct {
 	key  *ecdsa.PrivateKey
 	file string // the certificate, for people to copy onto a phone
 }
+
+var errOldCA = errors.New("the local CA has expired; move its folder away and start again")
 
 // openLocalCA reads the CA of a folder or makes it.
 func openLocalCA(dir string) (*localCA, error) {
@@ -78,7 +78,7 @@ func openLocalCA(dir string) (*localCA, error) {
 		return nil, errors.New("the local CA's key is of another kind; move the folder away and start again")
 	}
 	if time.Now().After(pair.Leaf.NotAfter) {
-		return nil, errors.New("the local CA has expired; move its folder away and start again")
+		return nil, errOldCA
 	}
 	ca.cert, ca.key = pair.Leaf, key
 	return ca, nil
@@ -121,10 +121,13 @@ func certificate(name string, life time.Duration) *x509.Certificate {
 }
 
 // issue signs a certificate for the names; its key lives in memory only.
-func (ca *localCA) issue(names []string) (tls.Certificate, error) {
+func (ca *localCA) issue(names []string) (*tls.Certificate, error) {
+	if time.Now().After(ca.cert.NotAfter) {
+		return nil, errOldCA
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return tls.Certificate{}, err
+		return nil, err
 	}
 	template := certificate("Clinivault", leafLife)
 	template.KeyUsage, template.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
@@ -137,9 +140,10 @@ func (ca *localCA) issue(names []string) (tls.Certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, key.Public(), ca.key)
 	if err != nil {
-		return tls.Certificate{}, err
+		return nil, err
 	}
-	return tls.Certificate{Certificate: [][]byte{der, ca.cert.Raw}, PrivateKey: key}, nil
+	leaf, err := x509.ParseCertificate(der)
+	return &tls.Certificate{Certificate: [][]byte{der, ca.cert.Raw}, PrivateKey: key, Leaf: leaf}, err
 }
 
 // show prints the fingerprint and a QR code of the address.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 func TestLocalCA(t *testing.T) {
 	c := &Config{Listen: "0.0.0.0:0", Data: t.TempDir()}
 	var out bytes.Buffer
-	config, err := tlsConfig(c, &out)
+	cert, err := openCertificate(c, &out, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +29,7 @@ func TestLocalCA(t *testing.T) {
 	if !roots.AppendCertsFromPEM(pem) {
 		t.Fatal("ca.crt holds no certificate")
 	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", cert.config())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 )
 
@@ -14,12 +15,20 @@ import (
 // certificate asked for: browsers would ask the person for one.
 const deviceProtocol = "clinivault-device"
 
-// serverTLS is how the address is served: nil for plain HTTP, which is for loopback alone.
-func serverTLS(c *Config, out io.Writer) (*tls.Config, error) {
+// serverCertificate is what the address shows: nil for plain HTTP, which is for loopback alone.
+func serverCertificate(c *Config, out io.Writer, log *slog.Logger) (*certSource, error) {
 	if !c.secure() {
 		return nil, nil
 	}
-	return tlsConfig(c, out)
+	return openCertificate(c, out, log)
+}
+
+// config is how the address is served; nil for plain HTTP.
+func (s *certSource) config() *tls.Config {
+	if s == nil {
+		return nil
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: s.get}
 }
 
 // askDevices has devices show their certificates. One that is not the vault's, has ended or is for something else ends
@@ -46,13 +55,13 @@ func (p *parts) askDevices(secure *tls.Config) {
 	}
 }
 
-// authorityFingerprint is what a device that is added compares: the SHA-256 of our own authority's certificate where it
-// is part of what we present, else of the server's certificate; empty for plain HTTP.
-func authorityFingerprint(secure *tls.Config) string {
-	if secure == nil || len(secure.Certificates) == 0 {
+// authority is what a device that is added compares: the SHA-256 of our own authority's certificate where it is part of
+// what we present, else of the server's certificate as it is now; empty for plain HTTP.
+func (s *certSource) authority() string {
+	if s == nil {
 		return ""
 	}
-	chain := secure.Certificates[0].Certificate
+	chain := s.shown.Load().Certificate
 	shown := chain[0]
 	if last, err := x509.ParseCertificate(chain[len(chain)-1]); err == nil && last.IsCA && last.CheckSignatureFrom(last) == nil {
 		shown = last.Raw

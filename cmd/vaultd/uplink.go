@@ -160,7 +160,7 @@ func (u *uplinkListener) start(ctx context.Context, p *parts, secure *tls.Config
 	working.Go(func() {
 		up, err := uplink.NewServer(uplink.ServerConfig{
 			Sink: server.UplinkSink(), Log: u.log, Observe: u.observe,
-			Certificate: func() (*tls.Certificate, error) { return &secure.Certificates[0], nil },
+			Certificate: func() (*tls.Certificate, error) { return secure.GetCertificate(nil) },
 			VerifyPeer:  p.verifyDevice(secure.Time),
 		})
 		if err == nil {

@@ -11,11 +11,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -31,14 +29,11 @@ import (
 	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
-// uplink starts the listener before the channel's vault, with a certificate of the same authority, and says where it is.
+// uplink starts the listener before the channel's vault, with the same certificate, and says where it is.
 func (c *channel) uplink() (netip.AddrPort, *uplinkListener) {
 	c.t.Helper()
-	config := &Config{Listen: "127.0.0.1:0", Data: filepath.Dir(filepath.Dir(c.caFile)), Uplink: &UplinkConfig{Listen: "127.0.0.1:0"}}
-	secure, err := tlsConfig(config, io.Discard)
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	config := &Config{Listen: "127.0.0.1:0", Uplink: &UplinkConfig{Listen: "127.0.0.1:0"}}
+	secure := c.cert.config()
 	secure.Time = c.Clock.Now
 	ctx, stop := context.WithCancel(context.Background())
 	var working sync.WaitGroup
