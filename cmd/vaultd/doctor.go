@@ -31,7 +31,7 @@ func doctorCommand(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out, "ok    configuration: read, no unknown field")
-	d := &doctor{c: c}
+	d := &doctor{c: c, patience: uplinkPatience}
 	bad := 0
 	checks := d.checks(ctx)
 	for _, ch := range checks {
@@ -59,6 +59,8 @@ type doctor struct {
 	c    *Config
 	p    *parts    // nil until the vault is open
 	last time.Time // of the youngest signed checkpoint
+
+	patience time.Duration // for the uplink's answer
 }
 
 const notYet = "not there yet; the first start makes it"
@@ -82,6 +84,10 @@ func (d *doctor) checks(ctx context.Context) []check {
 		{"witness", "see whether each witness can be reached and what it says: `vaultd witness status`", d.asked(func() (string, error) { return d.witness(ctx) })},
 		{"hospital sign-in", "see whether the provider answers at \"issuer\", and set the clocks (NTP); while it is down only emergency accounts sign in",
 			func() (string, error) { return d.oidc(ctx) }},
+		{"certificate", "have it renewed for all names under which this server is opened, and put chain and key in the place of the old; a running server shows them within seconds (at once: kill -HUP)",
+			d.certificate},
+		{"uplink", "see the service's log, free the port or name another in \"uplink\", and restart; firewalls must let UDP to it through, both ways; until then devices send over HTTPS",
+			func() (string, error) { return d.uplink(ctx) }},
 		{"clock", "set the clock (NTP): events must not go back in time", d.asked(d.clock)},
 		{"limited child", "processes of this user must be allowed to start and to set resource limits", func() (string, error) { return checkChild(ctx) }},
 	}
