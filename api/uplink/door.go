@@ -30,9 +30,6 @@ const (
 	handshakeBytes = 256 << 10 // in plaintext from one peer after the cookie: a chain of certificates, many times over
 )
 
-// errFullDoor means that too many handshakes are under way.
-var errFullDoor = &Error{Code: CodeBusy}
-
 func newDoor(pc net.PacketConn, limits Limits, arrived func(*wire, *path)) *door {
 	return &door{pc: pc, limits: limits, arrived: arrived, send: sender(pc),
 		byCID: make(map[string]*wire), byAddr: make(map[netip.AddrPort]*wire)}

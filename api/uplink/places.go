@@ -17,20 +17,21 @@ func hostOf(addr netip.Addr) netip.Prefix {
 	return host
 }
 
-// prove counts a wire among those whose peer echoed the cookie, if there is room or room can be made.
-func (d *door) prove(w *wire) error {
+// prove counts a wire among those whose peer echoed the cookie, if there is room or room can be made. Who gets no place
+// stays among the strangers, and is asked about again.
+func (d *door) prove(w *wire) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byCID[w.cid] != w { // it was closed meanwhile, and nobody would take it from the count again
-		return errFullDoor
+		return false
 	}
-	if len(d.halves) >= d.limits.Handshakes && !d.makeRoom(hostOf(w.home.Addr())) {
-		w.turned = true
-		return errFullDoor
+	w.turned = len(d.halves) >= d.limits.Handshakes && !d.makeRoom(hostOf(w.home.Addr()))
+	if w.turned {
+		return false
 	}
 	d.halves = append(d.halves, w)
 	d.strangers = without(d.strangers, w)
-	return nil
+	return true
 }
 
 // makeRoom puts out the oldest handshake of the host that holds the most places, for a host that would still hold fewer
@@ -56,7 +57,7 @@ func (d *door) makeRoom(host netip.Prefix) bool {
 	return true
 }
 
-// wasTurned says whether a wire was refused a place, or put out of it.
+// wasTurned says whether a wire has no place though its peer echoed the cookie: refused, or put out of it.
 func (d *door) wasTurned(w *wire) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

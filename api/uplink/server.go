@@ -133,12 +133,11 @@ func (s *Server) serveWire(ctx context.Context, d *door, w *wire, first *path) {
 
 // refused tells whoever watches that a handshake came to nothing, unless it never showed the cookie.
 func (s *Server) refused(d *door, w *wire, err error) {
-	if !w.proven.Load() {
-		return
-	}
 	code := CodeUnauthenticated
 	if d.wasTurned(w) {
 		code = CodeBusy
+	} else if !w.proven.Load() {
+		return
 	}
 	s.cfg.Observe(Event{Code: code, Handshake: true})
 	s.cfg.Log.Info("uplink handshake refused", "code", code.String(), "error", err)

@@ -50,7 +50,7 @@ type path struct {
 type wire struct {
 	send    func(b []byte, to netip.AddrPort) (int, error)
 	local   net.Addr
-	onHello func(*wire) error // called before the first ServerHello leaves: the peer has echoed the cookie
+	onHello func(*wire) bool // called before the first ServerHello leaves, since the peer has echoed the cookie: whether it may
 	onClose func(*wire)
 	in      chan datagram
 
@@ -74,7 +74,7 @@ type wire struct {
 func newWire(local net.Addr, send func([]byte, netip.AddrPort) (int, error)) *wire {
 	return &wire{send: send, local: local, in: make(chan datagram, wireQueue),
 		expired: make(chan struct{}), closed: make(chan struct{}),
-		onHello: func(*wire) error { return nil }, onClose: func(*wire) {}}
+		onHello: func(*wire) bool { return true }, onClose: func(*wire) {}}
 }
 
 // deliver hands a datagram in; it is dropped when too many wait.
@@ -131,18 +131,14 @@ func (w *wire) ReadFrom(b []byte) (int, net.Addr, error) {
 
 // WriteTo sends a datagram. What an unproven address may not get yet is dropped, as a network would.
 func (w *wire) WriteTo(b []byte, addr net.Addr) (int, error) {
-	to, err := w.permit(b, addr)
-	if err != nil {
-		return 0, err
-	}
-	if to.IsValid() {
+	if to := w.permit(b, addr); to.IsValid() {
 		_, _ = w.send(b, to) // a network that is down for a moment is loss
 	}
 	return len(b), nil
 }
 
 // permit books a datagram to addr and returns where it goes; nowhere when it may not leave.
-func (w *wire) permit(b []byte, addr net.Addr) (netip.AddrPort, error) {
+func (w *wire) permit(b []byte, addr net.Addr) netip.AddrPort {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.current
@@ -154,22 +150,22 @@ func (w *wire) permit(b []byte, addr net.Addr) (netip.AddrPort, error) {
 			}
 		}
 		if p == nil {
-			return netip.AddrPort{}, nil
+			return netip.AddrPort{}
 		}
 		w.current = p
 	}
 	if !w.proven.Load() && len(b) > recordHeader && b[0] == recordHandshake && b[recordHeader] == serverHello {
-		p.valid = true // DTLS sends it only to who echoed the cookie
-		w.proven.Store(true)
-		if err := w.onHello(w); err != nil {
-			return netip.AddrPort{}, err
+		if !w.onHello(w) {
+			return netip.AddrPort{} // DTLS says it again in a while, and asks for a place by that
 		}
+		w.proven.Store(true)
+		p.valid = true // DTLS sends it only to who echoed the cookie
 	}
 	if !p.valid && p.out+int64(len(b)) > amplifyLimit*p.in {
-		return netip.AddrPort{}, nil
+		return netip.AddrPort{}
 	}
 	p.out += int64(len(b))
-	return p.addr, nil
+	return p.addr
 }
 
 // doubt returns the address that DTLS sends to, and whether it has yet to be proven.

@@ -89,6 +89,7 @@ type shelf struct {
 	hold     chan struct{} // when not nil, Keep waits for it
 	refuse   error         // what Begin answers
 	kept     int
+	again    int // blocks kept that were there
 	begun    int
 }
 
@@ -155,6 +156,9 @@ func (u *shelved) Keep(ctx context.Context, n int, b []byte) error {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.blocks[u.offer.ID][n] != nil {
+		u.again++
+	}
 	u.blocks[u.offer.ID][n] = bytes.Clone(b)
 	u.kept++
 	return nil
