@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -158,6 +159,10 @@ func TestCertificateRenewed(t *testing.T) {
 	address := r.echo()
 	first := r.shown(address)
 	standing := r.dial(address)
+	r.later(certEvery)
+	if got := r.shown(address); got != first || strings.Contains(r.log.String(), "renewed") {
+		t.Errorf("nothing was renewed: got %s, want %s and nothing in the log: %s", got, first, r.log.String())
+	}
 	chain, key := r.renewed()
 	r.write(chain, key)
 	if got := r.shown(address); got != first {
@@ -288,6 +293,45 @@ func TestCertificateWrittenTwice(t *testing.T) {
 	}
 }
 
+// TestCertificateBegins: a certificate that is put there before it holds is shown once it does, though its files do not
+// change again.
+func TestCertificateBegins(t *testing.T) {
+	r := newRenewal(t)
+	address := r.echo()
+	first := r.shown(address)
+	chain, key := r.renewed(func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) })
+	r.write(chain, key)
+	r.later(certEvery)
+	if got := r.shown(address); got != first {
+		t.Fatalf("before it begins: got %s, want the first, %s", got, first)
+	}
+	r.later(time.Hour)
+	cert, err := r.cert.get(nil) // the test's own clock would refuse it in a handshake
+	if err != nil || cert.Leaf.SerialNumber.String() != r.serial(chain) {
+		t.Errorf("once it holds: got %v, %v, want %s", cert.Leaf.SerialNumber, err, r.serial(chain))
+	}
+}
+
+// TestHangupIsForFiles: a server without files of its own leaves SIGHUP to end it, as when a terminal is closed.
+func TestHangupIsForFiles(t *testing.T) {
+	for name, s := range map[string]*certSource{"plain HTTP": nil, "the local CA": {}} {
+		var working sync.WaitGroup
+		ctx, stop := context.WithCancel(t.Context())
+		s.reloadOnHangup(ctx, &working)
+		done := make(chan struct{})
+		go func() {
+			working.Wait()
+			close(done)
+		}()
+		select {
+		case <-done:
+		case <-time.After(30 * time.Second):
+			t.Errorf("%s: it waits for the signal", name)
+		}
+		stop()
+	}
+}
+
 // TestCertificateWhileRead: who shakes hands while the files are being read does not wait for that.
 func TestCertificateWhileRead(t *testing.T) {
 	r := newRenewal(t)
@@ -368,6 +412,10 @@ func TestLocalCAIssuesAgain(t *testing.T) {
 	r.later(leafLife / 4)
 	if got := r.shown(address); got == first {
 		t.Error("three quarters of its life are over: it is still shown")
+	}
+	r.ca.cert.NotAfter = time.Now().Add(-time.Minute)
+	if _, err := r.ca.issue([]string{"localhost"}); !errors.Is(err, errOldCA) {
+		t.Errorf("an authority that is over issues: got %v, want %v", err, errOldCA)
 	}
 	if got := r.cert.authority(); got != print {
 		t.Errorf("what devices compare: got %s, want the authority's as before, %s", got, print)
