@@ -34,8 +34,9 @@ type Config struct {
 	// TrustedProxies are the addresses or networks (CIDR) of your own proxies, whose X-Forwarded-For is believed, so
 	// that limits and the log see where requests really come from. Default none.
 	TrustedProxies []string `json:"trusted_proxies"`
-	// TLS holds the certificate. Without it, and away from loopback, a local CA
-	// is made in Data and its fingerprint and QR code are printed.
+	// TLS holds the certificate, which may be renewed while the server runs.
+	// Without it, and away from loopback, a local CA is made in Data and its
+	// fingerprint and QR code are printed.
 	TLS *TLSConfig `json:"tls"`
 	// Database: without it SQLite in Data.
 	Database *DatabaseConfig `json:"database"`
