@@ -125,7 +125,7 @@ func TestDoctorCertificate(t *testing.T) {
 	r.write(r.renewed(func(c *x509.Certificate) { c.DNSNames = []string{"photos.example"} }))
 	late := newRenewal(t)
 	late.write(late.renewed(func(c *x509.Certificate) {
-		c.NotBefore, c.NotAfter = time.Now().Add(-80*24*time.Hour), time.Now().Add(13*24*time.Hour)
+		c.NotBefore, c.NotAfter = time.Now().Add(-80*24*time.Hour), time.Now().Add(12*24*time.Hour+12*time.Hour)
 	}))
 	over := newRenewal(t)
 	over.write(over.renewed(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }))

@@ -29,7 +29,7 @@ import (
 	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
-// renewal is a certificate in files that the test renews, and a clock that it sets forward.
+// renewal is a certificate in files that the test renews, and a clock that goes only when the test sets it forward.
 type renewal struct {
 	t     *testing.T
 	ca    *localCA
@@ -37,13 +37,14 @@ type renewal struct {
 	pair  *TLSConfig
 	cert  *certSource
 	log   lockedBuffer
+	start time.Time
 	ahead atomic.Int64
 }
 
 func newRenewal(t *testing.T) *renewal {
 	t.Helper()
 	dir := t.TempDir()
-	r := &renewal{t: t, roots: x509.NewCertPool(),
+	r := &renewal{t: t, start: time.Now(), roots: x509.NewCertPool(),
 		pair: &TLSConfig{CertFile: filepath.Join(dir, "server.crt"), KeyFile: filepath.Join(dir, "server.key")}}
 	var err error
 	if r.ca, err = openLocalCA(filepath.Join(dir, "ca")); err != nil {
@@ -58,7 +59,7 @@ func newRenewal(t *testing.T) *renewal {
 	return r
 }
 
-func (r *renewal) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
+func (r *renewal) now() time.Time { return r.start.Add(time.Duration(r.ahead.Load())) }
 
 func (r *renewal) later(d time.Duration) { r.ahead.Add(int64(d)) }
 
@@ -182,15 +183,20 @@ func TestCertificateRenewed(t *testing.T) {
 	if got := strings.Count(r.log.String(), "showing a renewed certificate"); got != 1 {
 		t.Errorf("the log says it %d times, want once: %s", got, r.log.String())
 	}
-	if p := r.cert.part(); !p.OK || p.Warn || !strings.Contains(p.Detail, "89 days left") {
+	if p := r.cert.part(); !p.OK || p.Warn || !strings.Contains(p.Detail, "days left") {
 		t.Errorf("health: got %+v", p)
+	}
+	r.write(chain[:300], key)
+	r.later(certEvery)
+	if p := r.cert.part(); !p.OK || !p.Warn || !strings.Contains(p.Detail, "half written") {
+		t.Errorf("health, before any handshake met the broken file: got %+v", p)
 	}
 }
 
 // TestCertificateRefused: what cannot be shown is not, the one before stays, log and health page say why, and what is
 // mended is shown.
 func TestCertificateRefused(t *testing.T) {
-	over := func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
+	over := func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-30 * time.Minute) }
 	early := func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) }
 	for name, tt := range map[string]struct {
 		put  func(r *renewal, chain, key []byte)
@@ -266,7 +272,7 @@ func TestCertificateWrittenTwice(t *testing.T) {
 		}
 		return r.serial(chain)
 	}
-	at := func(when time.Time) { r.ahead.Store(int64(time.Until(when))) }
+	at := func(when time.Time) { r.ahead.Store(int64(when.Sub(r.start))) }
 	at(written.Add(time.Hour))
 	r.shown(address) // looked at an hour from now: what follows is younger
 	written = written.Add(time.Hour + certEvery)
@@ -305,7 +311,7 @@ func TestCertificateBegins(t *testing.T) {
 	if got := r.shown(address); got != first {
 		t.Fatalf("before it begins: got %s, want the first, %s", got, first)
 	}
-	r.later(time.Hour)
+	r.later(2 * time.Hour)
 	cert, err := r.cert.get(nil) // the test's own clock would refuse it in a handshake
 	if err != nil || cert.Leaf.SerialNumber.String() != r.serial(chain) {
 		t.Errorf("once it holds: got %v, %v, want %s", cert.Leaf.SerialNumber, err, r.serial(chain))
@@ -364,8 +370,8 @@ func TestCertificateEnds(t *testing.T) {
 	}{
 		"long":              {90 * 24 * time.Hour, 15 * 24 * time.Hour, true, false, "days left"},
 		"long, late":        {90 * 24 * time.Hour, 13 * 24 * time.Hour, true, true, "days left"},
-		"short":             {6 * 24 * time.Hour, 2 * 24 * time.Hour, true, false, "1 days left"},
-		"short, late":       {6 * 24 * time.Hour, 24 * time.Hour, true, true, "0 days left"},
+		"short":             {6 * 24 * time.Hour, 60 * time.Hour, true, false, "2 days left"},
+		"short, late":       {6 * 24 * time.Hour, 30 * time.Hour, true, true, "1 days left"},
 		"over at the start": {90 * 24 * time.Hour, -time.Hour, false, true, "browsers and devices refuse it"},
 	} {
 		t.Run(name, func(t *testing.T) {
