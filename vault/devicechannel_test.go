@@ -120,6 +120,40 @@ func TestDeviceRefused(t *testing.T) {
 	w.verified()
 }
 
+// TestDeviceIsAskedForAtEachAct: whatever changed since the certificate was shown counts at the next act, each by itself.
+func TestDeviceIsAskedForAtEachAct(t *testing.T) {
+	w := newWorld(t)
+	other := vaulttest.NewDevice(t)
+	w.OnDevice(t, "colleague", w.admin, other)
+	token, der := w.OnDevice(t, "author", w.admin, vaulttest.NewDevice(t))
+	a := must(w.V.AuthenticateDevice(t.Context(), parsed(t, der), token))(t)
+	asks := func() error {
+		_, err := w.V.BeginUpload(t.Context(), a, numbered(1))
+		return err
+	}
+	ok(t, asks())
+	device := w.texts(`SELECT device_id FROM sessions WHERE device_id <> '' AND device_id <> '` + string(other.ID) + `'`)[0]
+	session := w.texts(`SELECT id FROM sessions WHERE device_id = '` + device + `'`)[0]
+	for _, c := range []struct{ name, change, back string }{
+		{"the device out of use, its session not", `UPDATE devices SET state = 'revoked' WHERE id = '` + device + `'`,
+			`UPDATE devices SET state = 'approved' WHERE id = '` + device + `'`},
+		{"the session on another device", `UPDATE sessions SET device_id = '` + string(other.ID) + `' WHERE id = '` + session + `'`,
+			`UPDATE sessions SET device_id = '` + device + `' WHERE id = '` + session + `'`},
+		{"the session bound to none", `UPDATE sessions SET binding = 'due' WHERE id = '` + session + `'`,
+			`UPDATE sessions SET binding = 'bound' WHERE id = '` + session + `'`},
+		{"the session over", `UPDATE sessions SET ended_at = 1 WHERE id = '` + session + `'`,
+			`UPDATE sessions SET ended_at = NULL WHERE id = '` + session + `'`},
+	} {
+		w.change(c.change)
+		wants(t, c.name, asks(), vault.ErrUnauthenticated)
+		w.change(c.back)
+		ok(t, asks())
+	}
+	w.Cfg.PasswordOnly = false
+	w.Reopen(t)
+	wants(t, "a session by password alone, where that is not enough", asks(), vault.ErrSecondFactor)
+}
+
 // odd is a certificate by the vault's own authority such as it never signs.
 func odd(t testing.TB, w *world, d *vaulttest.Device, change func(*x509.Certificate)) []byte {
 	t.Helper()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clinivault/clinivault/vault"
 	"github.com/clinivault/clinivault/vault/seal"
+	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
 // wardPatient is one patient of a list.
@@ -174,5 +175,19 @@ func TestWardListRefusesKeys(t *testing.T) {
 		if !errors.Is(err, vault.ErrInvalid) || !errors.As(err, &told) {
 			t.Errorf("%s: got %v, want ErrInvalid with a sentence", name, err)
 		}
+	}
+}
+
+// TestWardListNamesTheDevice: a list is bound to the device behind the session, so that no other device takes it.
+func TestWardListNamesTheDevice(t *testing.T) {
+	w := newWorld(t)
+	device := vaulttest.NewDevice(t)
+	token, _ := w.OnDevice(t, "author", w.admin, device)
+	text, list := w.takeWard(must(w.V.Authenticate(t.Context(), token))(t))
+	if device.ID == "" || text.Device != string(device.ID) || list.Device != device.ID {
+		t.Errorf("a list for %q, told as %q, want %q", text.Device, list.Device, device.ID)
+	}
+	if text, _ = w.takeWard(w.author); text.Device != "" {
+		t.Errorf("a list for %q from a session of no device", text.Device)
 	}
 }

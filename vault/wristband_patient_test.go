@@ -194,3 +194,23 @@ func TestImportNumbers(t *testing.T) {
 	ok(t, w.V.JoinCareTeam(t.Context(), vault.Operator(), p.ID, w.author.Person(), w.Clock.Now()))
 	w.scans(w.author, "]d2", "8018"+gsrnOne, p.ID)
 }
+
+// TestScanIsLogged: each scan is written down, found or refused, with the kind of the number and never the number.
+func TestScanIsLogged(t *testing.T) {
+	w := newWorld(t)
+	f := w.feeder()
+	f.ward("Ward 3B", "author")
+	f.must(f.told(vault.CareIn, "ADM-1", "V1", numbers("gsrn", gsrnOne)))
+	known, _ := f.found(w.privacy, "ADM-1")
+	events := func() int { return w.count(`SELECT count(*) FROM audit_events WHERE act = 'patient.read_band'`) }
+	before := events()
+	w.scans(w.author, "]d2", "8018"+gsrnOne, known.ID)
+	if n := events() - before; n != 1 {
+		t.Errorf("%d events of a scan, want 1", n)
+	}
+	w.scans(w.outsider, "]d2", "8018"+gsrnOne, "")
+	if n := events() - before; n != 2 {
+		t.Errorf("%d events once another was refused, want 2", n)
+	}
+	w.verified()
+}

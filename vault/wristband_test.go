@@ -70,6 +70,18 @@ func TestParseBand(t *testing.T) {
 	}
 }
 
+// TestCheckDigitsAreDigits: a sign whose value is that of a digit modulo 10 is none; the sums alone would take it.
+func TestCheckDigitsAreDigits(t *testing.T) {
+	for text, fits := range map[string]func(string) bool{"95:110123456700172": gs1Check, "999012345:": nhsCheck, "": gs1Check} {
+		if fits(text) {
+			t.Errorf("%q: taken for a number with its check digit", text)
+		}
+	}
+	if !gs1Check("950110123456700172") {
+		t.Error("with the digit instead of the sign: refused")
+	}
+}
+
 // TestCheckDigits: one wrong digit is always found, and so are two neighbours that change places, but where modulus 10
 // cannot tell.
 func TestCheckDigits(t *testing.T) {
