@@ -102,6 +102,22 @@ test('frame and shared secret are zeroed after sealing', async () => {
   assert.equal(headerSize(envelope), 28 + 2 + 1168 + 4 + 512 + 28);
 });
 
+test('the key of a photo is zeroed after sealing, and no handle gives it away', async (t) => {
+  const made = [];
+  const { importKey } = Object.getPrototypeOf(subtle);
+  t.mock.method(Object.getPrototypeOf(subtle), 'importKey', async function imported(form, raw, how, ...more) {
+    const key = await importKey.call(this, form, raw, how, ...more);
+    if (how === 'AES-GCM') made.push({ raw, key });
+    return key;
+  });
+  await seal(sealing(), intake, facts, sample(1000));
+  assert.ok(made.length >= 2, 'facts and chunks');
+  for (const { raw, key } of made) {
+    assert.ok(raw.length === 32 && raw.every((b) => b === 0), 'a key is still in memory');
+    assert.equal(key.extractable, false);
+  }
+});
+
 test('the frame is zeroed when sealing fails', async () => {
   const frame = sample(10);
   await assert.rejects(seal(sealing(), intake, { ...facts, patient: '' }, frame.buffer), /patient/);
@@ -234,6 +250,19 @@ test('receipts: the vectors of the format', async () => {
     await assert.rejects(verifyReceipt(key, bad), /not signed by the vault/, bad);
   }
   await assert.rejects(verifyReceipt(toBase64(new Uint8Array(32)), JSON.stringify(receipts[0])), /not signed/);
+});
+
+test('a receipt that names another key than the one that signed it is none', async () => {
+  const { receipts } = JSON.parse(await readFile(new URL('../../vault/seal/testdata/receipt.json', import.meta.url), 'utf8'));
+  const pair = await subtle.generateKey('Ed25519', true, ['sign', 'verify']);
+  const raw = new Uint8Array(await subtle.exportKey('raw', pair.publicKey));
+  const id = toHex(new Uint8Array(await subtle.digest('SHA-256', raw))).slice(0, 16);
+  const signed = async (more) => {
+    const r = { ...receipts[0], ...more };
+    return JSON.stringify({ ...r, signature: toBase64(new Uint8Array(await subtle.sign('Ed25519', pair.privateKey, signedBytes(r)))) });
+  };
+  await verifyReceipt(toBase64(raw), await signed({ key_id: id }));
+  await assert.rejects(verifyReceipt(toBase64(raw), await signed({})), /not signed by the vault/);
 });
 
 test('signatures: by hand as by WebCrypto', async () => {

@@ -93,7 +93,7 @@ function bench(items, answer, more = {}) {
   const b = { stored, events, timers, sent: [], fetched: 0 };
   const queue = {
     list: async () => [...stored.values()],
-    update: async (id, change) => void stored.set(id, { ...stored.get(id), ...change }),
+    update: async (id, change) => void (stored.has(id) && stored.set(id, { ...stored.get(id), ...change })), // what is gone stays gone
     received: async (id) => void stored.delete(id),
   };
   b.uploader = new Uploader({
@@ -203,6 +203,29 @@ test('a stopped uploader starts nothing', async () => {
   b.uploader.stop();
   await b.uploader.kick();
   assert.deepEqual(b.sent, []);
+});
+
+test('a stop while photos go ends it after the one under way', async () => {
+  const b = bench([item(1), item(2)], (i) => {
+    b.uploader.stop();
+    return { status: 201, body: receiptFor(i) };
+  });
+  await b.uploader.start();
+  assert.deepEqual(b.sent, ['1']);
+  assert.deepEqual(b.types(), ['received']);
+});
+
+test('nothing is sent while another tab does', async () => {
+  let free = () => {};
+  const other = new Promise((resolve) => (free = resolve));
+  const b = bench([item(1)], (i) => ({ status: 201, body: receiptFor(i) }), { alone: async (act) => { await other; await act(); } });
+  const run = b.uploader.start();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(b.sent, []);
+  b.stored.delete(item(1).capture_id); // the other tab's receipt
+  free();
+  await run;
+  assert.deepEqual(b.sent, [], 'what the other tab sent went twice');
 });
 
 test('an unreadable queue waits instead of failing', async () => {

@@ -38,8 +38,8 @@ async function worker({ server = (address) => answer(address), kept = {} } = {})
     clinivaultShell: shell, location: { origin: 'https://vault.example' }, clients: { claim: async () => did.push('claim') },
     skipWaiting: async () => did.push('skip'), addEventListener: (name, act) => (heard[name] = act),
   };
-  const fetch = async (request) => {
-    did.push(['fetch', request.url ?? request]);
+  const fetch = async (request, how) => {
+    did.push(['fetch', request.url ?? request, how]);
     return server(request.url ?? request);
   };
   const text = await readFile(new URL('../../api/web/static/sw.js', import.meta.url), 'utf8');
@@ -63,6 +63,13 @@ test('the worker keeps everything of its build under its build, and nothing else
   assert.deepEqual([...w.stores.keys()], ['clinivault-shell-v2']);
   assert.deepEqual([...w.stores.get('clinivault-shell-v2').keys()].sort(), [...shell.files].sort());
   assert.ok(!w.did.includes('skip'), 'it took over by itself');
+  const asked = Object.fromEntries(w.did.map(([, address, how]) => [address, how]));
+  for (const address of shell.files) assert.equal(asked[address].redirect, 'error', `${address} may lead elsewhere, as to a sign-in`);
+  assert.equal(asked['/capture'].cache, 'no-cache', 'the page of a new build, not one that the browser kept');
+  await w.run('message', { data: 'anything' });
+  assert.ok(!w.did.includes('skip'), 'it took over at any word');
+  await w.run('message', { data: 'take-over' });
+  assert.ok(w.did.includes('skip'), 'it does not take over when it is told');
 });
 
 test('the worker keeps nothing of a build that is not whole', async () => {

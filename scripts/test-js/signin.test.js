@@ -141,6 +141,7 @@ test('tabs of one browser lock, open and leave together', () => {
   assert.equal(answers('locked', { locked: true, dedicated: false }), '');
   assert.equal(answers('open', { locked: true, dedicated: false }), 'look');
   assert.equal(answers('open', { locked: false, dedicated: false }), '');
+  assert.equal(answers('open', { locked: false, dedicated: true }), 'look', 'a page that is nothing but the lock');
   assert.equal(answers('left', { locked: true, dedicated: true }), 'leave');
   assert.equal(answers('anything', { locked: false, dedicated: false }), '');
 });

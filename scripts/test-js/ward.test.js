@@ -87,6 +87,18 @@ const forgeries = {
     const made = await sealed(good.replace('"version":1', '"version":2'));
     return { ...made, want: { signers: [made.signer] } };
   },
+  'a kind of plain codes that there is not': async () => {
+    const made = await sealed(good.replace('"plain":""', '"plain":"gtin"'));
+    return { ...made, want: { signers: [made.signer] } };
+  },
+  'patients that are no list': async () => {
+    const made = await sealed(good.replace('"patients":[]', '"patients":{}'));
+    return { ...made, want: { signers: [made.signer] } };
+  },
+  'sealed, and nothing in it': async () => {
+    const { enc, cipher } = await sealBase(fromBase64(vector.session_public), info, Buffer.from('{}'));
+    return { enc: Buffer.from(enc).toString('base64'), sealed: cipher };
+  },
   'no list': async () => {
     const made = await sealed('null');
     return { ...made, want: { signers: [made.signer] } };
@@ -112,6 +124,7 @@ test('a band leads to its patient alone', async () => {
   assert.equal(wearer(ward, { kind: 'record_number', value: second.record_number })?.id, second.id);
   assert.equal(wearer(ward, { kind: 'record_number', value: 'OLD-2' })?.id, second.id, 'a number from before a merge');
   assert.equal(wearer(ward, { kind: 'nhs', value: gsrn }), null, 'the kind counts');
+  assert.equal(wearer(ward, { kind: 'gsrn', value: second.record_number }), null, 'a record number is no other number');
   assert.equal(wearer(ward, { kind: 'record_number', value: second.record_number.toLowerCase() }), null);
   assert.equal(wearer(ward, { kind: 'record_number', value: '' }), null);
   const twice = { ...ward, patients: [first, { ...second, identifiers: first.identifiers }] };
@@ -119,7 +132,8 @@ test('a band leads to its patient alone', async () => {
 });
 
 test('the life of a list', () => {
-  const list = { issued: 1_000_000, expires: 1_000_000 + 8 * 3600_000, high: 0 };
+  const issued = Date.parse('2026-11-22T08:00:00Z');
+  const list = { issued, expires: issued + 8 * 3600_000, high: 0 };
   const hour = 3600_000;
   assert.equal(lifeOf(list, list.issued), 'open');
   assert.equal(lifeOf(list, list.issued + 7.9 * hour), 'open');
