@@ -123,7 +123,7 @@ func (s *TransitServer) NewToken(t testing.TB, life time.Duration) {
 func (s *TransitServer) Seal(t testing.TB)   { t.Helper(); s.Operate(t, "seal", nil) }
 func (s *TransitServer) Unseal(t testing.TB) { t.Helper(); s.Operate(t, "unseal", nil) }
 
-// Fail has the next count calls of the engine answered with that status, or,
+// Fail has the next count calls for keys answered with that status, or,
 // when it is 0, with a connection that is cut.
 func (s *TransitServer) Fail(t testing.TB, count, status int) {
 	t.Helper()
@@ -136,7 +136,7 @@ func (s *TransitServer) Slow(t testing.TB, wait time.Duration) {
 	s.Operate(t, "slow", map[string]any{"wait_ms": wait.Milliseconds()})
 }
 
-// Calls is how many calls the engine has had, refused ones included.
+// Calls is how many calls for keys the engine has had, refused ones included.
 func (s *TransitServer) Calls(t testing.TB) (n int) {
 	t.Helper()
 	if _, err := fmt.Sscan(s.Operate(t, "calls", nil), &n); err != nil {
