@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -45,6 +47,52 @@ func TestSigningOutWithPhotosWaiting(t *testing.T) {
 	b.noFaults()
 	b.stop()
 	noPictureIn(t, profile, b.camera)
+}
+
+// TestSigningOutInOneTab: whoever signs out in one tab is gone from the browser's other tabs, with a photo there that was not
+// sent, which is asked about first, and with sealed photos that wait.
+func TestSigningOutInOneTab(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
+	b.answerDialogs()
+	b.signIn(s, "clinician", "/capture")
+	toCard(b)
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	defer cancel()
+	if err := chromedp.Run(ctx); err != nil { // the tab lives as long as the context of its first act
+		t.Fatal(err)
+	}
+	other := &browser{t: t, ctx: ctx}
+	other.answerDialogs()
+	other.run("a second tab", network.Enable(), network.SetBlockedURLs([]string{"*/api/v1/uploads*", "*/api/v1/captures*"}), chromedp.Navigate(s.base+"/capture"))
+	toReview(other)
+	other.run("signing out", press(`#sign-out button`))
+	other.until("asked about the photo", `document.querySelector('#drop').open`)
+	other.run("keeping it", press("#drop-no"))
+	if got := other.statusOf("/api/v1/session"); got != http.StatusOK {
+		t.Errorf("the session of whoever kept their photo: got %d, want 200", got)
+	}
+	if card := value[string](b, "the first tab", `document.querySelector('#card-name').textContent`); card == "" {
+		t.Error("the first tab is gone, want it as it was")
+	}
+	other.run("deleting it", press(`#sign-out button`), press("#drop-yes"))
+	other.until("signed out", `location.pathname === '/sign-in'`)
+	b.until("gone from the first tab", `location.pathname === '/sign-in'`)
+
+	b.signIn(s, "clinician", "/patients")
+	other.run("the second tab", chromedp.Navigate(s.base+"/capture"))
+	captureOnce(other)
+	other.until("sealed", `document.querySelectorAll('#queue-list [data-capture]').length === 1`)
+	other.run("signing out", press(`#sign-out button`))
+	other.until("told what waits", `document.querySelector('#leave').open`)
+	other.run("leaving it here", press("#leave-anyway"))
+	other.until("signed out", `location.pathname === '/sign-in'`)
+	b.until("gone from the first tab again", `location.pathname === '/sign-in'`)
+	if left := waitingSealed(other); left != 1 {
+		t.Errorf("%d sealed photos wait, want 1", left)
+	}
+	b.noFaults()
 }
 
 // signOutAt signs out at a page that sends nothing, leaving what waits.

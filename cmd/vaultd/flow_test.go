@@ -240,6 +240,7 @@ func TestFinderTools(t *testing.T) {
 	b.until("the earlier site is listed", `document.querySelector('#earlier button[data-site=sacrum]')`)
 	b.run("to the camera", press("#to-camera"))
 	cameraReady(b)
+	b.until("offered", `document.querySelector('#ghost-on').offsetParent`)
 	b.run("comparing", press("#ghost-on"))
 	b.until("laid over", `document.querySelector('#ghost').width > 100 && !document.querySelector('#ghost').hidden`)
 	b.look("tools-1-ghost")
@@ -271,6 +272,7 @@ func TestFinderTools(t *testing.T) {
 	b.run("left-handed", press("#left-handed"))
 	b.until("mirrored", side)
 	askedBeforeLoss(b)
+	undoing(b)
 	b.noFaults()
 }
 

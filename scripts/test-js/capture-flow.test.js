@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 
 import { explainCameraError } from '../../api/web/static/capture/camera.js';
 import { zones } from '../../api/web/static/capture/figure.js';
@@ -12,7 +12,7 @@ import { earlierSites, sameSite } from '../../api/web/static/capture/ghost.js';
 import { Loudness, countdown, loudnessOf, readingSize } from '../../api/web/static/capture/handsfree.js';
 import { largestPhoto, mostPixels, pinched, rangeOf } from '../../api/web/static/capture/lens.js';
 import { ageAt, factsOf, likelyEncounter, measuresOf, missing, noteFits } from '../../api/web/static/pages/capture-facts.js';
-import { dropAll, sharpnessOf } from '../../api/web/static/pages/capture-shots.js';
+import { Bin, dropAll, sharpnessOf, undoWithin } from '../../api/web/static/pages/capture-shots.js';
 import { after, choicesOf, nearest, siteText } from '../../api/web/static/pages/capture-sites.js';
 import { open } from '../../api/web/static/pages/capture-warnings.js';
 
@@ -208,6 +208,59 @@ test('a photo thrown away is zeroes', () => {
   assert.equal(sharpnessOf(0.9), 'sharp');
   assert.equal(sharpnessOf(0.55), 'soft');
   assert.equal(sharpnessOf(0.49), 'blurred');
+});
+
+/** Photos of one byte each, and a bin that notes whether it holds one. */
+function withBin() {
+  const shots = [1, 2, 3].map((n) => ({ frame: { bytes: new Uint8Array([n]), media_type: 'image/jpeg' }, still: null, note: '', thumb: { width: 5, height: 5 } }));
+  const holds = [];
+  const bin = new Bin((now) => holds.push(now));
+  const remove = (at) => {
+    const [shot] = shots.splice(at, 1);
+    bin.put(shot, at);
+    return shot.frame.bytes;
+  };
+  return { shots, bin, remove, holds: () => holds.at(-1) };
+}
+
+test('a photo deleted by mistake comes back to its place, once', () => {
+  const { shots, bin, remove, holds } = withBin();
+  remove(1);
+  assert.equal(holds(), true);
+  assert.deepEqual([...bin.restore(shots).frame.bytes], [2]);
+  assert.deepEqual(shots.map((s) => s.frame.bytes[0]), [1, 2, 3]);
+  assert.equal(holds(), false);
+  assert.equal(bin.restore(shots), null);
+  assert.equal(shots.length, 3);
+  bin.empty();
+  assert.deepEqual([...shots[1].frame.bytes], [2], 'what came back is nobody’s to clear');
+});
+
+test('a deleted photo is zeroes once the bin is emptied, once another is deleted, and after a minute', (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const { shots, bin, remove, holds } = withBin();
+  const first = remove(0);
+  const second = remove(0);
+  assert.deepEqual([[...first], [...second]], [[0], [2]]);
+  bin.empty();
+  assert.deepEqual([[...second], holds()], [[0], false]);
+  assert.equal(bin.restore(shots), null);
+  const third = remove(0);
+  mock.timers.tick(undoWithin - 1);
+  assert.deepEqual([...third], [3]);
+  mock.timers.tick(1);
+  assert.deepEqual([[...third], holds()], [[0], false]);
+});
+
+test('what came back is not cleared when the minute is over', (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const { shots, bin, remove } = withBin();
+  remove(2);
+  bin.restore(shots);
+  mock.timers.tick(undoWithin);
+  assert.deepEqual(shots.map((s) => s.frame.bytes[0]), [1, 2, 3]);
 });
 
 test('every refusal of the camera says what to do', () => {

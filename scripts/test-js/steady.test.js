@@ -12,14 +12,14 @@ const medicine = { symbology: ']d2', text: '010950600013435217280131', gs1: true
 test('one read does not count, two equal ones do', () => {
   const steady = new Steady();
   assert.equal(steady.take([gsrn], 0), null);
-  assert.deepEqual(steady.take([gsrn], 100), { band: { kind: 'gsrn', value: '950110123456700172' }, raw: gsrn });
+  assert.deepEqual(steady.take([gsrn], 100), { codes: [gsrn] });
 });
 
 test('frames without a code do not count between', () => {
   const steady = new Steady();
   steady.take([gsrn], 0);
   assert.equal(steady.take([], 100), null);
-  assert.ok('band' in steady.take([gsrn], 200));
+  assert.ok('codes' in steady.take([gsrn], 200));
 });
 
 test('another read between begins anew', () => {
@@ -27,7 +27,7 @@ test('another read between begins anew', () => {
   steady.take([gsrn], 0);
   assert.equal(steady.take([plain], 100), null);
   assert.equal(steady.take([gsrn], 200), null);
-  assert.ok('band' in steady.take([gsrn], 300));
+  assert.ok('codes' in steady.take([gsrn], 300));
 });
 
 test('reads that are far apart do not count', () => {
@@ -39,21 +39,48 @@ test('reads that are far apart do not count', () => {
 test('two bands in view count as none, and the next read begins anew', () => {
   const steady = new Steady();
   steady.take([gsrn], 0);
-  assert.deepEqual(steady.take([gsrn, plain], 50), { many: true });
+  assert.deepEqual(steady.take([gsrn, other], 50), { many: true });
   assert.equal(steady.take([gsrn], 100), null);
+});
+
+const nhs = { symbology: ']C0', text: '999 012 3454', gs1: false };
+const pairs = [
+  { name: 'a GSRN and a record number', codes: [gsrn, plain], one: true },
+  { name: 'a GSRN and an NHS number', codes: [gsrn, nhs], one: true },
+  { name: 'an NHS number and a record number', codes: [nhs, plain], one: true },
+  { name: 'two GSRNs', codes: [gsrn, other], one: false },
+  { name: 'two record numbers', codes: [plain, { ...plain, text: 'DEMO-0002' }], one: false },
+  { name: 'two NHS numbers', codes: [nhs, { ...nhs, text: '9990000018' }], one: false },
+  { name: 'three numbers', codes: [gsrn, nhs, plain], one: false },
+];
+
+for (const { name, codes, one } of pairs) {
+  test(`${name}: ${one ? 'may be one band, read twice the same' : 'more than one band'}`, () => {
+    const steady = new Steady();
+    assert.deepEqual(steady.take(codes, 0), one ? null : { many: true });
+    assert.deepEqual(steady.take([...codes].reverse(), 50), one ? { codes: [...codes].reverse() } : { many: true });
+  });
+}
+
+test('one code of two, and then the other, is no read of either', () => {
+  const steady = new Steady();
+  steady.take([gsrn, nhs], 0);
+  assert.equal(steady.take([gsrn], 50), null);
+  assert.equal(steady.take([gsrn, nhs], 100), null);
+  assert.deepEqual(steady.take([gsrn, nhs], 150), { codes: [gsrn, nhs] });
 });
 
 test('the same band read in two ways is one', () => {
   const steady = new Steady();
   const linear = { ...gsrn, symbology: ']C1' };
   steady.take([gsrn, linear], 0);
-  assert.ok('band' in steady.take([linear], 50));
+  assert.ok('codes' in steady.take([linear], 50));
 });
 
 test('a band beside a medicine is read; the medicine alone is refused once', () => {
   const steady = new Steady();
   steady.take([medicine, gsrn], 0);
-  assert.ok('band' in steady.take([medicine, gsrn], 50));
+  assert.ok('codes' in steady.take([medicine, gsrn], 50));
   const alone = new Steady();
   assert.equal(alone.take([medicine], 0), null);
   assert.match(alone.take([medicine], 50).refused, /medicine/);

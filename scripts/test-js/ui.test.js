@@ -11,7 +11,7 @@ import { countText, namedPatient } from '../../api/web/static/lib/patients.js';
 import { clockTime, exactTime, leftOver, localTime } from '../../api/web/static/lib/time.js';
 import { passwordGap } from '../../api/web/static/lib/password.js';
 import { verifyWords } from '../../api/web/static/lib/verify.js';
-import { hintText, othersText, rowWords, sizeText } from '../../api/web/static/pages/capture-queue.js';
+import { hintText, othersText, rowWords, sentText, sizeText } from '../../api/web/static/pages/capture-queue.js';
 
 test('addresses are filled and escaped', () => {
   assert.equal(address('/api/{id}/{kind}', { id: 'A/../B', kind: 'x' }), '/api/A%2F..%2FB/x');
@@ -158,4 +158,16 @@ test('photos of other people are counted, not shown', () => {
   assert.equal(othersText(0), '');
   assert.match(othersText(1), /^One sealed photo .* it goes /);
   assert.match(othersText(3), /^3 sealed photos .* they go /);
+});
+
+test('one photo and several are spoken of as what they are, on their way and received', () => {
+  for (const [sent, waiting, title, text] of [
+    [1, 1, 'Sealed and on its way', /^It is sealed;.* received it\./], [1, 0, 'Received by the vault', /^The vault has it, with a/],
+    [3, 3, 'Sealed and on their way', /^They are sealed;.* received them\./], [3, 1, 'Sealed and on their way', /^They are sealed/],
+    [3, 0, 'Received by the vault', /^The vault has all 3, each with a.*copies.*checks them/],
+  ]) {
+    const said = sentText(sent, waiting);
+    assert.equal(said.title, title, `${sent} sent, ${waiting} waiting`);
+    assert.match(said.text, text);
+  }
 });

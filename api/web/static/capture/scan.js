@@ -7,12 +7,11 @@ import { t } from '../lib/words.js';
 import { openCamera } from './camera.js';
 import { Steady } from './steady.js';
 
-/** @typedef {import('./wristband.js').Band} Band */
 /** @typedef {import('./steady.js').Code} Code */
 
 /**
  * @typedef {object} Wired
- * @property {(band: Band, raw: Code) => void} onBand a wristband was read, twice the same; no further frame is looked at
+ * @property {(codes: Code[]) => void} onBand a wristband was read, twice the same; no further frame is looked at
  * @property {(sentence: string) => void} [onRefused] a code was read that is no wristband
  * @property {(sentence: string) => void} [onHint] what may help
  */
@@ -97,10 +96,10 @@ function run(video, worker, camera, wired) {
   worker.onmessage = ({ data }) => {
     if (stopped) return;
     const verdict = steady.take(data.codes ?? [], performance.now());
-    if (verdict && 'band' in verdict) {
+    if (verdict && 'codes' in verdict) {
       clearInterval(hint);
       confirmRead();
-      return wired.onBand(verdict.band, verdict.raw);
+      return wired.onBand(verdict.codes);
     }
     if (verdict && 'refused' in verdict) wired.onRefused?.(verdict.refused);
     if (verdict && 'many' in verdict) wired.onHint?.(t('More than one wristband is in view. Show one alone.'));

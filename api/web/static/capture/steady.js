@@ -1,12 +1,11 @@
 // @ts-check
-// When a code counts. One frame may be misread; the same code twice is taken. Two bands in view may be two patients, so
-// neither counts.
+// When a code counts. One frame may be misread; the same twice is taken. Two bands in view may be two patients, so neither
+// counts; but one band may carry two kinds of number, so those are taken together, and have to lead to one patient.
 
-import { parseBand } from './wristband.js';
+import { nhsChecks, parseBand } from './wristband.js';
 
-/** @typedef {import('./wristband.js').Band} Band */
 /** @typedef {{ symbology: string, text: string, gs1: boolean }} Code */
-/** @typedef {{ band: Band, raw: Code } | { refused: string } | { many: true } | null} Verdict */
+/** @typedef {{ codes: Code[] } | { refused: string } | { many: true } | null} Verdict codes: of one band, each of another kind */
 
 /** How far apart two equal reads may be, in milliseconds. */
 export const together = 2_000;
@@ -23,8 +22,9 @@ export class Steady {
    * @returns {Verdict}
    */
   take(codes, now) {
-    /** @type {Map<string, { band: Band, raw: Code }>} */
+    /** @type {Map<string, Code>} by number */
     const bands = new Map();
+    const kinds = new Set();
     let refused = '';
     let why = '';
     for (const raw of codes) {
@@ -33,20 +33,21 @@ export class Steady {
         refused = read.refused;
         why = `${read.why} ${raw.text}`;
       } else {
-        bands.set(`${read.kind} ${read.value}`, { band: read, raw });
+        bands.set(`${read.kind} ${read.value}`, raw);
+        kinds.add(read.kind !== 'gsrn' && nhsChecks(read.value.replaceAll(' ', '')) ? 'nhs' : read.kind);
       }
     }
-    if (bands.size > 1) {
+    if (bands.size > Math.min(kinds.size, 2)) {
       this.#last = '';
       return { many: true };
     }
-    const [key, found] = [...bands][0] ?? [why, null];
+    const key = [...bands.keys()].sort().join('\n') || why;
     if (key === '') return null;
     const again = key === this.#last && now - this.#at <= together;
     this.#last = key;
     this.#at = now;
     if (!again) return null;
-    if (found) return found;
+    if (bands.size > 0) return { codes: [...bands.values()] };
     if (this.#told === why) return null; // said once
     this.#told = why;
     return { refused };

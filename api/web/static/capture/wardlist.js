@@ -94,7 +94,10 @@ class WardList extends EventTarget {
     if (!this.#mine || performance.now() - this.#at > every / 2) await this.refresh().catch(() => {});
   }
 
-  /** Fetches the list anew. Without a network everything stays as it is. Rejects with a refusal of the server's. */
+  /**
+   * Fetches the list anew. Without a network everything stays as it is; whoever may have none any more loses what is kept
+   * here. Rejects with a refusal of the server's.
+   */
   async refresh() {
     await this.#ready;
     if (this.#locked) return;
@@ -106,8 +109,9 @@ class WardList extends EventTarget {
       answer = await call('POST', path, { public_key: toBase64(await publicBytes(pair)) }, { background: true });
       this.#signers = (await intake(intakePath)).receipt_keys;
     } catch (err) {
-      if (err instanceof Problem && !unreachable(err)) throw err;
-      return;
+      if (!(err instanceof Problem) || unreachable(err)) return;
+      if (err.kind === 'not-allowed') await this.forget(); // who is on it is nothing for this person any more
+      throw err;
     }
     if (pair !== this.#pair) return; // locked meanwhile
     const enc = fromBase64(answer.enc);
@@ -220,25 +224,38 @@ class WardList extends EventTarget {
   }
 
   /**
-   * Who wears a band: the server says, or without a network the list.
-   * @param {Band} _ @param {Code} raw
+   * Who wears a band: where it has two codes, both have to lead to one patient.
+   * @param {Code[]} codes
    * @returns {Promise<Patient>} rejects with a sentence
    */
-  async lookUp(_, raw) {
+  async lookUp(codes) {
+    const found = await Promise.all(codes.map((code) => this.#wearerOf(code)));
+    const strange = found.filter((one) => typeof one === 'string');
+    if (strange.length === found.length) throw new Error(strange[0]);
+    if (strange.length > 0) throw new Error(t('Only one of the two codes in view leads to a patient of yours. Show one code alone.'));
+    const [first, ...others] = /** @type {Patient[]} */ (found);
+    if (others.some((p) => p.id !== first.id)) throw new Error(t('More than one wristband is in view. Show one alone.'));
+    return first;
+  }
+
+  /**
+   * Whom a code leads to: the server says, or without a network the list.
+   * @param {Code} raw
+   * @returns {Promise<Patient | string>} a sentence where it is nobody; rejects with one where that cannot be told
+   */
+  async #wearerOf(raw) {
     try {
       return await call('POST', scanPath, { symbology: raw.symbology, text: raw.text });
     } catch (err) {
       if (!(err instanceof Problem)) throw err;
-      if (err.status === 404) throw new Error(t('This is not one of your patients. Ask the ward to add you to their team, or break the glass.'), { cause: err });
+      if (err.status === 404) return t('This is not one of your patients. Ask the ward to add you to their team, or break the glass.');
       if (err.status === 422) throw new Error(t(err.message), { cause: err }); // the sentences of wristband.js, in the server's words
       if (!unreachable(err)) throw err;
     }
     const ward = await this.#open();
     const band = parseBand(raw.symbology, raw.text, ward.plain);
     if ('refused' in band) throw new Error(band.refused);
-    const found = wearer(ward, band);
-    if (found) return found;
-    throw new Error(ward.complete
+    return wearer(ward, band) ?? (ward.complete
       ? t('This patient is not on the list of this device, which is from {at}. Connect to the network, or ask a colleague who treats them.', { at: clock(ward.issued) })
       : t('This patient is not among the {n} on the list of this device. Connect to the network to look them up.', { n: ward.patients.length }));
   }
@@ -264,15 +281,6 @@ export function openWardList({ person }) {
   current = new WardList(person);
   void import('./offline-use.js').then((m) => m.wireOfflineUse(/** @type {WardList} */ (current), person)).catch(() => {});
   return current;
-}
-
-/**
- * Who wears a band, by the page's list.
- * @param {Band} band @param {Code} raw
- */
-export function lookUp(band, raw) {
-  if (!current) throw new Error(t('Without a network this device knows no patients: no list was fetched here. Connect, and the list comes by itself.'));
-  return current.lookUp(band, raw);
 }
 
 /** Deletes every list of everybody, at sign-out. */

@@ -77,15 +77,26 @@ async function leaveBy(form) {
   dialog.showModal();
 }
 
-/** Goes, once the server can hear it: a session that lives on at the server would be no sign-out. @param {HTMLFormElement} form */
+/**
+ * Goes, once the server has heard it: a session that lives on at the server would be no sign-out. Then every other tab of
+ * this browser goes too.
+ * @param {HTMLFormElement} form
+ */
 async function go(form) {
+  const asked = new CustomEvent('clinivault-leaving', { cancelable: true, detail: () => void go(form) });
+  if (!globalThis.dispatchEvent(asked)) return; // the page asks about what was not sent, and comes back
   await forgetPerson();
   await import('../capture/wardlist.js').then((lists) => lists.forgetLists()).catch(() => {}); // where there are none
-  if (navigator.onLine !== false) return form.submit();
+  const { lock, tellLeft } = await import('./lock.js');
+  const answer = navigator.onLine !== false && (await fetch(form.action, { method: 'POST' }).catch(() => null));
+  if (answer) {
+    if (!answer.ok) return form.submit(); // and the server says why
+    tellLeft();
+    return location.replace(answer.url);
+  }
   const text = t('There is no network, so the server cannot end your session now. This page is locked instead; the session ends by itself.');
   need('leave-error', HTMLElement).textContent = text;
   alarm(text);
-  const { lock } = await import('./lock.js');
   await lock();
   need('cover-text', HTMLElement).textContent = text;
 }

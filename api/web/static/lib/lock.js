@@ -241,10 +241,12 @@ function opened(answer) {
 
 /** Somebody else goes on here: nothing of the page is theirs. */
 function leave() {
-  globalThis.dispatchEvent(new Event('clinivault-leave'));
-  channel?.postMessage('left');
-  location.replace('/');
+  tellLeft();
+  leaveQuietly();
 }
+
+/** Tells the other tabs that the person is gone, once the session is over. */
+export const tellLeft = () => channel?.postMessage('left');
 
 // When to cover and to lock.
 
@@ -315,7 +317,7 @@ if (channel) {
     if (act === 'touch') idle.touch();
     if (act === 'lock') void lock(true);
     if (act === 'look') void look();
-    if (act === 'leave') leaveQuietly();
+    if (act === 'leave' && document.body.dataset.person) leaveQuietly();
   };
 }
 

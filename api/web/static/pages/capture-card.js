@@ -19,7 +19,7 @@ import { go, now, onStep } from './capture-steps.js';
 let sites = [];
 /** @type {Choice | null} */
 let chosen = null;
-/** @type {{ patient: string, photos: Earlier[] } | null} the photos of the patient, once somebody asked for them */
+/** @type {{ patient: string, photos: Earlier[] } | null} the photos of the patient, once they were asked for */
 let known = null;
 
 const form = () => need('details', HTMLFormElement);
@@ -49,7 +49,6 @@ export function aboutText() {
 export function choose(p) {
   if (now.patient?.id !== p.id) {
     now.details = null;
-    known = null;
     globalThis.dispatchEvent(new Event('clinivault-other-patient'));
   }
   now.patient = p;
@@ -103,11 +102,15 @@ function pick(choice) {
   mark();
 }
 
-/** The photos of the patient on the card, asked for once and only when somebody wants them. @returns {Promise<Earlier[]>} */
-export async function earlierPhotos() {
+/**
+ * The photos of the patient on the card, asked for once for each time that the card is shown.
+ * @param {import('../lib/api.js').How} [how]
+ * @returns {Promise<Earlier[]>}
+ */
+export async function earlierPhotos(how) {
   const id = now.patient?.id ?? '';
   if (known?.patient === id) return known.photos;
-  const answer = await call('GET', address(need('capture', HTMLElement).dataset.photos, { id }));
+  const answer = await call('GET', address(need('capture', HTMLElement).dataset.photos, { id }), undefined, how);
   if (now.patient?.id !== id) return [];
   known = { patient: id, photos: answer?.photos ?? [] };
   return known.photos;
@@ -166,7 +169,12 @@ function confirm(event) {
 /** @param {{ wrongPatient: () => void }} acts */
 export function wireCard(acts) {
   sites = allSites();
-  onStep('card', { enter: drawSites });
+  onStep('card', {
+    enter: () => {
+      known = null; // there may be more by now
+      drawSites();
+    },
+  });
   form().addEventListener('submit', confirm);
   form().addEventListener('input', () => (need('details-error', HTMLElement).textContent = ''));
   const meaning = need('meaning-open', HTMLButtonElement);

@@ -113,7 +113,7 @@ async function startScanner() {
   show(need('scan', HTMLElement), true);
   try {
     const asked = scan.openScanner(need('scan-video', HTMLVideoElement), {
-      onBand: (/** @type {any} */ band, /** @type {any} */ raw) => void take(band, raw),
+      onBand: (/** @type {any} */ codes) => void take(codes),
       onRefused: (/** @type {string} */ text) => (note.textContent = text),
       onHint: (/** @type {string} */ text) => (note.textContent = text),
     });
@@ -127,11 +127,11 @@ async function startScanner() {
   }
 }
 
-/** A wristband was read. @param {any} band what it says @param {any} raw its code */
-async function take(band, raw) {
+/** A wristband was read. @param {any} codes those on it */
+async function take(codes) {
   const mine = turn;
   try {
-    const patient = await ward.lookUp(band, raw);
+    const patient = await ward.lookUp(codes);
     if (mine !== turn || now.step !== 'find') return;
     say(t('Wristband read.'));
     acts.choose(patient);

@@ -56,6 +56,24 @@ export function hintText(mine, received) {
 }
 
 /**
+ * What to say of photos that were just sent. Pure.
+ * @param {number} sent @param {number} waiting how many of them the vault has not received yet
+ */
+export function sentText(sent, waiting) {
+  if (waiting > 0) {
+    return sent === 1
+      ? { title: t('Sealed and on its way'), text: t('It is sealed; nobody can open it on this device any more. Below you see when the vault has received it. You can go on at once.') }
+      : { title: t('Sealed and on their way'), text: t('They are sealed; nobody can open them on this device any more. Below you see when the vault has received them. You can go on at once.') };
+  }
+  return {
+    title: t('Received by the vault'),
+    text: sent === 1
+      ? t('The vault has it, with a signed receipt, and the copy on this device is gone. A colleague checks it next.')
+      : t('The vault has all {n}, each with a signed receipt, and the copies on this device are gone. A colleague checks them next.', { n: sent }),
+  };
+}
+
+/**
  * What waits here of other people, whom this device may be shared with.
  * @param {number} others
  */

@@ -6,7 +6,7 @@ import { t } from '../lib/words.js';
 import { drawPreview } from '../capture/camera.js';
 import { aboutText } from './capture-card.js';
 import { noteFits } from './capture-facts.js';
-import { drop, markShots, sharpnessOf } from './capture-shots.js';
+import { Bin, markShots, sharpnessOf } from './capture-shots.js';
 import { complain, go, now, onStep } from './capture-steps.js';
 import { open, showWarnings } from './capture-warnings.js';
 
@@ -15,6 +15,10 @@ import { open, showWarnings } from './capture-warnings.js';
 /** @type {Shot | null} the one on view */
 let viewed = null;
 let sending = false; // what was sent is not deleted or changed any more
+/** What was deleted by mistake comes back, until the next photo, Send, or another patient. */
+const bin = new Bin((holds) => {
+  for (const button of document.querySelectorAll('[data-act="undo"]')) show(button, holds);
+});
 
 const canvas = () => need('preview', HTMLCanvasElement);
 const note = () => need('note', HTMLTextAreaElement);
@@ -28,6 +32,7 @@ export function clearView() {
 
 /** @param {Shot} shot to be on view when the screen comes; it is drawn already */
 export function view(shot) {
+  bin.empty();
   viewed = shot;
 }
 
@@ -108,14 +113,31 @@ function openNote(on) {
 function remove() {
   if (sending) return false;
   const at = viewed ? now.shots.indexOf(viewed) : -1;
-  if (at >= 0) drop(now.shots.splice(at, 1)[0]);
+  if (at >= 0) bin.put(now.shots.splice(at, 1)[0], at);
   markShots(now.shots);
   clearView();
   return true;
 }
 
+function undo() {
+  const shot = bin.restore(now.shots);
+  if (!shot) return;
+  markShots(now.shots);
+  clearView();
+  viewed = shot;
+  go('review');
+  say(t('The photo is back.'));
+}
+
+function wireUndo() {
+  for (const button of document.querySelectorAll('[data-act="undo"]')) button.addEventListener('click', undo);
+  for (const name of ['pagehide', 'clinivault-lock', 'clinivault-leave']) globalThis.addEventListener(name, () => bin.empty());
+  globalThis.addEventListener('clinivault-step', () => now.step !== 'review' && now.step !== 'camera' && bin.empty());
+}
+
 /** @param {{ send: () => Promise<void> }} acts */
 export function wireReview(acts) {
+  wireUndo();
   onStep('review', { enter: draw, leave: clearView });
   globalThis.addEventListener('clinivault-judged', (e) => {
     if (/** @type {CustomEvent} */ (e).detail === viewed && now.step === 'review') drawJudged();
@@ -140,6 +162,7 @@ export function wireReview(acts) {
   const send = need('send', HTMLButtonElement);
   send.addEventListener('click', () => {
     complain('');
+    bin.empty();
     void busy(send, null, async () => {
       sending = true;
       try {

@@ -13,7 +13,7 @@ import { verifyReceipt } from '../capture/receipt.js';
 import { Uploader } from '../capture/upload.js';
 import { loadSeal } from '../capture/wasm.js';
 import { factsOf, measuresOf } from './capture-facts.js';
-import { Panel } from './capture-queue.js';
+import { Panel, sentText } from './capture-queue.js';
 import { drop, markShots } from './capture-shots.js';
 import { complain, go, now } from './capture-steps.js';
 
@@ -76,23 +76,22 @@ export async function sendAll() {
     throw err;
   }
   if (now.sent.length === 0) return go('camera'); // the page was left and is back: its photos are gone, and nothing was sent
-  waitingFor = now.sent.length;
+  waitingFor = justSent = now.sent.length;
   sentWords();
   go('sent');
   say(t('Sealed. Sending.'));
   void startUploads();
 }
 
-/** How many of the photos just sent the vault has not received yet. */
+/** How many photos were just sent, and how many of them the vault has not received yet. */
+let justSent = 0;
 let waitingFor = 0;
 
 /** Says how the photos just sent stand: on their way, or with the vault. */
 function sentWords() {
-  const received = waitingFor === 0;
-  need('sent-title', HTMLElement).textContent = received ? t('Received by the vault') : t('Sealed and on its way');
-  need('sent-text', HTMLElement).textContent = received
-    ? t('The vault has it, with a signed receipt, and the copy on this device is gone. A colleague checks it next.')
-    : t('It is sealed; nobody can open it on this device any more. Below you see when the vault has received it. You can go on at once.');
+  const { title, text } = sentText(justSent, waitingFor);
+  need('sent-title', HTMLElement).textContent = title;
+  need('sent-text', HTMLElement).textContent = text;
 }
 
 /** @param {string} id @param {string} photo */

@@ -61,6 +61,46 @@ export function dropAll(shots) {
   for (const shot of shots.splice(0)) if (!shot.sealing) drop(shot);
 }
 
+/** How long a deleted photo can be brought back, in milliseconds. */
+export const undoWithin = 60_000;
+
+/** The photo that was deleted last: its pixels lie in memory until it is brought back, or until empty(). */
+export class Bin {
+  /** @type {{ shot: Shot, at: number } | null} */ #held = null;
+  #timer = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+  #changed;
+
+  /** @param {(holds: boolean) => void} changed */
+  constructor(changed) {
+    this.#changed = changed;
+  }
+
+  /** @param {Shot} shot @param {number} at its place among the others */
+  put(shot, at) {
+    this.empty();
+    this.#held = { shot, at };
+    this.#timer = setTimeout(() => this.empty(), undoWithin);
+    this.#changed(true);
+  }
+
+  /** Puts it back in its place. @param {Shot[]} shots @returns {Shot | null} null: there is none any more */
+  restore(shots) {
+    const held = this.#held;
+    this.#held = null;
+    this.empty();
+    if (held) shots.splice(held.at, 0, held.shot);
+    return held?.shot ?? null;
+  }
+
+  /** Clears it. */
+  empty() {
+    clearTimeout(this.#timer);
+    if (this.#held) drop(this.#held.shot);
+    this.#held = null;
+    this.#changed(false);
+  }
+}
+
 /**
  * How sharp a photo is, in words. Pure.
  * @param {number} sharpness 0 to 1

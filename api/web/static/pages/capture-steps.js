@@ -48,6 +48,7 @@ export function go(step) {
   complain('');
   acts.get(now.step)?.leave?.();
   now.step = step;
+  globalThis.dispatchEvent(new Event('clinivault-step'));
   const root = need('capture', HTMLElement);
   root.dataset.step = step;
   for (const name of steps) show(need(`step-${name}`, HTMLElement), name === step);

@@ -12,6 +12,7 @@ import { earlierPhotos } from './capture-card.js';
 import { now } from './capture-steps.js';
 
 /** @import { Camera } from '../capture/camera.js' */
+/** @import { Earlier } from '../capture/ghost.js' */
 /** @import { Lens } from '../capture/lens.js' */
 
 /** Seconds that the timer offers. */
@@ -56,8 +57,8 @@ export function toolsOn(camera) {
   pressed('torch', false);
   show(button('voice'), Boolean(navigator.mediaDevices?.getUserMedia) && 'AudioContext' in globalThis);
   show(button('level-on'), 'DeviceOrientationEvent' in globalThis && navigator.maxTouchPoints > 0);
-  show(button('ghost-on'), 'subtle' in crypto);
   if (ghostOf && ghostOf !== ghostKey()) forgetGhost();
+  void offerGhost();
 }
 
 /** Stops what runs on while no camera does. */
@@ -165,6 +166,20 @@ export function forgetGhost() {
   pressed('ghost-on', false);
 }
 
+/** The photo to compare with. @param {import('../lib/api.js').How} [how] @returns {Promise<Earlier | undefined>} */
+async function lastOfSite(how) {
+  const d = now.details;
+  return sameSite(await earlierPhotos(how), d?.site ?? '', d?.sided ? d.side : '')[0];
+}
+
+/** Offers to compare where there is something to compare with. */
+async function offerGhost() {
+  const key = ghostKey();
+  if (!ghostOf) show(button('ghost-on'), false);
+  const last = 'subtle' in crypto && (await lastOfSite({ background: true }).catch(() => null)); // without a network there is none
+  if (key === ghostKey()) show(button('ghost-on'), Boolean(last));
+}
+
 async function toggleGhost() {
   if (ghost?.shown) {
     forgetGhost();
@@ -172,12 +187,9 @@ async function toggleGhost() {
   }
   const canvas = need('ghost', HTMLCanvasElement);
   ghost ??= new Ghost(canvas, need('capture', HTMLElement).dataset.ghost);
-  const d = now.details;
   const key = ghostKey();
-  const [last] = sameSite(await earlierPhotos(), d?.site ?? '', d?.sided ? d.side : '');
-  if (key !== ghostKey()) return; // another site or patient meanwhile
-  if (!last) return tell(t('There is no earlier photo of this site to compare with.'));
-  if (!(await ghost.show(last))) return;
+  const last = await lastOfSite();
+  if (!last || key !== ghostKey() || !(await ghost.show(last))) return; // another site or patient meanwhile
   if (now.step !== 'camera' || key !== ghostKey()) return forgetGhost();
   ghostOf = key;
   const day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' }).format(new Date(last.taken_at));

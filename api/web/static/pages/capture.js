@@ -94,6 +94,11 @@ function wirePage() {
   for (const name of ['pagehide', 'clinivault-leave']) {
     globalThis.addEventListener(name, dropShots);
   }
+  globalThis.addEventListener('clinivault-leaving', (event) => {
+    if (now.shots.length === 0) return;
+    event.preventDefault();
+    withoutShots(/** @type {CustomEvent} */ (event).detail);
+  });
   globalThis.addEventListener('beforeunload', (event) => {
     if (now.shots.length > 0) event.preventDefault();
   });

@@ -100,7 +100,6 @@ export default {
   'Listening: clap or say “now” loudly and the photo is taken. Only the loudness is looked at, on this device; nothing is recorded or sent.':
     'Das Mikrofon hört zu: Klatschen Sie oder sagen Sie laut „jetzt“, und das Foto wird aufgenommen. Nur die Lautstärke wird geprüft, auf diesem Gerät; nichts wird aufgezeichnet oder gesendet.',
   'This device does not tell how it is held.': 'Dieses Gerät meldet seine Lage nicht.',
-  'There is no earlier photo of this site to compare with.': 'Von dieser Stelle gibt es kein früheres Foto zum Vergleichen.',
   'Photo of {day}': 'Foto vom {day}',
   'The photo of {day} lies over the picture. It is not part of the new photo.': 'Das Foto vom {day} liegt über dem Bild. Es wird nicht Teil des neuen Fotos.',
   'The face is the lesion': 'Das Gesicht ist der Befund',
@@ -136,6 +135,8 @@ export default {
   'Note (optional; kept sealed with the photo)': 'Notiz (freiwillig; wird mit dem Foto versiegelt)',
   'The note is too long.': 'Die Notiz ist zu lang.',
   'Deleted.': 'Gelöscht.',
+  'Undo delete': 'Löschen rückgängig',
+  'The photo is back.': 'Das Foto ist wieder da.',
   'One more': 'Noch eins',
   'Send all {n}': 'Alle {n} senden',
   'For the patient: the picture is sealed on this device and goes only to this hospital’s vault; it is not kept on this device, and faces are covered and checked by a person before it enters the record.':
@@ -145,11 +146,16 @@ export default {
   '{n} photos were not sent yet.': '{n} Fotos wurden noch nicht gesendet.',
   'Sealed. Sending.': 'Versiegelt. Wird gesendet.',
   'Sealed and on its way': 'Versiegelt und unterwegs',
+  'Sealed and on their way': 'Versiegelt und unterwegs',
   'Received by the vault': 'Im Tresor angekommen',
   'The vault has it, with a signed receipt, and the copy on this device is gone. A colleague checks it next.':
     'Der Tresor hat es mit signierter Quittung, und die Kopie auf diesem Gerät ist gelöscht. Als Nächstes prüft es eine Kollegin oder ein Kollege.',
   'It is sealed; nobody can open it on this device any more. Below you see when the vault has received it. You can go on at once.':
     'Es ist versiegelt; auf diesem Gerät kann es niemand mehr öffnen. Unten sehen Sie, wann der Tresor es erhalten hat. Sie können sofort weitermachen.',
+  'The vault has all {n}, each with a signed receipt, and the copies on this device are gone. A colleague checks them next.':
+    'Der Tresor hat alle {n}, jedes mit signierter Quittung, und die Kopien auf diesem Gerät sind gelöscht. Als Nächstes prüft sie eine Kollegin oder ein Kollege.',
+  'They are sealed; nobody can open them on this device any more. Below you see when the vault has received them. You can go on at once.':
+    'Sie sind versiegelt; auf diesem Gerät kann sie niemand mehr öffnen. Unten sehen Sie, wann der Tresor sie erhalten hat. Sie können sofort weitermachen.',
   '{why} Next try at {time}.': '{why} Nächster Versuch um {time}.',
   'Another patient': 'Anderer Patient',
   'Another photo, same patient': 'Weiteres Foto, gleicher Patient',

@@ -23,6 +23,8 @@ export default {
   'No wristband read yet. Hold the band flat and in the light, a hand’s width away, or pick the patient from the list.':
     'Noch kein Armband gelesen. Das Armband flach und im Licht halten, eine Handbreit entfernt, oder den Patienten aus der Liste wählen.',
   'More than one wristband is in view. Show one alone.': 'Mehr als ein Armband ist im Bild. Bitte nur eines zeigen.',
+  'Only one of the two codes in view leads to a patient of yours. Show one code alone.':
+    'Nur einer der beiden Codes im Bild führt zu einem Ihrer Patienten. Bitte nur einen Code zeigen.',
   'Without a network this device knows no patients: no list was fetched here. Connect, and the list comes by itself.':
     'Ohne Netz kennt dieses Gerät keine Patienten: Es wurde keine Liste geladen. Mit dem Netz verbinden, dann kommt die Liste von selbst.',
   'Your list is closed. Open it with your passkey, or connect to the network.': 'Ihre Liste ist geschlossen. Mit dem Passkey öffnen oder mit dem Netz verbinden.',
