@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -27,6 +28,16 @@ type partsServer struct {
 	puts   int
 	refuse func(put int, w http.ResponseWriter) bool // has it answer a part itself
 	lose   int                                       // times that it has lost a part when it is to put them together
+
+	known  map[int64]int64 // held at a moment of the test's choice
+	resent int             // parts that came again all the same
+}
+
+// with lets the test look at the server, or change it: parts of a run that has ended may still be on their way.
+func (p *partsServer) with(act func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	act()
 }
 
 func newPartsServer(s *intakeServer) *partsServer {
@@ -87,6 +98,9 @@ func (p *partsServer) part(w http.ResponseWriter, r *http.Request) {
 		p.problem(w, http.StatusUnprocessableEntity, "No part.")
 		return
 	}
+	if p.known[offset] > 0 {
+		p.resent++
+	}
 	copy(p.body[offset:], b)
 	p.held[offset] = int64(len(b))
 	w.WriteHeader(http.StatusNoContent)
@@ -133,14 +147,16 @@ func TestParts(t *testing.T) {
 		return put > 2
 	}
 	b.must(exitWaiting, []string{"The store is down.", "stays sealed"}, sendArgs(path)...)
-	if len(p.held) != 2 {
-		t.Fatalf("%d parts are held, want 2", len(p.held))
+	p.with(func() { p.known, p.refuse = maps.Clone(p.held), nil })
+	if len(p.known) != 2 {
+		t.Fatalf("%d parts are held, want 2", len(p.known))
 	}
-	p.refuse, p.puts = nil, 0
 	b.must(exitDone, []string{"received as photo PHOTO1"}, "flush")
-	if p.puts != 3 {
-		t.Errorf("%d parts were sent by the second run, want the 3 that were missing", p.puts)
-	}
+	p.with(func() {
+		if p.resent != 0 {
+			t.Errorf("%d parts that were held were sent by the second run, want none", p.resent)
+		}
+	})
 	if n, _ := b.server.has([]byte(content)); n != 1 || b.server.posts != 0 {
 		t.Errorf("received %d times in parts and %d whole, want once and never", n, b.server.posts)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -94,6 +95,18 @@ func TestQueueFailedSealLeavesNothing(t *testing.T) {
 	}
 }
 
+// changedNote changes one thing in a note that is whole.
+func changedNote(change func(*item)) func(t *testing.T, q *queue) {
+	return func(t *testing.T, q *queue) {
+		it, err := q.item(testID)
+		check(t, err)
+		change(&it)
+		b, err := json.Marshal(it)
+		check(t, err)
+		check(t, os.WriteFile(filepath.Join(q.dir, testID+noteSuffix), b, 0o600))
+	}
+}
+
 func TestQueueDamage(t *testing.T) {
 	damage := map[string]func(t *testing.T, q *queue){
 		"note gone": func(t *testing.T, q *queue) { check(t, os.Remove(filepath.Join(q.dir, testID+noteSuffix))) },
@@ -103,6 +116,9 @@ func TestQueueDamage(t *testing.T) {
 		"note foreign": func(t *testing.T, q *queue) {
 			check(t, os.WriteFile(filepath.Join(q.dir, testID+noteSuffix), []byte(`{"capture_id":"x"}`), 0o600))
 		},
+		"note of another photo": changedNote(func(it *item) { it.CaptureID = strings.Repeat("2", 32) }),
+		"note of nobody":        changedNote(func(it *item) { it.Owner = "" }),
+		"note of nothing":       changedNote(func(it *item) { it.Size = 0 }),
 	}
 	for name, f := range damage {
 		t.Run(name, func(t *testing.T) {
@@ -180,6 +196,33 @@ func TestQueueLock(t *testing.T) {
 	unlock, err = q.lock(t.Context(), sleep)
 	check(t, err)
 	unlock()
+}
+
+// TestSendsUnderTheLock: while another run sends from a queue, this one sends nothing.
+func TestSendsUnderTheLock(t *testing.T) {
+	b := newBench(t)
+	b.signIn()
+	path, _ := b.photo(1000)
+	b.server.faults = []func(http.ResponseWriter){busy("600")}
+	b.must(exitWaiting, nil, sendArgs(path)...)
+	q, err := openQueue(filepath.Join(b.state, "clinivault"), time.Now)
+	check(t, err)
+	unlock, err := q.lock(t.Context(), sleep)
+	check(t, err)
+	var out bytes.Buffer
+	waits := 0
+	code := run(t.Context(), []string{"flush"}, surroundings{stdin: strings.NewReader(""), stdout: &out, stderr: &out, now: time.Now,
+		getenv: func(name string) string { return map[string]string{"XDG_STATE_HOME": b.state}[name] },
+		sleep: func(context.Context, time.Duration) error {
+			waits++
+			return errors.New("no more time")
+		}})
+	if code != exitWaiting || waits != 1 || len(b.server.got) != 0 || len(b.queued()) != 2 {
+		t.Errorf("beside another run: exit code %d after %d waits, %d received, queue %q; want %d, 1, 0 and the photo\n%s",
+			code, waits, len(b.server.got), b.queued(), exitWaiting, &out)
+	}
+	unlock()
+	b.must(exitDone, []string{"received as photo"}, "flush")
 }
 
 func TestProgress(t *testing.T) {
