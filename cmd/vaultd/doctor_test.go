@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto/rand"
 	"crypto/x509"
+	"encoding/pem"
 	"net"
 	"os"
 	"strings"
@@ -134,29 +136,31 @@ func TestDoctorCertificate(t *testing.T) {
 	if err := os.WriteFile(broken.pair.KeyFile, key, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	local := t.TempDir()
+	local, old := t.TempDir(), t.TempDir()
 	if _, err := openLocalCA(local + "/ca"); err != nil {
 		t.Fatal(err)
 	}
+	endedCA(t, old+"/ca")
 	for name, tt := range map[string]struct {
 		c    Config
 		ok   bool
 		want string
 	}{
-		"plain HTTP":             {Config{Listen: "127.0.0.1:1"}, true, "plain HTTP"},
-		"its name":               {Config{Listen: "0.0.0.0:1", TLS: r.pair, Hosts: []string{"photos.example:8443"}}, true, "days left, for photos.example"},
-		"another name":           {Config{Listen: "0.0.0.0:1", TLS: r.pair, Hosts: []string{"photos.example", "other.example"}}, false, "not for other.example"},
-		"a page's name":          {Config{Listen: "0.0.0.0:1", TLS: r.pair, SignIn: &SignInConfig{Origins: []string{"https://pages.example:8443"}}}, false, "not for pages.example"},
-		"behind a proxy":         {Config{Listen: "0.0.0.0:1", TLS: r.pair, Hosts: []string{"other.example"}, TrustedProxies: []string{"127.0.0.1"}}, true, "days left"},
-		"the address":            {Config{Listen: "127.0.0.1:1", TLS: r.pair}, true, "for 127.0.0.1"},
-		"another address":        {Config{Listen: "192.0.2.1:1", TLS: r.pair}, false, "not for 192.0.2.1"},
-		"every address":          {Config{Listen: ":1", TLS: r.pair}, true, `"hosts", which is empty`},
-		"late":                   {Config{Listen: "127.0.0.1:1", TLS: late.pair}, false, "12 days left"},
-		"over":                   {Config{Listen: "127.0.0.1:1", TLS: over.pair}, false, "ended on"},
-		"another's key":          {Config{Listen: "127.0.0.1:1", TLS: broken.pair}, false, "does not match"},
-		"missing":                {Config{Listen: "127.0.0.1:1", TLS: &TLSConfig{CertFile: local + "/none", KeyFile: local + "/none"}}, false, "no such file"},
-		"the local CA":           {Config{Listen: "0.0.0.0:1", Data: local}, true, "of the local CA"},
-		"before the first start": {Config{Listen: "0.0.0.0:1", Data: local + "/none"}, true, notYet},
+		"plain HTTP":              {Config{Listen: "127.0.0.1:1"}, true, "plain HTTP"},
+		"its name":                {Config{Listen: "0.0.0.0:1", TLS: r.pair, Hosts: []string{"photos.example:8443"}}, true, "days left, for photos.example"},
+		"another name":            {Config{Listen: "0.0.0.0:1", TLS: r.pair, Hosts: []string{"photos.example", "other.example"}}, false, "not for other.example"},
+		"a page's name":           {Config{Listen: "0.0.0.0:1", TLS: r.pair, SignIn: &SignInConfig{Origins: []string{"https://pages.example:8443"}}}, false, "not for pages.example"},
+		"behind a proxy":          {Config{Listen: "0.0.0.0:1", TLS: r.pair, Hosts: []string{"other.example"}, TrustedProxies: []string{"127.0.0.1"}}, true, "days left"},
+		"the address":             {Config{Listen: "127.0.0.1:1", TLS: r.pair}, true, "for 127.0.0.1"},
+		"another address":         {Config{Listen: "192.0.2.1:1", TLS: r.pair}, false, "not for 192.0.2.1"},
+		"every address":           {Config{Listen: ":1", TLS: r.pair}, true, `"hosts", which is empty`},
+		"late":                    {Config{Listen: "127.0.0.1:1", TLS: late.pair}, false, "12 days left"},
+		"over":                    {Config{Listen: "127.0.0.1:1", TLS: over.pair}, false, "ended on"},
+		"another's key":           {Config{Listen: "127.0.0.1:1", TLS: broken.pair}, false, "does not match"},
+		"missing":                 {Config{Listen: "127.0.0.1:1", TLS: &TLSConfig{CertFile: local + "/none", KeyFile: local + "/none"}}, false, "no such file"},
+		"the local CA":            {Config{Listen: "0.0.0.0:1", Data: local}, true, "of the local CA"},
+		"a local CA that is over": {Config{Listen: "0.0.0.0:1", Data: old}, false, "the local CA has expired"},
+		"before the first start":  {Config{Listen: "0.0.0.0:1", Data: local + "/none"}, true, notYet},
 	} {
 		d := &doctor{c: &tt.c}
 		got, err := d.certificate()
@@ -166,5 +170,22 @@ func TestDoctorCertificate(t *testing.T) {
 		if (err == nil) != tt.ok || !strings.Contains(got, tt.want) {
 			t.Errorf("%s: got %q, %v; want ok %v and %q", name, got, err, tt.ok, tt.want)
 		}
+	}
+}
+
+// endedCA is a local CA whose time is over.
+func endedCA(t *testing.T, dir string) {
+	t.Helper()
+	ca, err := openLocalCA(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca.cert.NotAfter = time.Now().Add(-time.Minute)
+	der, err := x509.CreateCertificate(rand.Reader, ca.cert, ca.cert, ca.key.Public(), ca.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(ca.file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
