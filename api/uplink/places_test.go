@@ -30,7 +30,11 @@ func (r *halfRig) ask(addr string) (w *wire, in bool) {
 func (r *halfRig) put(wires []*wire) (out []int) {
 	for i, w := range wires {
 		if r.wasTurned(w) {
-			<-w.closed
+			select {
+			case <-w.closed:
+			case <-time.After(20 * time.Second):
+				r.t.Fatalf("handshake %d was put out and goes on", i)
+			}
 			out = append(out, i)
 		}
 	}
@@ -74,14 +78,16 @@ func TestPlacesAfterTheCookie(t *testing.T) {
 			if in == tt.refuse {
 				t.Errorf("%s asked: got a place %v, want %v", tt.asks, in, !tt.refuse)
 			}
+			r.mu.Lock()
+			if len(r.halves) > 4 {
+				t.Errorf("%d handshakes after the cookie, want at most 4", len(r.halves))
+			}
+			r.mu.Unlock()
 			if got := r.put(wires); !slices.Equal(got, tt.out) {
 				t.Errorf("put out: got %v, want %v", got, tt.out)
 			}
 			if got := r.wasTurned(w); got != tt.refuse {
 				t.Errorf("counted as turned away: got %v, want %v", got, tt.refuse)
-			}
-			if len(r.halves) > 4 {
-				t.Errorf("%d handshakes after the cookie, want at most 4", len(r.halves))
 			}
 			if !tt.refuse {
 				return

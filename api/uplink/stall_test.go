@@ -30,6 +30,15 @@ func (r *partyRig) under(stream uint64) (*incoming, time.Time) {
 	return nil, time.Time{}
 }
 
+func ended(t *testing.T, in *incoming) {
+	t.Helper()
+	select {
+	case <-in.done:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("the upload on stream %d goes on", in.stream)
+	}
+}
+
 func refusedBusy(stream uint64) func(frame) bool {
 	return func(f frame) bool {
 		v, ok := f.(refuse)
@@ -71,7 +80,7 @@ func TestStalledUploadsMakeRoom(t *testing.T) {
 			if !r.heard(refusedBusy(0)) || !r.heard(refusedBusy(1)) {
 				t.Errorf("who was put out, and who asked, are not told to try again: %+v", r.session.link.control)
 			}
-			<-in.done
+			ended(t, in)
 			r.server.mu.Lock()
 			memory, leaving := r.server.memory, r.server.leaving
 			r.server.mu.Unlock()
@@ -115,7 +124,7 @@ func TestOneStalledUploadIsEnough(t *testing.T) {
 		if err := r.say(offer{uint64(10 + i), o}); err != nil {
 			t.Fatal(err)
 		}
-		<-two.done
+		ended(t, two)
 		if one.ctx.Err() != nil {
 			t.Fatalf("offer %d put out an upload that got on", i)
 		}
@@ -140,8 +149,55 @@ func TestOfferingAgainIsNoProgress(t *testing.T) {
 	if err := r.say(offer{1, o}); err != nil {
 		t.Fatal(err)
 	}
-	if _, again := r.under(1); !again.Equal(since) {
+	in, again := r.under(1)
+	if !again.Equal(since) {
 		t.Errorf("offered again it waits since %v, want %v as before", again, since)
+	}
+	r.server.awaitBlock(in) // as its worker does once it was let in
+	if _, again := r.under(1); !again.Equal(since) {
+		t.Errorf("let in again it waits since %v, want %v as before", again, since)
+	}
+}
+
+// TestMemoryOnItsWayBackCounts has several offers in one packet lack memory, so that nothing is given back between them.
+func TestMemoryOnItsWayBackCounts(t *testing.T) {
+	tests := []struct {
+		name   string
+		memory int64
+		size   int  // of each of the two uploads that stall
+		both   bool // whether both must go for one of two blocks
+	}{
+		{"one is enough", 4 * BlockSize, 2 * BlockSize, false},
+		{"one is not enough", 2 * BlockSize, BlockSize, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newPartyRig(t, Limits{Memory: tt.memory, Stall: time.Nanosecond})
+			if err := r.say(hello{[]uint16{Version}}); err != nil {
+				t.Fatal(err)
+			}
+			var stalled []*incoming
+			for i := range uint64(2) {
+				_, o := offerOf(i, tt.size)
+				if err := r.say(offer{i, o}); err != nil {
+					t.Fatal(err)
+				}
+				in, _ := r.under(i)
+				stalled = append(stalled, in)
+			}
+			var asks []frame
+			for i := range uint64(3) {
+				_, o := offerOf(10+i, 2*BlockSize)
+				asks = append(asks, offer{10 + i, o})
+			}
+			if err := r.say(asks...); err != nil {
+				t.Fatal(err)
+			}
+			one, two := stalled[0].ctx.Err() != nil, stalled[1].ctx.Err() != nil
+			if !one || two != tt.both {
+				t.Errorf("put out: got %v and %v, want true and %v", one, two, tt.both)
+			}
+		})
 	}
 }
 
@@ -201,7 +257,7 @@ func TestTricklesGiveMemoryBack(t *testing.T) {
 	w.limits = Limits{Memory: 6 * BlockSize, Stall: 300 * time.Millisecond}
 	w.serve(nil)
 	home := w.addr
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
 	defer cancel()
 	var busy [3]atomic.Int64
 	over := make(chan error, 2)
