@@ -145,6 +145,17 @@ func (b *browser) until(step, expression string) {
 	b.run(step, chromedp.ActionFunc(func(context.Context) error { return fmt.Errorf("did not come true: %s (%w)", expression, err) }))
 }
 
+// still waits until something is on the page and has kept its place for a while, so that a real tap meets it.
+func (b *browser) still(selector string) {
+	b.t.Helper()
+	b.until("in its place: "+selector, fmt.Sprintf(`(() => {
+		const r = document.querySelector(%[1]q)?.getBoundingClientRect(), was = globalThis.stood;
+		const at = r?.width > 0 ? [%[1]q, r.left, r.top, r.width, r.height, scrollY].join() : '';
+		globalThis.stood = { at, times: at && was?.at === at ? was.times + 1 : 0 };
+		return globalThis.stood.times >= 3;
+	})()`, selector))
+}
+
 // value evaluates a JavaScript expression.
 func value[T any](b *browser, step, expression string) T {
 	b.t.Helper()

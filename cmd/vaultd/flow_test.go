@@ -34,7 +34,9 @@ func TestCaptureScreens(t *testing.T) {
 	b.gapInSight()
 	fillCard(b, "heel", "left")
 	b.dark("flow-2-card-de")
-	b.run("the figure", press("#site-other"), chromedp.Click(`#figure [data-zone=hand][data-side=right]`, chromedp.ByQuery))
+	b.run("the figure", press("#site-other"))
+	b.still(`#figure [data-zone=hand][data-side=right]`)
+	b.run("the right hand", chromedp.Click(`#figure [data-zone=hand][data-side=right]`, chromedp.ByQuery))
 	b.look("flow-3-figure-de")
 	b.run("a site on it", press(`#zone-sites button[data-site=hand][data-side=right]`), press("#to-camera"))
 	cameraReady(b)
@@ -114,6 +116,7 @@ func TestShortestPath(t *testing.T) {
 	}
 	tap := func(selector string) {
 		t.Helper()
+		b.still(selector)
 		at := value[[]int](b, "in reach", `(() => { const r = document.querySelector('`+selector+`').getBoundingClientRect(); return [r.top, r.bottom, innerHeight, scrollY].map(Math.round); })()`)
 		if at[0] < 0 || at[1] > at[2] || at[3] != 0 {
 			b.shoot("shortest-out-of-reach")
@@ -201,6 +204,7 @@ func lens(b *browser) {
 	b.run("zoom", chromedp.Evaluate(`(() => { const z = document.querySelector('#zoom'); z.value = '2.5'; z.dispatchEvent(new Event('input')); })()`, nil))
 	b.run("lamp", press("#torch"))
 	b.until("on", `document.querySelector('#torch').getAttribute('aria-pressed') === 'true'`)
+	b.still("#frame")
 	b.run("focus", chromedp.Click("#frame", chromedp.ByQuery))
 	b.until("asked of the camera", `asked.length >= 3`)
 	got := value[string](b, "asked", `asked.join(' ')`)
@@ -258,6 +262,7 @@ func TestFinderTools(t *testing.T) {
 	}
 	b.run("without the timer", press("#more"), press("#timer"), press("#timer"))
 	cameraReady(b)
+	b.still("#voice")
 	b.run("listening", chromedp.Click("#voice", chromedp.ByQuery))
 	b.until("taken by sound", `!document.querySelector('#step-review').hidden`)
 	if n := value[int](b, "strip", `document.querySelectorAll('#strip button').length`); n != 2 {

@@ -31,6 +31,7 @@ const screenCamera = `(() => {
 	globalThis.showCode = async (text) => {
 		sessionStorage.setItem('test-code', text);
 		bitmap = text ? await createImageBitmap(new Blob([Uint8Array.from(atob(text), c => c.charCodeAt(0))], { type: 'image/png' })) : null;
+		draw(); // or a scanner that starts this moment sees what was there before
 	};
 	void showCode(sessionStorage.getItem('test-code') ?? '');
 	setInterval(draw, 60);
