@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clinivault/clinivault/vault/seal"
 	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
@@ -413,4 +414,36 @@ func (s *intakeServer) scan(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.problem(w, http.StatusNotFound, "Not one of your patients.")
+}
+
+// TestWatchWaitsUntilAFileRests: a photo that is whole is sealed once it has not changed for as long as was asked, and not
+// before: a camera may still be writing what follows.
+func TestWatchWaitsUntilAFileRests(t *testing.T) {
+	b := newBench(t)
+	b.signIn()
+	now, folder := time.Now(), t.TempDir()
+	var out bytes.Buffer
+	r, err := open(filepath.Join(b.state, "clinivault"), surroundings{stdin: strings.NewReader(""), stdout: &out, stderr: &out, sleep: sleep,
+		now: func() time.Time { return now }, getenv: func(string) string { return "" }})
+	check(t, err)
+	w := &watcher{session: r, files: map[string]*watched{}, wake: make(chan struct{}, 1),
+		order: watchOrder{order: order{patient: "1001", site: "neck", consent: seal.Consent{Record: true}}, folder: folder, settle: 2 * time.Second, keep: true}}
+	release, err := w.start(t.Context())
+	check(t, err)
+	defer release()
+	path := filepath.Join(folder, "photo.png")
+	for _, step := range []struct {
+		after  time.Duration
+		write  string
+		sealed int
+	}{{0, onePNG, 0}, {1900 * time.Millisecond, "", 0}, {0, onePNG + " ", 0}, {1900 * time.Millisecond, "", 0}, {100 * time.Millisecond, "", 1}, {time.Hour, "", 1}} {
+		now = now.Add(step.after)
+		if step.write != "" {
+			check(t, os.WriteFile(path, []byte(step.write), 0o600))
+		}
+		check(t, w.pass())
+		if w.sealed != step.sealed {
+			t.Fatalf("%v later, having written %d bytes: %d photos sealed, want %d\n%s", step.after, len(step.write), w.sealed, step.sealed, &out)
+		}
+	}
 }

@@ -113,6 +113,21 @@ func TestReplacedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestSweepWipedLeavesContent: of the files with the name of what is wiped only those go that hold nothing.
+func TestSweepWipedLeavesContent(t *testing.T) {
+	b := &bench{t: t, files: t.TempDir()}
+	empty, full := b.file(wipedPrefix+"a", "", 0o600), b.file(wipedPrefix+"b", "PLAINTEXT PIXELS", 0o600)
+	entries, err := os.ReadDir(b.files)
+	check(t, err)
+	check(t, sweepWiped(b.files, entries))
+	if _, err := os.Stat(empty); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the empty file: got %v, want it gone", err)
+	}
+	if got, err := os.ReadFile(full); err != nil || len(got) == 0 {
+		t.Errorf("the file with content: got %d bytes, %v, want it as it was", len(got), err)
+	}
+}
+
 // TestFinishWipeLeavesPictures: what begins like a picture is a new one, whatever a note says of its name.
 func TestFinishWipeLeavesPictures(t *testing.T) {
 	b := &bench{t: t, files: t.TempDir()}
