@@ -249,6 +249,10 @@ test('a deleted photo is zeroes once the bin is emptied, once another is deleted
   const third = remove(0);
   mock.timers.tick(undoWithin - 1);
   assert.deepEqual([...third], [3]);
+  bin.restore(shots);
+  remove(0);
+  mock.timers.tick(undoWithin - 1);
+  assert.deepEqual([...third], [3], 'each has its own minute');
   mock.timers.tick(1);
   assert.deepEqual([[...third], holds()], [[0], false]);
 });
