@@ -109,11 +109,26 @@ func (r *refusal) Error() string { return r.detail }
 type silence struct{ err error }
 
 func (s *silence) Error() string {
-	var wrong x509.CertificateInvalidError
-	if errors.As(s.err, &wrong) && wrong.Reason == x509.Expired {
-		return "the server's certificate does not count at the time of this machine: is its clock right? (" + s.err.Error() + ")"
+	if text := s.certificate(); text != "" {
+		return text + " (" + s.err.Error() + ")"
 	}
 	return "the server does not answer: " + s.err.Error()
+}
+
+// certificate says what to do where it is the server's certificate that keeps this machine from speaking to it; else empty.
+func (s *silence) certificate() string {
+	var wrong x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	var other x509.HostnameError
+	switch {
+	case errors.As(s.err, &wrong) && wrong.Reason == x509.Expired:
+		return "the server's certificate does not count at the time of this machine: see that its clock is right; if it is, tell your IT team to renew the certificate"
+	case errors.As(s.err, &unknown):
+		return "the server does not answer with a certificate that this machine trusts: name your hospital's authority with --ca at sign-in, or tell your IT team"
+	case errors.As(s.err, &other):
+		return "the server's certificate is for another address: check the one that you signed in to, or tell your IT team"
+	}
+	return ""
 }
 func (s *silence) Unwrap() error { return s.err }
 

@@ -22,6 +22,15 @@ func (c *client) readClock(h http.Header, sent, got time.Time) {
 	c.clockRead = true
 }
 
+// presume takes over by how much the server's clock was ahead when it was last heard, as long as it is not heard now.
+func (c *client) presume(ahead time.Duration) {
+	c.clock.Lock()
+	defer c.clock.Unlock()
+	if !c.clockRead {
+		c.ahead, c.clockRead = ahead, true
+	}
+}
+
 // offBy is by how much the server's clock is ahead of this machine's; 0 when that is little, or not known.
 func (c *client) offBy() time.Duration {
 	c.clock.Lock()

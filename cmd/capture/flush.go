@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"syscall"
+	"slices"
 	"time"
 
 	"github.com/clinivault/clinivault/api/uplink"
@@ -31,10 +32,22 @@ func (c *client) intake(ctx context.Context) (intakeInfo, error) {
 	if err := c.call(ctx, http.MethodGet, "/api/v1/intake", nil, nil, &in); err != nil {
 		return intakeInfo{}, fmt.Errorf("asking for the sealing key: %w", err)
 	}
+	return in, in.check()
+}
+
+// check says why photos cannot be sealed with an answer, fresh or kept.
+func (in intakeInfo) check() error {
 	if in.KEM != seal.KEMName {
-		return intakeInfo{}, errors.New("the server uses a newer seal than this program: install the current one")
+		return errors.New("the server uses a newer seal than this program: install the current one")
 	}
-	return in, nil
+	usable := in.Epoch >= 1 && len(in.Key) == seal.IntakePublicSize && len(in.ReceiptKeys) > 0
+	for _, k := range in.ReceiptKeys {
+		usable = usable && len(k.PublicKey) == ed25519.PublicKeySize && seal.KeyID(k.PublicKey) == k.KeyID
+	}
+	if !usable {
+		return errors.New("the server gave no usable sealing key: tell your IT team")
+	}
+	return nil
 }
 
 // session is a run with its server and its queue.
@@ -172,14 +185,16 @@ func (r *session) sendQueue(ctx context.Context, chosen func(item) bool) (sent i
 	return sent, nil
 }
 
-// noRoom reports whether a note could not be written because the disk is full: sending is what makes room.
-func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+// noRoom reports whether a file could not be written because the disk is full.
+func noRoom(err error) bool {
+	return slices.ContainsFunc(fullDisk, func(full error) bool { return errors.Is(err, full) })
+}
 
 // sendOne tries an item a few times and notes how it went.
 func (r *session) sendOne(ctx context.Context, it item) error {
 	for try := 1; ; try++ {
 		it.State, it.Attempts = stateSending, it.Attempts+1
-		if err := r.queue.note(it); err != nil && !noRoom(err) {
+		if err := r.queue.note(it); err != nil && !noRoom(err) { // sending is what makes room
 			return err
 		}
 		receipt, err := r.deliver(ctx, it)

@@ -6,6 +6,7 @@
 // and what is needed to send it: no patient, no name, no body site. In which order: the server's keys and the patient are
 // asked for first, then the photo is sealed and made durable, then sent, and only a receipt that is signed by the vault and
 // names the very bytes removes the sealed copy. A fault on the way leaves the sealed copy; "capture flush" goes on from there.
+// Where the server is away, its public keys of the last 7 days are sealed to (kept.go).
 //
 //	capture enrol --url URL [--ca FILE]
 //	capture status
@@ -65,7 +66,8 @@ const usage = `capture seals photos and sends them to the vault.
       seals JPEG, PNG or HEIC files (- is standard input) and sends them; --consent is what the patient allowed: record,
       when nothing is said, and never without it; a SITE that does not exist lists them all; --wipe wipes each file once
       its sealed copy is durable, and says what that is worth; --transport says the way: the uplink where it works and
-      HTTPS elsewhere (auto), or one of them alone
+      HTTPS elsewhere (auto), or one of them alone; a picture that is cut short is not sealed. Without the server photos are
+      sealed with its key of the last 7 days and wait for capture flush; --patient then takes the patient's ID alone
   capture watch --folder DIR --site SITE [--side SIDE] [--patient NUMBER] [--consent LIST] [--encounter ID] [--note TEXT]
                [--settle 2s] [--idle 15m] [--keep] [--existing] [--transport WAY]
       seals and sends each picture that comes into the folder of a tethered camera, once it has not changed for a while
@@ -148,9 +150,23 @@ func run(ctx context.Context, args []string, s surroundings) int {
 		fmt.Fprintf(s.stderr, "capture: %v\n", coded)
 		return coded.code
 	default:
-		fmt.Fprintf(s.stderr, "capture: %v\n", err)
+		fmt.Fprintf(s.stderr, "capture: %v%s\n", err, remedy(err))
 		return exitFailed
 	}
+}
+
+// remedy says what to do about faults that any command can meet; empty for the others.
+func remedy(err error) string {
+	var none *silence
+	switch {
+	case noRoom(err):
+		return "; the disk is full: free space, then run it again"
+	case errors.As(err, &none) && none.certificate() == "":
+		return "; connect this machine to the network and run it again"
+	case away(err):
+		return "; run it again later"
+	}
+	return ""
 }
 
 // flags makes the flag set of a command with the --state flag that all have.

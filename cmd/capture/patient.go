@@ -9,18 +9,9 @@ import (
 )
 
 // checkSite compares site and side with the server's list.
-func (c *client) checkSite(ctx context.Context, site, side string) error {
-	var known struct {
-		BodySites []struct {
-			Code  string `json:"code"`
-			Sided bool   `json:"sided"`
-		} `json:"body_sites"`
-	}
-	if err := c.call(ctx, http.MethodGet, "/api/v1/body-sites", nil, nil, &known); err != nil {
-		return fmt.Errorf("asking for the body sites: %w", err)
-	}
+func checkSite(known []bodySite, site, side string) error {
 	var codes []string
-	for _, s := range known.BodySites {
+	for _, s := range known {
 		codes = append(codes, clean(s.Code))
 		if s.Code != site {
 			continue
@@ -46,6 +37,28 @@ type patient struct {
 		ID    string `json:"id"`
 		Label string `json:"label"`
 	} `json:"encounters"`
+	unseen bool // the server was away: the ID is all that is known
+}
+
+// whoIs finds the patient of an order. Without the server an ID does, which no slip of a finger makes another patient's;
+// a record number does not.
+func (r *session) whoIs(ctx context.Context, number string) (patient, error) {
+	p, err := r.client.patient(ctx, number)
+	switch {
+	case err == nil || ctx.Err() != nil || !away(err):
+		return p, err
+	case !isPatientID(number):
+		return patient{}, fmt.Errorf("%w; without the server --patient takes the patient's ID alone (26 letters and digits, the end of the address of the patient's page)", err)
+	}
+	return patient{ID: number, unseen: true}, nil
+}
+
+// card is what the person compares: is it the right patient?
+func (p patient) card() string {
+	if p.unseen {
+		return "patient: " + p.ID + "; name and birth date cannot be shown without the server: compare them once the photo is received"
+	}
+	return fmt.Sprintf("patient: %s, born %s, record number %s", clean(p.Name), clean(p.BirthDate), clean(p.RecordNumber))
 }
 
 // patient finds the one patient with exactly this record number or ID. A name or half a number is never enough.
@@ -84,7 +97,7 @@ func (c *client) patient(ctx context.Context, number string) (patient, error) {
 	return patient{}, errors.New("no patient of your care team has this record number: check it, or ask to be added to the care team")
 }
 
-// isPatientID reports whether s has the form of an ID made by the vault: 26 letters and digits of base32.
+// isPatientID reports whether s has the form of an ID made by the vault, of a patient or anything else: 26 letters and digits of base32.
 func isPatientID(s string) bool {
 	return len(s) == 26 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
@@ -93,6 +106,12 @@ func isPatientID(s string) bool {
 func (p patient) encounter(asked string) (string, error) {
 	if asked == "" {
 		return "", nil
+	}
+	if p.unseen && isPatientID(asked) {
+		return asked, nil
+	}
+	if p.unseen {
+		return "", errors.New("without the server --encounter takes the encounter's ID alone: give that, or leave it out")
 	}
 	for _, e := range p.Encounters {
 		if e.ID == asked || e.Label == asked {

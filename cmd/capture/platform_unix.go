@@ -65,6 +65,9 @@ func names(_ *os.File, info fs.FileInfo) (int, error) {
 	return int(stat.Nlink), nil
 }
 
+// fullDisk are the errors of a disk or a quota that is full.
+var fullDisk = []error{syscall.ENOSPC, syscall.EDQUOT}
+
 // openToOthers reports whether others than the owner may read a file.
 func openToOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
 

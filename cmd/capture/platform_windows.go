@@ -57,6 +57,10 @@ func names(f *os.File, _ fs.FileInfo) (int, error) {
 	return int(info.NumberOfLinks), nil
 }
 
+// fullDisk are the errors of a disk or a quota that is full (ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL,
+// ERROR_DISK_QUOTA_EXCEEDED).
+var fullDisk = []error{syscall.Errno(39), syscall.Errno(112), syscall.Errno(1295)}
+
 // openToOthers cannot tell by the mode here: who may read a file is in the access list that it has from its folder.
 func openToOthers(fs.FileInfo) bool { return false }
 

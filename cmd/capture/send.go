@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -104,6 +105,9 @@ func send(ctx context.Context, args []string, s surroundings) error {
 	r.transport = o.transport
 	in, facts, err := r.prepare(ctx, o)
 	if err != nil {
+		if away(err) && slices.Contains(o.paths, "-") {
+			return fmt.Errorf("%w; nothing was sealed: have the photo sent again", err)
+		}
 		return nothingSealed(err)
 	}
 	sealed, failed, err := r.sealAll(o, in, facts)
@@ -132,6 +136,9 @@ func nothingSealed(err error) error {
 	}
 	if errors.As(err, &told) && needsFactor[told.kind] != "" {
 		return errors.New("nothing was sealed: " + needsFactor[told.kind] + ", then send again")
+	}
+	if away(err) {
+		return fmt.Errorf("%w; nothing was sealed, and the originals are untouched", err)
 	}
 	return fmt.Errorf("%w; nothing was sealed", err)
 }
@@ -186,6 +193,13 @@ func (r *session) sealOne(path string, o order, in intakeInfo, f seal.CaptureFac
 	if o.wipe {
 		return r.sealAndWipe(path, in, f)
 	}
+	it, err := r.sealWhole(path, in, f)
+	return it, notSealed(err, path)
+}
+
+// sealWhole seals a photo that has come to its end, from a file or standard input. It is read once, into memory, so that
+// what was looked at is what is sealed; the file is only read.
+func (r *session) sealWhole(path string, in intakeInfo, f seal.CaptureFacts) (item, error) {
 	src := r.stdin
 	if path != "-" {
 		file, err := os.Open(path)
@@ -195,24 +209,45 @@ func (r *session) sealOne(path string, o order, in intakeInfo, f seal.CaptureFac
 		defer file.Close()
 		src = file
 	}
-	return r.seal(src, in, f, nil)
+	photo, err := readWhole(src)
+	defer clear(photo)
+	if err != nil {
+		return item{}, err
+	}
+	return r.seal(bytes.NewReader(photo), in, f, nil)
 }
 
-// prepare asks the server for its key, the patient and the body site, so that nothing is sealed that would be refused.
+// notSealed says what to do about an error before a photo was in the queue.
+func notSealed(err error, path string) error {
+	switch {
+	case errors.Is(err, errUnfinished) && path == "-":
+		return errors.New("the picture is cut short: send it again from the camera or scanner; it was not sealed")
+	case errors.Is(err, errUnfinished):
+		return errors.New("the picture is cut short: copy it again from the camera; it was not sealed, and the file is untouched")
+	case noRoom(err) && path == "-":
+		return errors.New("no room for the sealed photo: free space, then send it again; it was not sealed")
+	case noRoom(err):
+		return errors.New("no room for the sealed photo: free space, then run it again; it was not sealed, the original is untouched")
+	}
+	return err
+}
+
+// prepare asks the server for its key, the patient and the body site, so that nothing is sealed that would be refused;
+// where the server is away, key and body sites are those that were kept.
 // The facts have no number yet: each photo gets its own.
 func (r *session) prepare(ctx context.Context, o order) (intakeInfo, seal.CaptureFacts, error) {
 	fail := func(err error) (intakeInfo, seal.CaptureFacts, error) { return intakeInfo{}, seal.CaptureFacts{}, err }
-	in, err := r.client.intake(ctx)
+	known, err := r.published(ctx)
 	if err != nil {
 		return fail(err)
 	}
 	if text := r.client.wrongClock(); text != "" {
 		fmt.Fprintln(r.stderr, text)
 	}
-	if err := r.client.checkSite(ctx, o.site, o.side); err != nil {
+	if err := checkSite(known.BodySites, o.site, o.side); err != nil {
 		return fail(err)
 	}
-	p, err := r.client.patient(ctx, o.patient)
+	p, err := r.whoIs(ctx, o.patient)
 	if err != nil {
 		return fail(err)
 	}
@@ -220,8 +255,8 @@ func (r *session) prepare(ctx context.Context, o order) (intakeInfo, seal.Captur
 	if err != nil {
 		return fail(err)
 	}
-	fmt.Fprintf(r.stderr, "patient: %s, born %s, record number %s\n", clean(p.Name), clean(p.BirthDate), clean(p.RecordNumber))
-	return in, f, nil
+	fmt.Fprintln(r.stderr, p.card())
+	return known.Intake, f, nil
 }
 
 // factsFor are the facts of photos of a patient, but for the number and the time of each.

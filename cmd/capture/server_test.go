@@ -54,6 +54,7 @@ type intakeServer struct {
 
 	signedOut int
 	forge     bool
+	gone      func(http.ResponseWriter) // answers everything; nil: it is there
 }
 
 func newIntakeServer(t *testing.T) *intakeServer {
@@ -84,7 +85,16 @@ func newIntakeServer(t *testing.T) *intakeServer {
 	mux.HandleFunc("POST /api/v1/patients/scan", s.signedIn(s.scan))
 	mux.HandleFunc("GET /api/v1/patients/{id}", s.signedIn(s.patient))
 	mux.HandleFunc("POST /api/v1/captures", s.signedIn(s.accept))
-	s.Server = httptest.NewTLSServer(mux)
+	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		gone := s.gone
+		s.mu.Unlock()
+		if gone != nil {
+			gone(w)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	t.Cleanup(s.Close)
 	return s
 }
@@ -322,8 +332,8 @@ func (b *bench) queued() (names []string) {
 	return names
 }
 
-// photo writes a file that starts like a JPEG and is full of a recognisable text.
+// photo writes a file that has the markers of a whole JPEG and is full of a recognisable text.
 func (b *bench) photo(size int) (path, content string) {
-	content = "\xff\xd8\xff\xe0" + strings.Repeat("PLAINTEXT PIXELS ", size/17+1)[:size-4]
+	content = "\xff\xd8\xff\xda\x00\x02" + strings.Repeat("PLAINTEXT PIXELS ", size/17+1)[:size-8] + "\xff\xd9"
 	return b.file("photo.jpg", content, 0o600), content
 }

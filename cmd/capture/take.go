@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -113,6 +114,22 @@ func isWhole(file *os.File) error {
 	return bare(err)
 }
 
+// readWhole reads a photo to its end, and refuses one that cannot be sealed as it is. What it read comes with an error too.
+func readWhole(src io.Reader) ([]byte, error) {
+	photo, err := io.ReadAll(&limited{r: src, left: maxPhoto})
+	if err != nil {
+		return photo, fmt.Errorf("reading the photo: %w", bare(err))
+	}
+	mediaType := mediaTypeOf(photo[:min(12, len(photo))])
+	switch {
+	case mediaType == "":
+		return photo, errNoPicture
+	case !whole(bytes.NewReader(photo), mediaType):
+		return photo, errUnfinished
+	}
+	return photo, nil
+}
+
 // unmoved looks whether a file that was read is the one that was opened, and still under its name.
 func unmoved(file *os.File, path string, was fs.FileInfo) error {
 	now, err := file.Stat()
@@ -141,7 +158,7 @@ func (r *session) sealAndWipe(path string, in intakeInfo, f seal.CaptureFacts) (
 	case errors.As(err, &before): // an item without a size
 		it, n = item{CaptureID: before.note.CaptureID}, before.note
 	case err != nil:
-		return item{}, err
+		return item{}, notSealed(err, path)
 	}
 	if err := r.wipeNow(path, n); err != nil {
 		return it, fmt.Errorf("sealed, but the original is not wiped: %w", err)

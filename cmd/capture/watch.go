@@ -115,10 +115,11 @@ func (w *watcher) start(ctx context.Context) (release func(), err error) {
 		fmt.Fprintln(w.stderr, "--keep: originals are not wiped. They are not protected by the vault: delete them yourself, from trash and backups too.")
 	}
 	if w.order.patient == "" {
-		if _, err := w.client.intake(ctx); err != nil {
-			return release, nothingSealed(err)
+		known, err := w.published(ctx)
+		if err == nil {
+			err = checkSite(known.BodySites, w.order.site, w.order.side)
 		}
-		if err := w.client.checkSite(ctx, w.order.site, w.order.side); err != nil {
+		if err != nil {
 			return release, nothingSealed(err)
 		}
 		fmt.Fprintln(w.stdout, askWristband)

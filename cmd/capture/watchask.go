@@ -55,12 +55,12 @@ func (w *watcher) heard(ctx context.Context, band string, lines <-chan string) e
 		answer, more := w.next(ctx, lines)
 		switch strings.ToLower(answer) {
 		case "y", "yes":
-			in, err := w.client.intake(ctx)
+			known, err := w.published(ctx)
 			if err != nil {
 				fmt.Fprintf(w.stdout, "%v. %s\n", err, askWristband)
 				return nil
 			}
-			w.confirm(&chosen{in, facts})
+			w.confirm(&chosen{known.Intake, facts})
 			if text := w.client.wrongClock(); text != "" {
 				fmt.Fprintln(w.stdout, text)
 			}

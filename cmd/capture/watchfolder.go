@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/clinivault/clinivault/vault/seal"
@@ -206,7 +205,7 @@ func (w *watcher) handle(name string, f *watched, info fs.FileInfo) error {
 // unsealed tells of a file that could not be sealed. A fault of the queue ends the watching: nothing would be sealed.
 func (w *watcher) unsealed(name string, f *watched, err error) error {
 	var path *fs.PathError
-	if errors.Is(err, syscall.ENOSPC) {
+	if noRoom(err) {
 		return errors.New("there is no room left for sealed photos: make room, then start again; the originals are still in the folder")
 	}
 	if errors.As(err, &path) { // those of the file itself have lost their names
