@@ -92,6 +92,7 @@ func (w *Web) funcs(cfg Config) template.FuncMap {
 		"dict":    dict,
 		"when":    when,
 		"rfc":     rfc,
+		"born":    born,
 		"state":   func(v any) string { return word(stateWords, v) },
 		"tone":    func(v any) string { return stateTones[fmt.Sprint(v)] },
 		"role":    func(v any) string { return word(roleWords, v) },
@@ -175,6 +176,16 @@ func rfc(v any) string {
 		return ""
 	}
 	return t.Format("2006-01-02T15:04:05.000Z")
+}
+
+// born writes a day of birth for people; what is no day stays as it is.
+func born(v any) string {
+	s := fmt.Sprint(v)
+	day, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return s
+	}
+	return day.Format("2 Jan 2006")
 }
 
 // dict builds the argument of a template part: dict "Photo" . "Wide" true.

@@ -253,6 +253,8 @@ func TestWords(t *testing.T) {
 		{"milliseconds", when(stamp(at.UnixMilli())), "21 Nov 2026, 21:05 UTC"},
 		{"zero", when(stamp(0)), "not yet"},
 		{"no time", when("tomorrow"), "not yet"},
+		{"a day of birth", born("1951-03-04"), "4 Mar 1951"},
+		{"no day of birth", born("unknown"), "unknown"},
 		{"machine time", rfc(stamp(at.UnixMilli())), "2026-11-21T21:05:09.000Z"},
 		{"machine zero", rfc(nil), ""},
 		{"known state", word(stateWords, "in_review"), "Waiting for review"},

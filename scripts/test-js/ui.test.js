@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { Problem, address, call, offline, problemFrom } from '../../api/web/static/lib/api.js';
 import { current, errorWords, pause, stateWords, tags } from '../../api/web/static/lib/attach.js';
 import { safeNext, signInSentence } from '../../api/web/static/lib/next.js';
-import { countText, namedPatient } from '../../api/web/static/lib/patients.js';
+import { bornDay, countText } from '../../api/web/static/lib/patientlist.js';
+import { namedPatient } from '../../api/web/static/lib/patients.js';
 import { clockTime, exactTime, leftOver, localTime } from '../../api/web/static/lib/time.js';
 import { passwordGap } from '../../api/web/static/lib/password.js';
 import { verifyWords } from '../../api/web/static/lib/verify.js';
@@ -100,6 +101,11 @@ test('patients are counted in words', () => {
   assert.match(countText(0, ' '), /no patient here for you/);
   assert.equal(countText(1, ''), '1 patient');
   assert.match(countText(50, ''), /first 50/);
+});
+
+test('a day of birth is written as people write it', () => {
+  assert.equal(bornDay('1951-03-14'), '14 Mar 1951');
+  assert.equal(bornDay('unknown'), 'unknown');
 });
 
 test('attachments are filed by what is to be done', () => {

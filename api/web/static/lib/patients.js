@@ -1,8 +1,8 @@
 // @ts-check
 // Searching patients. The words go in the body of a POST, never into an address.
 
-import { address, call } from './api.js';
-import { fill, need, sentence, stamp } from './dom.js';
+import { call } from './api.js';
+import { sentence } from './dom.js';
 
 /**
  * @typedef {object} Patient
@@ -21,27 +21,6 @@ import { fill, need, sentence, stamp } from './dom.js';
 export async function findPatients(url, query) {
   const answer = await call('POST', url, { q: query.trim() });
   return answer?.patients ?? [];
-}
-
-/** @param {Patient} p @returns {HTMLElement} a copy of the page's patient row */
-export function patientRow(p) {
-  const row = stamp('patient-row');
-  fill(row, { name: p.name, born: p.birth_date, number: p.record_number });
-  return row;
-}
-
-/** @param {Patient} p @param {string | undefined} pattern @returns {HTMLElement} */
-export function patientLink(p, pattern) {
-  const row = patientRow(p);
-  row.querySelector('[data-part="link"]')?.setAttribute('href', address(pattern, { id: p.id }));
-  return row;
-}
-
-/** @param {number} n @param {string} query */
-export function countText(n, query) {
-  if (n === 0) return query.trim() ? 'No patient found. Only patients you may see are searched.' : 'There is no patient here for you just now.';
-  if (n >= 50) return 'The first 50 patients. Type more to narrow the list.';
-  return n === 1 ? '1 patient' : `${n} patients`;
 }
 
 /**
@@ -77,23 +56,3 @@ export function searchAsTyped(input, url, done, failed) {
  * @param {string} hash of the address
  */
 export const namedPatient = (hash) => /^#patient=([A-Z2-7]{26})$/.exec(hash)?.[1] ?? '';
-
-/** Wires the page's search for a patient, whose results lead on; a page without one is left alone. */
-export function wireSearch() {
-  const form = document.getElementById('patient-search');
-  if (!(form instanceof HTMLFormElement)) return;
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    const count = need('patient-count', HTMLElement);
-    const list = need('patient-results', HTMLUListElement);
-    const query = need('patient-query', HTMLInputElement).value;
-    try {
-      const found = await findPatients(form.dataset.search ?? '', query);
-      list.replaceChildren(...found.map((p) => patientLink(p, form.dataset.patient)));
-      count.textContent = countText(found.length, query);
-    } catch (err) {
-      list.replaceChildren();
-      count.textContent = sentence(err);
-    }
-  });
-}

@@ -2,7 +2,7 @@
 // Pages on which people ask for acts and sign them: what each act is stands in the page itself.
 
 import { wireActs } from '../lib/form.js';
-import { wireSearch } from '../lib/patients.js';
+import { wireSearch } from '../lib/patientlist.js';
 
 wireActs();
 wireSearch();

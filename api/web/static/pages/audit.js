@@ -1,7 +1,7 @@
 // @ts-check
 import { call } from '../lib/api.js';
 import { busy, need, sentence, show } from '../lib/dom.js';
-import { wireSearch } from '../lib/patients.js';
+import { wireSearch } from '../lib/patientlist.js';
 import { verifyWords } from '../lib/verify.js';
 
 wireSearch();

@@ -1,6 +1,7 @@
 // @ts-check
 import { need } from '../lib/dom.js';
-import { countText, patientLink, searchAsTyped } from '../lib/patients.js';
+import { countText, patientLink } from '../lib/patientlist.js';
+import { searchAsTyped } from '../lib/patients.js';
 
 const input = document.getElementById('search');
 if (input instanceof HTMLInputElement) {

@@ -4,7 +4,8 @@
 import { picture } from '../lib/api.js';
 import { busy, fill, need, say, show } from '../lib/dom.js';
 import { wireActs } from '../lib/form.js';
-import { countText, searchAsTyped } from '../lib/patients.js';
+import { bornDay, countText } from '../lib/patientlist.js';
+import { searchAsTyped } from '../lib/patients.js';
 import { wireLink } from '../lib/link.js';
 import { askReason } from '../lib/reason.js';
 
@@ -78,7 +79,7 @@ function choose(root) {
     show(query, p === null);
     results.replaceChildren();
     count.textContent = '';
-    if (p) fill(chosen, { name: p.name, number: p.record_number, born: p.birth_date });
+    if (p) fill(chosen, { name: p.name, number: p.record_number, born: bornDay(p.birth_date) });
   };
   searchAsTyped(query, root.dataset.search ?? '', (found, words) => {
     if (!words.trim()) return take(null);
@@ -87,7 +88,7 @@ function choose(root) {
       const button = document.createElement('button');
       button.type = 'button';
       button.className = 'list-link';
-      button.textContent = `${p.name}, number ${p.record_number}, born ${p.birth_date}`;
+      button.textContent = `${p.name}, number ${p.record_number}, born ${bornDay(p.birth_date)}`;
       button.addEventListener('click', () => take(p));
       row.append(button);
       return row;
