@@ -230,7 +230,11 @@ func TestFinderTools(t *testing.T) {
 	b.onEachPage(richCamera)
 	b.signIn(s, "clinician", "/capture")
 	toCamera(b)
+	b.until("the earlier photos were asked for", `performance.getEntriesByType('resource').some((e) => e.name.endsWith('/photos') && e.responseEnd > 0)`)
 	lens(b)
+	if !value[bool](b, "comparing", `document.querySelector('#ghost-on').hidden`) {
+		t.Error("comparing is offered where there is no earlier photo of the site")
+	}
 	takeOne(b)
 	sendAll(b)
 	doctor := s.signIn("clinician")
