@@ -12,7 +12,7 @@ import { listAgain, wireFind } from './capture-find.js';
 import { clearView, view, wireReview } from './capture-review.js';
 import { sendAll, sendOn, wireSend } from './capture-send.js';
 import { dropAll, markShots } from './capture-shots.js';
-import { complain, go, now } from './capture-steps.js';
+import { complain, go, now, steps } from './capture-steps.js';
 
 /** @import { Patient } from '../lib/patients.js' */
 
@@ -55,6 +55,50 @@ function toFind() {
     go('find');
     listAgain();
   });
+}
+
+// The system's own Back: the browser keeps an entry for each step up to the one on view, with nothing in it but the name of
+// the step, and Back presses the button of that step which leads back, with its questions.
+
+/** @type {Record<string, string>} */
+const backs = { card: 'wrong-patient', camera: 'camera-back', review: 'more', sent: 'other-patient' };
+
+let at = 0; // the entry on view, as the place of its step
+let going = false; // to another entry, as the page asked; the browser tells when it is there
+
+/** Has the browser's history end with the step on view. */
+function follow() {
+  const to = steps.indexOf(now.step);
+  if (going) return; // and once it is there
+  if (to < at) {
+    going = true;
+    history.go(to - at);
+  }
+  while (at < to) {
+    history.replaceState(steps[at], '');
+    history.pushState(steps[++at], '');
+  }
+}
+
+/** @param {PopStateEvent} event */
+function moved({ state }) {
+  const to = steps.indexOf(state);
+  if (to < 0) return; // a place on the page, not a step
+  const back = to < at && !going;
+  at = to;
+  going = false;
+  const dialog = /** @type {any} */ (document.querySelector('dialog[open]'));
+  if (back && dialog) dialog.requestClose?.();
+  else if (back) document.getElementById(backs[now.step])?.click();
+  follow(); // where the step stayed as it was, or the person went forward, the history comes back to it
+}
+
+function wireBack() {
+  at = Math.max(0, steps.indexOf(history.state)); // of the page before it was loaded anew
+  history.scrollRestoration = 'manual';
+  globalThis.addEventListener('popstate', moved);
+  globalThis.addEventListener('clinivault-step', follow);
+  follow();
 }
 
 /** The controls on the side of the hand that holds the device. */
@@ -114,6 +158,7 @@ async function start() {
   }
   now.person = one.person;
   wirePage();
+  wireBack();
   wireSend({ signIn: signInAgain });
   wireCard({ wrongPatient: toFind });
   wireCamera({ took: view });

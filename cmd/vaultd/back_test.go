@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/clinivault/clinivault/vault/vaulttest"
+)
+
+// goBack presses the browser's own Back and waits for the step that it is to lead to, with the history of that step.
+func (b *browser) goBack(from, to string) {
+	b.t.Helper()
+	b.run("back from "+from, chromedp.Evaluate(`history.back()`, nil))
+	b.atStep(to)
+}
+
+// atStep waits for a step and for the browser's history to end with it; the address tells nothing of it.
+func (b *browser) atStep(step string) {
+	b.t.Helper()
+	b.until("the step "+step, fmt.Sprintf(`document.querySelector('#capture')?.dataset.step === %[1]q && history.state === %[1]q`, step))
+	b.settle()
+	got := value[string](b, "where", `[document.querySelector('#capture').dataset.step, history.state, location.pathname + location.search + location.hash].join()`)
+	if want := step + "," + step + ",/capture"; got != want {
+		b.t.Errorf("step, history and address: got %q, want %q", got, want)
+	}
+}
+
+// TestBackKey: the system's Back leads from each step to the one before it, asks before a photo is lost, shows no photo that
+// was sent, does nothing while photos are sealed, and leaves the page from the first step alone.
+func TestBackKey(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
+	b.answerDialogs()
+	b.onEachPage(slowPage)
+	b.signIn(s, "clinician", "/account")
+	b.run("opening", chromedp.Navigate(s.base+"/capture"))
+	const asked, unsent = `document.querySelector('#drop').open`, `'frame' in document.body.dataset`
+
+	toCard(b)
+	b.goBack("the card", "find")
+	toCamera(b)
+	b.goBack("the camera", "card")
+	b.run("the figure", press("#site-other"))
+	b.run("back from the figure", chromedp.Evaluate(`history.back()`, nil))
+	b.until("the figure is closed", `!document.querySelector('#site-dialog').open`)
+	b.atStep("card")
+	b.run("the camera again", press("#to-camera"))
+	takeOne(b)
+	b.goBack("a photo that was not sent", "camera")
+	b.until("it waits", unsent+` && document.querySelector('#taken').offsetParent`)
+	b.goBack("the camera with a photo", "card")
+	b.run("back from the card with a photo", chromedp.Evaluate(`history.back()`, nil))
+	b.until("asked", asked)
+	b.atStep("card")
+	b.run("keeping", press("#drop-no"))
+	b.run("at once", chromedp.Evaluate(`for (const id of ['to-camera', 'taken', 'more', 'camera-back', 'to-camera', 'taken']) document.getElementById(id).click()`, nil))
+	b.atStep("review")
+	if !value[bool](b, "kept", unsent) {
+		t.Error("the photo that was kept is gone")
+	}
+
+	b.hold("sealing")
+	b.run("sending", press("#send"))
+	b.reached()
+	b.goBack("what is being sealed", "review")
+	b.free()
+	b.atStep("sent")
+	b.goBack("what was sent", "find")
+	if value[bool](b, "seen", unsent+` || document.querySelector('#preview').width > 0 || `+asked) {
+		t.Error("back from what was sent: a photo is there, or asked about")
+	}
+	b.run("forward", chromedp.Evaluate(`history.forward()`, nil))
+	b.atStep("find")
+
+	toCamera(b)
+	b.run("loading anew", chromedp.Reload())
+	b.atStep("find")
+	b.run("back from the first step", chromedp.Evaluate(`history.back()`, nil))
+	b.until("the page before", `location.pathname === '/account'`)
+	b.noFaults()
+}
