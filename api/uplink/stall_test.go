@@ -298,3 +298,22 @@ func TestTricklesGiveMemoryBack(t *testing.T) {
 		t.Errorf("%d blocks were taken in twice, want none", w.shelf.again)
 	}
 }
+
+// TestWholeBodiesDoNotStall makes a body whole: from then on it is the server's turn.
+func TestWholeBodiesDoNotStall(t *testing.T) {
+	r := newPartyRig(t, Limits{})
+	b, o := offerOf(1, 1000)
+	if err := r.say(hello{[]uint16{Version}}, offer{0, o}); err != nil {
+		t.Fatal(err)
+	}
+	in, _ := r.under(0)
+	if err := r.say(data{0, 0, b}); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, in)
+	r.server.mu.Lock()
+	defer r.server.mu.Unlock()
+	if !in.since.IsZero() {
+		t.Errorf("a whole body waits for its device since %v, want not at all", in.since)
+	}
+}
