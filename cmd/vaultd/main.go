@@ -28,7 +28,7 @@ const usage = `vaultd keeps clinical photos: captured, sealed, reviewed, attache
   vaultd guard --config FILE         stand before MinIO and let only the vault's own calls through
   vaultd fsck --config FILE [--deep] [--repair] [--json]
                                      compare the store with the database, both ways
-  vaultd doctor --config FILE        check configuration, keys, store, database, clock
+  vaultd doctor --config FILE        check configuration, keys, store, database, clock, certificate, uplink
   vaultd user add --config FILE --login L --name N --role R[,R] [--password-file F]
   vaultd user reset --config FILE --login L
                                      take password and factors away; print a code to set new ones
