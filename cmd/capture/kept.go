@@ -28,6 +28,7 @@ type bodySite struct {
 type published struct {
 	Intake    intakeInfo `json:"intake"`
 	BodySites []bodySite `json:"body_sites"`
+	instead   string     // what the person is told where it was kept; empty: it is fresh
 }
 
 // keptAnswer is the file in which that is kept for the times without the server. Nothing in it is of a patient or a photo.
@@ -60,8 +61,8 @@ func away(err error) bool {
 	return errors.As(err, &none) || errors.As(err, &told) && told.status >= 500
 }
 
-// published asks the server, and keeps what it answers. Where it is away, what was kept is used, and the person told so;
-// no other fault is got round in this way.
+// published asks the server, and keeps what it answers. Where it is away, what was kept is used, and the person to be
+// told so (tellKept); no other fault is got round in this way.
 func (r *session) published(ctx context.Context) (published, error) {
 	p, err := r.client.published(ctx)
 	if err == nil {
@@ -74,9 +75,16 @@ func (r *session) published(ctx context.Context) (published, error) {
 	if keptErr != nil {
 		return published{}, fmt.Errorf("%w; %w", err, keptErr)
 	}
-	fmt.Fprintf(r.stderr, "%v; sealing in the name of %s, with the key fetched at %s; what is sealed waits in the queue and is sent when the server answers\n",
+	k.instead = fmt.Sprintf("%v; sealing in the name of %s, with the key fetched at %s; what is sealed waits in the queue and is sent when the server answers",
 		err, clean(r.account.Login), k.At.Format(time.RFC3339))
 	return k.published, nil
+}
+
+// tellKept says that photos are sealed with a kept key, where they are.
+func (p published) tellKept(w io.Writer) {
+	if p.instead != "" {
+		fmt.Fprintln(w, p.instead)
+	}
 }
 
 // keep writes the server's answer beside the rest of the state. A full disk is told of when a photo is sealed.

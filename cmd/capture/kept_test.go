@@ -75,13 +75,17 @@ func TestSendWithoutServer(t *testing.T) {
 
 // TestWhoIsUnknownWithoutServer: whose photo it is cannot be found out by a record number, and nothing is lost by that.
 func TestWhoIsUnknownWithoutServer(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.keeps()
 	b.server.goes(breaks)
 	path, content := b.photo(2000)
 	b.must(exitFailed, []string{"--patient takes the patient's ID alone", "nothing was sealed, and the originals are untouched",
 		"connect this machine to the network and run it again"}, sendArgs(path)...)
-	b.must(exitFailed, []string{"nothing was sealed: have the photo sent again"}, sendArgs("-")...)
+	if code, stdout, stderr := b.run(onePNG, sendArgs("-")...); code != exitFailed || !strings.Contains(stderr, "nothing was sealed: have the photo sent again") ||
+		strings.Contains(stdout+stderr, "sealing in the name") {
+		t.Errorf("from a scanner: got exit code %d, said %s%s", code, stdout, stderr)
+	}
 	b.must(exitFailed, []string{"use one of forearm, neck"}, "send", "--patient", testPatientID, "--site", "tail", path)
 	b.must(exitFailed, []string{"--encounter takes the encounter's ID alone"}, sendByID("--encounter", "Ward 3", path)...)
 	b.must(exitWaiting, []string{"sealed as capture"}, sendByID("--encounter", strings.Repeat("E", 26), path)...)
@@ -108,8 +112,28 @@ func TestFreshKeysFirst(t *testing.T) {
 	}
 }
 
+// TestFreshKeysRefused: a server that answers, but with a key that cannot be sealed to, is not got round with a kept one.
+func TestFreshKeysRefused(t *testing.T) {
+	b := newBench(t)
+	b.keeps()
+	vault := b.server.Config.Handler
+	b.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/intake" {
+			answerWith(200, `{"epoch":3,"kem":"`+seal.KEMName+`","key":"AAAA","receipt_keys":[]}`)(w)
+			return
+		}
+		vault.ServeHTTP(w, r)
+	})
+	path, _ := b.photo(2000)
+	b.must(exitFailed, []string{"no usable sealing key: tell your IT team; nothing was sealed"}, sendByID(path)...)
+	if names := b.queued(); len(names) != 0 {
+		t.Errorf("the queue holds %q", names)
+	}
+}
+
 // TestKeptKeysRefused: what is kept is asked as much of as a fresh answer; and it is of this server, and not too old.
 func TestKeptKeysRefused(t *testing.T) {
+	t.Parallel()
 	change := func(how func(*keptAnswer)) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
 			k, err := readKept(path)
@@ -170,9 +194,11 @@ func TestKeptKeysRefused(t *testing.T) {
 
 // TestKeptClock: a clock that is wrong by a day stays known without the server, for the photo's time and the key's age.
 func TestKeptClock(t *testing.T) {
+	t.Parallel()
 	const off = -24 * time.Hour
 	b := newBench(t)
-	b.server.Config.Handler = withDate(b.server.Config.Handler, off)
+	right := b.server.Config.Handler
+	b.server.Config.Handler = withDate(right, off)
 	b.keeps()
 	b.server.goes(breaks)
 	path, content := b.photo(2000)
@@ -183,6 +209,11 @@ func TestKeptClock(t *testing.T) {
 		if d := got.facts.TakenAt.Sub(time.Now().Add(off)); string(got.picture) == content && d.Abs() > time.Minute {
 			t.Errorf("the photo's time is %v, want the server's", got.facts.TakenAt)
 		}
+	}
+	b.server.Config.Handler = right // the clock of a server that is out of order still counts before what was kept
+	b.server.goes(answerWith(502, ""))
+	if code, stdout, stderr := b.run("", sendByID(path)...); code != exitWaiting || strings.Contains(stdout+stderr, "clock is") {
+		t.Errorf("once the clock is right: got exit code %d, said %s%s", code, stdout, stderr)
 	}
 }
 

@@ -255,6 +255,7 @@ func (r *session) prepare(ctx context.Context, o order) (intakeInfo, seal.Captur
 	if err != nil {
 		return fail(err)
 	}
+	known.tellKept(r.stderr)
 	fmt.Fprintln(r.stderr, p.card())
 	return known.Intake, f, nil
 }

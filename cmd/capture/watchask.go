@@ -60,6 +60,7 @@ func (w *watcher) heard(ctx context.Context, band string, lines <-chan string) e
 				fmt.Fprintf(w.stdout, "%v. %s\n", err, askWristband)
 				return nil
 			}
+			known.tellKept(w.stdout)
 			w.confirm(&chosen{known.Intake, facts})
 			if text := w.client.wrongClock(); text != "" {
 				fmt.Fprintln(w.stdout, text)
