@@ -4,7 +4,12 @@ import "testing"
 
 func TestSqueezed(t *testing.T) {
 	for _, c := range []struct{ name, file, in, want string }{
-		{"comments of a line", "a.js", "// @ts-check\n\nlet a = 1; // why\n  // more\nlet b;\n", "let a = 1; // why\nlet b;\n"},
+		{"comments of a line", "a.js", "// @ts-check\n\nlet a = 1;\n  // more\nlet b;\n", "let a = 1;\nlet b;\n"},
+		{"a comment at the end of a line", "a.js", "let a = 1; // why\nf({ // these\n  b, // first\n});", "let a = 1;\nf({\nb,\n});"},
+		{"a comment that ends the file", "a.js", "let a; // why", "let a;\n"},
+		{"what looks like one at the end of a text", "a.js", "f('a; // b');\nf(\"a; // b\");\nf(`a; // b`);\n", "f('a; // b');\nf(\"a; // b\");\nf(`a; // b`);\n"},
+		{"what looks like one within an expression", "a.js", "f(/[;] [; // ]/);\na\n // b\n/ 2;", "f(/[;] [; // ]/);\na\n/ 2;"},
+		{"a comment after what ends nothing", "a.js", "f() // why\n", "f() // why\n"},
 		{"comments of several lines", "a.js", "/**\n * @param x\n */\nf();\n", "f();\n"},
 		{"a comment of one line", "a.js", "  /** @type {number} */\n  let a;\n", "let a;\n"},
 		{"code after a comment", "a.js", "/** @type {number} */ let a;\n", "/** @type {number} */ let a;\n"},
