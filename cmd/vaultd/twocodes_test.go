@@ -91,5 +91,5 @@ func (b *browser) forgottenOnRefusal() {
 		performance.now = () => since() + 3600_000;
 		dispatchEvent(new Event('online'));
 	})()`, nil))
-	b.until("no list any more", `/no list was fetched here/.test(document.querySelector('#patient-count').textContent)`)
+	b.until("no list any more", `/no list was fetched here|not prepared/.test(document.querySelector('#patient-count').textContent)`)
 }
