@@ -73,6 +73,26 @@ func TestSendWithoutServer(t *testing.T) {
 	}
 }
 
+// TestSendTakesAlong: a send that comes through sends what waits from before too; how that goes is not how its own photo goes.
+func TestSendTakesAlong(t *testing.T) {
+	b := newBench(t)
+	b.keeps()
+	for range 2 {
+		b.server.faults = []func(http.ResponseWriter){busy("600")}
+		path, _ := b.photo(3000)
+		b.must(exitWaiting, []string{"stays sealed"}, sendByID(path)...)
+	}
+	path, _ := b.photo(2000)
+	b.server.faults = []func(http.ResponseWriter){nil, answerWith(404, `{"detail":"No such patient."}`)}
+	code, stdout, stderr := b.run("", sendByID(path)...)
+	if code != exitDone || strings.Count(stdout, "received as photo") != 2 || !strings.Contains(stderr, "of what waited before") || !strings.Contains(stderr, "No such patient.") {
+		t.Errorf("got exit code %d, said\n%s%swant two photos received and one refused", code, stdout, stderr)
+	}
+	if names := b.queued(); len(names) != 2 {
+		t.Errorf("the queue holds %q, want the refused one", names)
+	}
+}
+
 // TestWhoIsUnknownWithoutServer: whose photo it is cannot be found out by a record number, and nothing is lost by that.
 func TestWhoIsUnknownWithoutServer(t *testing.T) {
 	t.Parallel()

@@ -67,7 +67,8 @@ const usage = `capture seals photos and sends them to the vault.
       when nothing is said, and never without it; a SITE that does not exist lists them all; --wipe wipes each file once
       its sealed copy is durable, and says what that is worth; --transport says the way: the uplink where it works and
       HTTPS elsewhere (auto), or one of them alone; a picture that is cut short is not sealed. Without the server photos are
-      sealed with its key of the last 7 days and wait for capture flush; --patient then takes the patient's ID alone
+      sealed with its key of the last 7 days, and wait for capture flush or the next send that comes through; --patient then
+      takes the patient's ID alone
   capture watch --folder DIR --site SITE [--side SIDE] [--patient NUMBER] [--consent LIST] [--encounter ID] [--note TEXT]
                [--settle 2s] [--idle 15m] [--keep] [--existing] [--transport WAY]
       seals and sends each picture that comes into the folder of a tethered camera, once it has not changed for a while

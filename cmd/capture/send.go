@@ -120,6 +120,11 @@ func send(ctx context.Context, args []string, s surroundings) error {
 		return errors.Join(err, failed)
 	}
 	err = r.sendAll(ctx, func(other item) bool { return slices.Contains(sealed, other.CaptureID) })
+	if err == nil { // the way is open: also for what waits from before
+		if _, older := r.sendQueue(ctx, func(other item) bool { return other.State != stateFailed }); older != nil {
+			fmt.Fprintf(s.stderr, "capture: of what waited before: %v\n", older)
+		}
+	}
 	if failed != nil && err == nil {
 		err = codeError{exitPartly, failed}
 	} else if failed != nil {
