@@ -131,10 +131,10 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 	}{
 		{"sent photos", "/captures", clinician, []string{
 			"Being prepared", "Waiting for review", "Approved", "Rejected", "Could not be used", "ake the photo again. Nothing of it entered the record.", `href="/capture#patient=` + patient + `">Take it again`,
-			"A reviewer rejected it: Out of focus.", "Synthetic Patient", id(vault.StateInReview) + "/renditions/covered_thumb",
+			"A reviewer rejected it: Out of focus.", "Synthetic Patient", id(vault.StateInReview) + "/renditions/covered_thumb", "covered here is only proposed",
 			id(vault.StateApproved) + "/renditions/redacted_thumb",
 		}, []string{id(vault.StateApproved) + "/renditions/covered", "/renditions/display", "/renditions/original", id(vault.StateQuarantined) + "/renditions"}},
-		{"patients", "/patients", clinician, []string{"Synthetic Patient 1", "TEST-000001", "1970-01-01", "/patients/" + patient}, nil},
+		{"patients", "/patients", clinician, []string{"Synthetic Patient 1", "TEST-000001", "born 1 Jan 1970", "/patients/" + patient}, []string{"1970-01-01"}},
 		{"patient", "/patients/" + patient, clinician, []string{"Synthetic Patient 1", "covered_thumb", "redacted_thumb", `href="/capture#patient=` + patient + `"`}, []string{"/renditions/thumb", "/original"}},
 		{"photo in review", "/photos/" + id(vault.StateInReview), clinician, []string{"covered_display", "Uncover with a reason", "Note &lt;b&gt;with&lt;/b&gt; marks"}, []string{"<b>with", "/renditions/display", "redacted"}},
 		{"photo approved", "/photos/" + id(vault.StateApproved), clinician, []string{"redacted_display"}, []string{"covered_display"}},

@@ -39,11 +39,13 @@ func TestBackKey(t *testing.T) {
 	b.run("opening", chromedp.Navigate(s.base+"/capture"))
 	const asked, unsent = `document.querySelector('#drop').open`, `'frame' in document.body.dataset`
 
+	phone(b)
 	toCard(b)
 	b.goBack("the card", "find")
+	b.until("a way to other patients", `document.querySelector('#step-find a[href="/break-glass"]').offsetParent`)
 	toCamera(b)
 	b.goBack("the camera", "card")
-	b.run("the figure", press("#site-other"))
+	b.figure()
 	b.run("back from the figure", chromedp.Evaluate(`history.back()`, nil))
 	b.until("the figure is closed", `!document.querySelector('#site-dialog').open`)
 	b.atStep("card")
@@ -68,6 +70,9 @@ func TestBackKey(t *testing.T) {
 	b.goBack("what is being sealed", "review")
 	b.free()
 	b.atStep("sent")
+	if named := value[bool](b, "named", `document.querySelector('#same-patient').textContent.includes(document.querySelector('#card-name').textContent)`); !named {
+		t.Error("the button for another photo does not name the patient")
+	}
 	b.goBack("what was sent", "find")
 	if value[bool](b, "seen", unsent+` || document.querySelector('#preview').width > 0 || `+asked) {
 		t.Error("back from what was sent: a photo is there, or asked about")
@@ -81,4 +86,20 @@ func TestBackKey(t *testing.T) {
 	b.run("back from the first step", chromedp.Evaluate(`history.back()`, nil))
 	b.until("the page before", `location.pathname === '/account'`)
 	b.noFaults()
+}
+
+// figure opens the figure of the body, whose smallest area a finger meets, and searches for a site that there is not.
+func (b *browser) figure() {
+	b.t.Helper()
+	b.run("the figure", press("#site-other"))
+	b.still(`#figure [data-zone=neck]`)
+	const met = `(() => { const neck = document.querySelector('#figure [data-zone=neck]'), r = neck.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
+		return [[-12, -12], [12, -12], [-12, 12], [12, 12]].filter(([dx, dy]) => document.elementFromPoint(x + dx, y + dy) === neck).length; })()`
+	if got := value[int](b, "the neck", met); got != 4 {
+		b.t.Errorf("of the corners of 24 pixels around its middle the neck has %d, want 4", got)
+	}
+	b.run("searching", chromedp.SendKeys("#site-search", "nothing of that name", chromedp.ByQuery))
+	b.until("told that there is none", `document.querySelector('#zone-title').offsetParent && /No site of that name/.test(document.querySelector('#zone-title').textContent)`)
+	b.look("back-1-no-site")
+	phone(b)
 }

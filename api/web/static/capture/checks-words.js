@@ -24,9 +24,9 @@ export function warningWords(code) {
     case 'blur':
       return { title: t('The picture is blurred'), todo: t('Hold still, tap the wound to focus, or move back a little.') };
     case 'glare':
-      return { title: t('Light is reflected'), todo: t('Tilt the camera or switch the torch off.') };
+      return { title: t('Light is reflected'), todo: t('Tilt the camera or switch the lamp off.') };
     case 'dark':
-      return { title: t('Too dark'), todo: t('Switch on a lamp or the torch.') };
+      return { title: t('Too dark'), todo: t('Make the room brighter or switch the lamp on.') };
     case 'far':
       return { title: t('Too far away'), todo: t('Move closer until the wound fills the middle.') };
   }

@@ -22,9 +22,9 @@ function mirrored(shape) {
 
 // Drawn for the side that is on the left of the picture: the patient's right from the front.
 const shapes = {
-  head: 'M100 4 Q128 6 126 34 Q122 62 100 66 Q78 62 74 34 Q72 6 100 4 Z',
-  neck: 'M90 68 L110 68 L112 82 L124 88 L76 88 L88 82 Z',
-  chest: 'M68 90 L132 90 L134 150 L66 150 Z',
+  head: 'M100 4 Q126 6 124 30 Q120 54 100 58 Q80 54 76 30 Q74 6 100 4 Z',
+  neck: 'M84 60 L116 60 L116 84 L132 92 L68 92 L84 84 Z',
+  chest: 'M68 94 L132 94 L134 150 L66 150 Z',
   abdomen: 'M66 153 L134 153 L132 205 L68 205 Z',
   pelvis: 'M68 208 L132 208 L136 240 L104 252 L96 252 L64 240 Z',
   arm: 'M64 91 Q46 92 42 112 L34 164 L54 168 L64 126 Z',

@@ -57,7 +57,8 @@ function search() {
   const words = need('site-search', HTMLInputElement).value.trim().toLocaleLowerCase();
   show(need('figure-part', HTMLElement), words === '');
   const fits = (/** @type {Site} */ s) => [s.label, t(s.label)].some((label) => label.toLocaleLowerCase().includes(words));
-  offer(words ? sites.filter(fits).flatMap((s) => choicesOf(s, true)) : [], '');
+  const found = words ? sites.filter(fits) : [];
+  offer(found.flatMap((s) => choicesOf(s, true)), words && !found.length ? t('No site of that name. Clear the search to see the figure.') : '');
 }
 
 function wire() {

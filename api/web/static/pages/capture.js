@@ -12,7 +12,7 @@ import { listAgain, wireFind } from './capture-find.js';
 import { clearView, view, wireReview } from './capture-review.js';
 import { sendAll, sendOn, wireSend } from './capture-send.js';
 import { dropAll, markShots } from './capture-shots.js';
-import { complain, go, now, steps } from './capture-steps.js';
+import { complain, go, now, onStep, steps } from './capture-steps.js';
 
 /** @import { Patient } from '../lib/patients.js' */
 
@@ -57,16 +57,16 @@ function toFind() {
   });
 }
 
-// The system's own Back: the browser keeps an entry for each step up to the one on view, with nothing in it but the name of
-// the step, and Back presses the button of that step which leads back, with its questions.
+// The system's Back: the browser's history holds the names of the steps up to the one on view, and Back presses that
+// step's own way back, with its questions.
 
 /** @type {Record<string, string>} */
 const backs = { card: 'wrong-patient', camera: 'camera-back', review: 'more', sent: 'other-patient' };
 
-let at = 0; // the entry on view, as the place of its step
-let going = false; // to another entry, as the page asked; the browser tells when it is there
+let at = 0; // the place in steps of the entry on view
+let going = false; // to another one
 
-/** Has the browser's history end with the step on view. */
+/** Has the history end with the step on view. */
 function follow() {
   const to = steps.indexOf(now.step);
   if (going) return; // and once it is there
@@ -83,14 +83,14 @@ function follow() {
 /** @param {PopStateEvent} event */
 function moved({ state }) {
   const to = steps.indexOf(state);
-  if (to < 0) return; // a place on the page, not a step
+  if (to < 0) return; // a place on the page
   const back = to < at && !going;
   at = to;
   going = false;
   const dialog = /** @type {any} */ (document.querySelector('dialog[open]'));
   if (back && dialog) dialog.requestClose?.();
   else if (back) document.getElementById(backs[now.step])?.click();
-  follow(); // where the step stayed as it was, or the person went forward, the history comes back to it
+  follow(); // where the step is not the entry's
 }
 
 function wireBack() {
@@ -123,6 +123,7 @@ function wireHand() {
 
 function wirePage() {
   need('same-patient', HTMLButtonElement).addEventListener('click', () => go('card'));
+  onStep('sent', { enter: () => (need('same-patient', HTMLElement).textContent = t('Another photo of {name}', { name: now.patient?.name ?? '' })) });
   need('other-patient', HTMLButtonElement).addEventListener('click', toFind);
   need('again-later', HTMLButtonElement).addEventListener('click', () => need('again', HTMLDialogElement).close());
   need('drop-no', HTMLButtonElement).addEventListener('click', () => need('drop', HTMLDialogElement).close());

@@ -16,9 +16,9 @@ export default {
   'The picture is blurred': 'Das Bild ist unscharf',
   'Hold still, tap the wound to focus, or move back a little.': 'Ruhig halten, zum Scharfstellen auf die Wunde tippen oder etwas zurückgehen.',
   'Light is reflected': 'Licht spiegelt sich',
-  'Tilt the camera or switch the torch off.': 'Kamera neigen oder Leuchte ausschalten.',
+  'Tilt the camera or switch the lamp off.': 'Kamera neigen oder Lampe ausschalten.',
   'Too dark': 'Zu dunkel',
-  'Switch on a lamp or the torch.': 'Lampe oder Leuchte einschalten.',
+  'Make the room brighter or switch the lamp on.': 'Raum heller machen oder Lampe einschalten.',
   'Too far away': 'Zu weit entfernt',
   'Move closer until the wound fills the middle.': 'Näher herangehen, bis die Wunde die Mitte ausfüllt.',
 };

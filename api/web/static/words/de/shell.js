@@ -98,14 +98,15 @@ export default {
   'Stay signed in': 'Angemeldet bleiben',
   'Sign out, leave them here': 'Abmelden, Fotos hier lassen',
   'Send first': 'Zuerst senden',
-  'There is no network, so the server cannot end your session now. This page is locked instead; the session ends by itself.':
-    'Es gibt kein Netz, darum kann der Server Ihre Sitzung jetzt nicht beenden. Stattdessen ist diese Seite gesperrt; die Sitzung endet von selbst.',
+  'The server does not answer, so your session cannot be ended yet. This page stays locked, and you are signed out as soon as the server answers.':
+    'Der Server antwortet nicht, darum kann Ihre Sitzung noch nicht beendet werden. Diese Seite bleibt gesperrt, und Sie werden abgemeldet, sobald der Server antwortet.',
 
   // The page of sent photos.
   'Photos I sent': 'Meine gesendeten Fotos',
   'Send what waits': 'Senden, was wartet',
   'Received means that the vault has the photo durably. It is then prepared and checked by a reviewer who did not take it.':
     'Angekommen heißt: Der Tresor hat das Foto dauerhaft. Danach wird es vorbereitet und von jemandem geprüft, der es nicht aufgenommen hat.',
+  'What is covered here is only proposed; a reviewer decides.': 'Was hier verdeckt ist, ist nur ein Vorschlag; die Prüfung entscheidet.',
   'You have not sent a photo yet.': 'Sie haben noch kein Foto gesendet.',
 
   // The lock, and signing in again.
@@ -129,6 +130,15 @@ export default {
   'Use your passkey': 'Passkey verwenden',
   'Cancel': 'Abbrechen',
   'Go on': 'Weiter',
+  'Your session has ended. Sign in to go on.': 'Ihre Sitzung ist beendet. Zum Weitermachen bitte anmelden.',
+  'PIN of {name} on this device': 'PIN von {name} auf diesem Gerät',
+  'Your PIN on this device': 'Ihre PIN auf diesem Gerät',
+  'Your password': 'Ihr Passwort',
+  'Please fill in the field.': 'Bitte das Feld ausfüllen.',
+  'Please give the six digits.': 'Bitte die sechs Ziffern angeben.',
+  'Please give your password.': 'Bitte Ihr Passwort angeben.',
+  'You have no second factor yet. Add one on the page Account first.': 'Sie haben noch keinen zweiten Faktor. Fügen Sie zuerst auf der Seite „Konto“ einen hinzu.',
+  'Something went wrong. Please try again.': 'Etwas ist schiefgegangen. Bitte noch einmal versuchen.',
 
   // The photos that were sent.
   'Being prepared': 'In Vorbereitung',
