@@ -13,6 +13,9 @@ import (
 	"github.com/clinivault/clinivault/vault/vaulttest"
 )
 
+// uploadsToBlock are the addresses that a sealed photo goes to.
+var uploadsToBlock = []string{"*/api/v1/uploads*", "*/api/v1/captures*"}
+
 // TestSigningOutWithPhotosWaiting: whoever signs out is told what stays; the next person neither sees nor sends it, and
 // its owner's next sign-in does.
 func TestSigningOutWithPhotosWaiting(t *testing.T) {
@@ -33,7 +36,9 @@ func TestSigningOutWithPhotosWaiting(t *testing.T) {
 	b.run("leaving without a network", press("#leave-anyway"))
 	b.until("locked", `document.querySelector('#cover').open`)
 	offline(b, false)
-	b.run("sent photos", chromedp.Navigate(s.base+"/captures"))
+	b.signedOut("with the network back")
+	b.run("nothing goes", network.SetBlockedURLs(uploadsToBlock))
+	b.signIn(s, "clinician", "/captures")
 	b.until("what waits, above what was sent", `document.querySelectorAll('#queue-list [data-capture]').length === 1 && !document.querySelector('#queue-go').hidden && document.querySelector('#queue-fault').hidden`)
 	b.signOutAt(s, "/devices") // the queue's uploader runs on the capture page alone
 	b.signIn(s, "reviewer", "/devices")
@@ -42,6 +47,7 @@ func TestSigningOutWithPhotosWaiting(t *testing.T) {
 	}
 	b.run("signing out, with nothing of one's own", press(`form[action="/sign-out"] button`))
 	b.until("signed out", `location.pathname === '/sign-in'`)
+	b.run("what waits may go", network.SetBlockedURLs(nil))
 	b.signIn(s, "clinician", "/capture")
 	b.until("received", `document.querySelectorAll('#queue-list [data-state=received]').length === 1`)
 	b.noFaults()
@@ -65,7 +71,7 @@ func TestSigningOutInOneTab(t *testing.T) {
 	}
 	other := &browser{t: t, ctx: ctx}
 	other.answerDialogs()
-	other.run("a second tab", network.Enable(), network.SetBlockedURLs([]string{"*/api/v1/uploads*", "*/api/v1/captures*"}), chromedp.Navigate(s.base+"/capture"))
+	other.run("a second tab", network.Enable(), network.SetBlockedURLs(uploadsToBlock), chromedp.Navigate(s.base+"/capture"))
 	toReview(other)
 	other.run("signing out", press(`#sign-out button`))
 	other.until("asked about the photo", `document.querySelector('#drop').open`)

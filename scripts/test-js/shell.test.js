@@ -14,6 +14,7 @@ import { readSession } from '../../api/web/static/lib/who.js';
 import { filled, keyOf, language, languageOf, t } from '../../api/web/static/lib/words.js';
 import { ours } from '../../api/web/static/lib/worker.js';
 import { ageText, storageText } from '../../api/web/static/pages/capture-queue.js';
+import { memoryDisk } from './idb.mjs';
 
 const shell = { version: 'v2', page: '/capture', files: ['/capture', '/static/h/a.js', '/static/h/b.wasm'] };
 
@@ -21,7 +22,7 @@ const shell = { version: 'v2', page: '/capture', files: ['/capture', '/static/h/
 const answer = (address, version = 'v2', ok = true) => ({ address, ok, headers: { get: (name) => (name === 'Clinivault-Shell' ? version : null) } });
 
 /** Runs sw.js in a world of its own: a server that answers as told, and caches that keep. */
-async function worker({ server = (address) => answer(address), kept = {} } = {}) {
+async function worker({ server = (address) => answer(address), kept = {}, owed = false, language = 'en-GB' } = {}) {
   const heard = {};
   const did = [];
   const stores = new Map(Object.entries(kept).map(([name, entries]) => [name, new Map(Object.entries(entries))]));
@@ -36,14 +37,16 @@ async function worker({ server = (address) => answer(address), kept = {} } = {})
   };
   const self = {
     clinivaultShell: shell, location: { origin: 'https://vault.example' }, clients: { claim: async () => did.push('claim') },
-    skipWaiting: async () => did.push('skip'), addEventListener: (name, act) => (heard[name] = act),
+    skipWaiting: async () => did.push('skip'), addEventListener: (name, act) => (heard[name] = act), navigator: { language },
   };
+  const indexedDB = memoryDisk();
+  if (owed) await put(indexedDB, 'owed');
   const fetch = async (request, how) => {
     did.push(['fetch', request.url ?? request, how]);
     return server(request.url ?? request);
   };
   const text = await readFile(new URL('../../api/web/static/sw.js', import.meta.url), 'utf8');
-  vm.runInNewContext(text, { self, caches, fetch, URL, Error });
+  vm.runInNewContext(text, { self, caches, fetch, URL, Error, indexedDB, Response: Answer });
   const run = (name, event = {}) => {
     let done = Promise.resolve();
     heard[name]({ waitUntil: (p) => (done = p), respondWith: (p) => (done = p), ...event });
@@ -54,8 +57,29 @@ async function worker({ server = (address) => answer(address), kept = {} } = {})
     heard.fetch({ request: { method: 'GET', mode: 'cors', url: `https://vault.example${path}`, ...more }, respondWith: (p) => (got = p) });
     return got;
   };
-  return { run, ask, stores, did };
+  return { run, ask, stores, did, owes: () => within(indexedDB, 'readonly', (store) => store.get('owed')) };
 }
+
+/** A response that the worker makes itself. */
+class Answer {
+  constructor(body, { status, headers }) {
+    Object.assign(this, { body, status, headers });
+  }
+
+  static redirect = (to) => ({ to });
+}
+
+/** One act on the store that pages and worker share, which the worker would make where there is none. */
+const within = (disk, mode, act) => new Promise((resolve, reject) => {
+  const opening = disk.open('clinivault-shell', 1);
+  opening.onupgradeneeded = () => opening.result.createObjectStore('kept');
+  opening.onsuccess = () => {
+    const request = act(opening.result.transaction('kept', mode).objectStore('kept'));
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  };
+});
+const put = (disk, name) => within(disk, 'readwrite', (store) => store.put(true, name));
 
 test('the worker keeps everything of its build under its build, and nothing else', async () => {
   const w = await worker();
@@ -97,11 +121,43 @@ test('the worker answers the shell and leaves everything else alone', async () =
   assert.equal((await w.ask('/static/h/a.js')).address, 'kept');
   assert.equal((await w.ask('/static/h/b.wasm')).address, 'https://vault.example/static/h/b.wasm', 'what is missing is asked for');
   for (const [path, more] of [
-    ['/api/v1/session', {}], ['/api/v1/patients/search', { method: 'POST' }], ['/patients', { mode: 'navigate' }], ['/capture?x=1', { mode: 'navigate' }],
-    ['/capture', { mode: 'cors' }], ['/capture', { mode: 'navigate', method: 'POST' }], ['/static/h/a.js', { mode: 'navigate' }], ['/static/other/a.js', {}],
-    ['/static/h/a.js', { url: 'https://evil.example/static/h/a.js' }], ['/captures', { mode: 'navigate' }],
+    ['/api/v1/session', {}], ['/api/v1/patients/search', { method: 'POST' }], ['/api/v1/session', { mode: 'navigate' }], ['/sign-out', { mode: 'navigate', method: 'POST' }],
+    ['/capture', { mode: 'cors' }], ['/capture', { mode: 'navigate', method: 'POST' }], ['/static/other/a.js', {}],
+    ['/static/h/a.js', { url: 'https://evil.example/static/h/a.js' }], ['/captures', { mode: 'navigate', url: 'https://evil.example/captures' }],
   ]) {
     assert.equal(w.ask(path, more), undefined, `${more.method ?? 'GET'} ${path} ${more.mode ?? ''}`);
+  }
+});
+
+test('a page that is not kept comes from the server; while that is silent, a sentence stands in for it', async () => {
+  const silent = () => { throw new TypeError('network'); };
+  const there = await worker();
+  assert.equal((await there.ask('/patients', { mode: 'navigate' })).address, 'https://vault.example/patients');
+  assert.deepEqual([...there.stores.keys()], [], 'it was kept');
+  for (const [language, lang, sentence] of [['en-GB', 'en', /needs the server.*href="\/capture"/s], ['de-AT', 'de', /braucht den Server.*href="\/capture"/s]]) {
+    const w = await worker({ server: silent, language });
+    const page = await w.ask('/patients', { mode: 'navigate' });
+    assert.match(page.body, new RegExp(`<html lang="${lang}">`), language);
+    assert.match(page.body, sentence, language);
+    assert.match(page.headers['Content-Security-Policy'], /^default-src 'none'/);
+    assert.deepEqual(await w.ask('/', { mode: 'navigate' }), { to: '/capture' }, 'the start');
+    assert.deepEqual([...w.stores.keys()], [], 'it was kept');
+  }
+});
+
+test('an owed sign-out is heard before a page is asked for', async () => {
+  const addresses = (w) => w.did.map(([, address]) => address);
+  for (const [name, server] of [['heard', (a) => answer(a)], ['the session ended by itself', (a) => ({ ...answer(a, 'v2', false), status: 401 })]]) {
+    const w = await worker({ owed: true, server });
+    await w.ask('/patients', { mode: 'navigate' });
+    assert.deepEqual(addresses(w), ['/sign-out', 'https://vault.example/patients'], name);
+    assert.equal(await w.owes(), undefined, `${name}: it is owed twice`);
+  }
+  for (const [name, server] of [['silence', () => { throw new TypeError('network'); }], ['a fault', (a) => answer(a, 'v2', false)]]) {
+    const still = await worker({ owed: true, server });
+    assert.match((await still.ask('/patients', { mode: 'navigate' })).body, /needs the server/, name);
+    assert.deepEqual(addresses(still), ['/sign-out'], `${name}: the page was asked for in the name of whoever left`);
+    assert.equal(await still.owes(), true, name);
   }
 });
 

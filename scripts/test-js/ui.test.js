@@ -167,12 +167,14 @@ test('photos of other people are counted, not shown', () => {
 });
 
 test('one photo and several are spoken of as what they are, on their way and received', () => {
-  for (const [sent, waiting, title, text] of [
+  for (const [sent, waiting, title, text, away = false] of [
     [1, 1, 'Sealed and on its way', /^It is sealed;.* received it\./], [1, 0, 'Received by the vault', /^The vault has it, with a/],
     [3, 3, 'Sealed and on their way', /^They are sealed;.* received them\./], [3, 1, 'Sealed and on their way', /^They are sealed/],
     [3, 0, 'Received by the vault', /^The vault has all 3, each with a.*copies.*checks them/],
+    [1, 1, 'Sealed; goes when the network is back', /^It is sealed/, true], [2, 1, 'Sealed; they go when the network is back', /^They are sealed/, true],
+    [1, 0, 'Received by the vault', /^The vault has it, with a/, true],
   ]) {
-    const said = sentText(sent, waiting);
+    const said = sentText(sent, waiting, away);
     assert.equal(said.title, title, `${sent} sent, ${waiting} waiting`);
     assert.match(said.text, text);
   }

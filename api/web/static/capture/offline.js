@@ -4,6 +4,7 @@
 
 import { Problem, call, onAnswer } from '../lib/api.js';
 import { keep, kept } from '../lib/kept.js';
+import { t } from '../lib/words.js';
 import { readIntake } from './intake.js';
 
 /** @import { Intake } from './intake.js' */
@@ -94,9 +95,9 @@ export async function intake(url) {
   try {
     raw = await freshOrKept(url);
   } catch (err) {
-    if (err instanceof Problem && err.status === 401) throw new Error('Sign in again to take photos.', { cause: err });
-    throw new Error('The server gave no sealing key. Try again in a minute.', { cause: err });
+    if (err instanceof Problem && err.status === 401) throw new Error(t('Sign in again to take photos.'), { cause: err });
+    throw new Error(t('The server gave no sealing key. Try again in a minute.'), { cause: err });
   }
-  if (raw === undefined) throw new Error('This device was without a network for more than 7 days, so its sealing key is too old. Connect once, then take the photo.');
+  if (raw === undefined) throw new Error(t('This device was without a network for more than 7 days, so its sealing key is too old. Connect once, then take the photo.'));
   return readIntake(raw);
 }

@@ -26,6 +26,9 @@
 /** Status 0 stands for "no answer came". */
 export const noAnswer = 0;
 
+/** What is said of a photo then. */
+export const noConnection = 'No connection. The photo stays sealed on this device.';
+
 const statusSentences = new Map([
   [400, 'The server could not read this upload.'],
   [403, 'You may not add photos for this patient.'],
@@ -99,7 +102,7 @@ export function outcomeOf(status, body, retryAfterHeader, now) {
   if (status === 200 || status === 201) return { kind: 'receipt', body };
   if (status === 401) return { kind: 'signin', sentence: 'Sign in again; the photo stays sealed on this device and goes afterwards.' };
   const wait = retryAfter(retryAfterHeader, now);
-  if (status === noAnswer) return { kind: 'retry', sentence: 'No connection. The photo stays sealed on this device.', wait };
+  if (status === noAnswer) return { kind: 'retry', sentence: noConnection, wait };
   if (status === 408 || status === 425 || status === 429 || status >= 500 || status < 400) {
     return { kind: 'retry', sentence: 'The server cannot take photos at the moment. The photo stays sealed on this device.', wait };
   }

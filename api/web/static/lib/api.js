@@ -170,6 +170,7 @@ async function ask(url, request) {
     onAnswer.heard(answer);
     return answer;
   } catch {
+    globalThis.dispatchEvent?.(new Event('clinivault-silent'));
     throw new Problem(0, offline);
   }
 }

@@ -21,6 +21,7 @@ export function begin() {
   const opener = need('menu-open', HTMLButtonElement);
   opener.addEventListener('click', () => opener.setAttribute('aria-expanded', String(opener.getAttribute('aria-expanded') !== 'true')));
   for (const type of ['online', 'offline']) globalThis.addEventListener(type, tellNetwork);
+  globalThis.addEventListener('clinivault-silent', () => known?.online && showWho({ ...known, online: false }));
   globalThis.addEventListener('clinivault-clock', () => void tellClock());
   void tellClock();
   offerInstall();
@@ -36,9 +37,7 @@ export function showWho(one) {
     const roles = (entry.getAttribute('data-roles') ?? '').split(', ');
     show(entry, Boolean(one?.roles.some((r) => roles.includes(r))));
   }
-  show(need('menu', HTMLElement), Boolean(one?.online));
-  show(need('menu-open', HTMLElement), one !== null);
-  show(need('sign-out', HTMLElement), one !== null);
+  for (const id of ['menu', 'menu-open', 'sign-out']) show(need(id, HTMLElement), one !== null);
   known = one;
   tellNetwork();
 }
@@ -63,6 +62,7 @@ function tellNetwork() {
   const text = networkText({ person: Boolean(known), asked: known !== undefined, answered: known?.online ?? false, online: navigator.onLine !== false });
   note.textContent = text;
   show(note, text !== '');
+  document.body.toggleAttribute('data-away', text !== ''); // what needs the server is hidden
   if (navigator.onLine !== false && known !== undefined && !known?.online) void again();
 }
 

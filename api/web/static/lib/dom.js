@@ -2,6 +2,8 @@
 // Small helpers over the document. Text goes in by textContent, structure by
 // <template>; there is no other way in.
 
+import { t } from './words.js';
+
 /**
  * The element with this id; a page without it is a programmer's mistake.
  * @template {Element} T
@@ -64,7 +66,7 @@ export function alarm(text) {
  * @returns {string}
  */
 export function sentence(err) {
-  return err instanceof Error && err.message ? err.message : 'Something went wrong. Please try again.';
+  return err instanceof Error && err.message ? t(err.message) : t('Something went wrong. Please try again.');
 }
 
 /**

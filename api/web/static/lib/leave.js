@@ -2,12 +2,16 @@
 // Signing out. What this browser kept of the person goes; sealed photos that the vault has not received stay, and the
 // person is told so first. Signing out is never refused.
 
-import { alarm, need } from './dom.js';
-import { forgetPerson } from './who.js';
+import { need, show } from './dom.js';
+import { keep } from './kept.js';
+import { forgetPerson, settleOwed } from './who.js';
 import { t } from './words.js';
 
 const queueName = 'clinivault-capture';
 const storeName = 'sealed';
+
+/** How long a page waits before it asks a silent server once more, in milliseconds. */
+const again = 3_000;
 
 /**
  * How many sealed photos wait on this device. The queue is not made where there is none.
@@ -79,24 +83,26 @@ async function leaveBy(form) {
 
 /**
  * Goes, once the server has heard it: a session that lives on at the server would be no sign-out. Then every other tab of
- * this browser goes too.
+ * this browser goes too. While the server does not answer the page is covered, the sign-out is owed, and asked for before
+ * all else by each page of this browser.
  * @param {HTMLFormElement} form
  */
 async function go(form) {
   const asked = new CustomEvent('clinivault-leaving', { cancelable: true, detail: () => void go(form) });
   if (!globalThis.dispatchEvent(asked)) return; // the page asks about what was not sent, and comes back
+  globalThis.dispatchEvent(new Event('clinivault-leave'));
+  await keep('owed', true);
   await forgetPerson();
   await import('../capture/wardlist.js').then((lists) => lists.forgetLists()).catch(() => {}); // where there are none
   const { lock, tellLeft } = await import('./lock.js');
-  const answer = navigator.onLine !== false && (await fetch(form.action, { method: 'POST' }).catch(() => null));
-  if (answer) {
-    if (!answer.ok) return form.submit(); // and the server says why
-    tellLeft();
-    return location.replace(answer.url);
+  let owed = await settleOwed();
+  if (!owed) return form.submit(); // this browser keeps nothing
+  for (; owed === 'owed'; owed = await settleOwed()) {
+    void lock();
+    for (const node of document.querySelectorAll('#cover-text, #cover-text ~ *')) show(node, node.id === 'cover-error');
+    need('cover-error', HTMLElement).textContent = t('The server does not answer, so your session cannot be ended yet. This page stays locked, and you are signed out as soon as the server answers.');
+    await new Promise((resolve) => setTimeout(resolve, again));
   }
-  const text = t('There is no network, so the server cannot end your session now. This page is locked instead; the session ends by itself.');
-  need('leave-error', HTMLElement).textContent = text;
-  alarm(text);
-  await lock();
-  need('cover-text', HTMLElement).textContent = text;
+  tellLeft();
+  location.replace('/sign-in');
 }

@@ -10,6 +10,7 @@ import { need, show } from './dom.js';
 import { Idle, answers, isOther, personalGrace, sharedGrace } from './idle.js';
 import * as passkey from './passkey.js';
 import { door, refusalOf, wireSignIn } from './sign-in.js';
+import { settleOwed } from './who.js';
 import { t } from './words.js';
 
 /** @typedef {{ id: string, name: string, pin: boolean, passkey: boolean }} Waiting a locked session on this device */
@@ -20,6 +21,8 @@ let covered = false;
 let locked = false;
 let hiddenAt = 0;
 let away = false; // the server did not answer when it was asked for the ways to open
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
 /** @type {{ promise: Promise<boolean>, resolve: (again: boolean) => void } | null} */
 let waiting = null;
 
@@ -28,7 +31,7 @@ export function cover() {
   if (covered) return;
   covered = true;
   document.documentElement.dataset.covered = '';
-  document.title = 'Locked · Clinivault';
+  document.title = `${t('Locked')} · Clinivault`;
   for (const node of document.body.children) if (node.id !== 'cover' && node instanceof HTMLElement) node.inert = true;
   const dialog = need('cover', HTMLDialogElement);
   if (!dialog.open) dialog.showModal();
@@ -59,10 +62,15 @@ export async function lock(told = false) {
       await call('POST', door('/lock'), undefined, { background: true });
     } catch (err) {
       // The server locks by itself after a while; the cover stays in any case.
-      if (err instanceof Problem && err.status === 401) need('cover-error', HTMLElement).textContent = 'Your session has ended. Sign in to go on.';
+      tellEnded(err);
     }
   }
   await offerWays();
+}
+
+/** @param {unknown} err */
+function tellEnded(err) {
+  if (err instanceof Problem && err.status === 401) need('cover-error', HTMLElement).textContent = t('Your session has ended. Sign in to go on.');
 }
 
 /** What an act that met the lock waits for. @returns {Promise<boolean>} */
@@ -97,15 +105,19 @@ export function coverWay(ways) {
 async function offerWays() {
   /** @type {Ways} */
   let ways = { passkey: true, code: false, password: false, pin: false, hospital: '' };
-  away = false;
+  const before = away;
+  if (await settleOwed()) return; // nobody is to come in by that session
   try {
     ways = await call('GET', door('/ways'), undefined, { background: true });
+    away = false;
   } catch (err) {
     // The form below works in any case.
-    if (err instanceof Problem && err.status === 401) need('cover-error', HTMLElement).textContent = 'Your session has ended. Sign in to go on.';
+    tellEnded(err);
     away = err instanceof Problem && err.status === 0;
   }
-  if (away) return offerAway();
+  if (!locked) return;
+  if (away) return before ? later() : offerAway();
+  if (before) need('cover-error', HTMLElement).textContent = '';
   const passkeyed = ways.passkey && passkey.supported();
   show(need('cover-passkey', HTMLElement), passkeyed);
   const way = coverWay(ways);
@@ -124,10 +136,17 @@ async function offerAway() {
   show(need('cover-passkey', HTMLElement), can);
   show(need('cover-typed', HTMLElement), false);
   show(need('cover-switch', HTMLElement), false);
+  later();
   need('cover-error', HTMLElement).textContent = can
     ? t('There is no network. Your passkey opens the screen.')
     : t('There is no network, and the screen stays locked until it is back. What is sealed is kept, and sent then.');
   if (can) need('cover-passkey', HTMLButtonElement).focus();
+}
+
+/** Asks a silent server again. */
+function later() {
+  clearTimeout(timer);
+  timer = setTimeout(() => locked && offerWays(), 5_000);
 }
 
 /** Opens the screen, and the list of one's patients, by what the passkey answers to this device alone. */
@@ -143,7 +162,7 @@ async function byPasskeyAway() {
 function askTyped(as, session, name) {
   Object.assign(typed, { as, session, name });
   const input = need('cover-input', HTMLInputElement);
-  const words = { pin: name ? `PIN of ${name} on this device` : 'Your PIN on this device', code: 'Six digits of your authenticator app', password: 'Your password' };
+  const words = { pin: name ? t('PIN of {name} on this device', { name }) : t('Your PIN on this device'), code: t('Six digits of your authenticator app'), password: t('Your password') };
   need('cover-label', HTMLElement).textContent = words[as];
   input.type = as === 'code' ? 'text' : 'password';
   input.inputMode = as === 'password' ? 'text' : 'numeric';
@@ -224,7 +243,7 @@ async function byTyped() {
   const value = typed.as === 'code' ? input.value.replace(/\s/g, '') : input.value;
   input.value = '';
   input.focus();
-  if (!value) throw new Error('Please fill in the field.');
+  if (!value) throw new Error(t('Please fill in the field.'));
   if (typed.as !== 'pin') return opened(await call('POST', door('/unlock'), { [typed.as]: value }, { background: true }));
   const session = typed.session || (document.body.dataset.sessionId ?? '');
   opened(await call('POST', door(`/locked/${session}/open`), { pin: value, proof: await proof('unlock') }));

@@ -7,7 +7,7 @@ import { wireLeaving } from './leave.js';
 import { wireLock } from './lock.js';
 import { wireStepUp } from './stepup.js';
 import { localTimes } from './time.js';
-import { forgetOther, who } from './who.js';
+import { forgetOther, settleOwed, who } from './who.js';
 import { translate } from './words.js';
 
 const ownShell = 'shell' in document.body.dataset;
@@ -16,9 +16,12 @@ translate(document);
 localTimes(document);
 
 if (ownShell) void startShell();
-else if (document.body.dataset.person) {
-  wire();
-  void forgetOther(document.body.dataset.person);
+else {
+  void settleOwed();
+  if (document.body.dataset.person) {
+    wire();
+    void forgetOther(document.body.dataset.person);
+  }
 }
 
 /** A page that was made for nobody: whose it is comes first. */

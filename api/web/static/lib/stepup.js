@@ -6,6 +6,7 @@ import { call, remedy } from './api.js';
 import { need, show } from './dom.js';
 import * as passkey from './passkey.js';
 import { door, refusalOf } from './sign-in.js';
+import { t } from './words.js';
 
 /** @typedef {{ passkey: boolean, code: boolean, password: boolean, pin: boolean, hospital: string }} Ways hospital: the name on its button */
 
@@ -39,13 +40,13 @@ async function ask() {
   const ways = await call('GET', door('/ways'));
   const typed = typedWay(ways);
   const before = document.activeElement;
-  error.textContent = ways.passkey || typed || ways.hospital ? '' : 'You have no second factor yet. Add one on the page Account first.';
+  error.textContent = ways.passkey || typed || ways.hospital ? '' : t('You have no second factor yet. Add one on the page Account first.');
   show(need('step-up-passkey', HTMLElement), ways.passkey && passkey.supported());
   show(need('step-up-hospital', HTMLElement), ways.hospital !== '');
   need('step-up-hospital', HTMLElement).textContent = ways.hospital;
   show(need('step-up-typed', HTMLElement), typed !== '');
   show(need('step-up-ok', HTMLElement), typed !== '');
-  need('step-up-label', HTMLElement).textContent = typed === 'code' ? 'Six digits of your authenticator app' : 'Your password';
+  need('step-up-label', HTMLElement).textContent = typed === 'code' ? t('Six digits of your authenticator app') : t('Your password');
   input.type = typed === 'code' ? 'text' : 'password';
   input.inputMode = typed === 'code' ? 'numeric' : 'text';
   input.autocomplete = typed === 'code' ? 'one-time-code' : 'current-password';
@@ -86,7 +87,7 @@ async function ask() {
       event.preventDefault();
       if (!typed) return;
       if (!input.value.trim()) {
-        error.textContent = typed === 'code' ? 'Please give the six digits.' : 'Please give your password.';
+        error.textContent = typed === 'code' ? t('Please give the six digits.') : t('Please give your password.');
         return input.focus();
       }
       void told(async () => call('POST', door('/step-up'), typed === 'code' ? { code: input.value.replace(/\s/g, '') } : { password: input.value }));

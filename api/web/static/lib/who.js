@@ -37,6 +37,7 @@ export function who() {
 async function find() {
   const { dataset } = document.body;
   if (!('shell' in dataset)) return rendered(dataset);
+  if (await settleOwed()) return null;
   const answer = await session(dataset.session ?? '');
   if (answer === 'silent') return fromKept();
   if (answer === 'left') return null;
@@ -57,6 +58,7 @@ async function find() {
  */
 export async function askAgain() {
   const before = await who();
+  if (await settleOwed()) return null;
   const answer = await fetch(document.body.dataset.session ?? '', { cache: 'no-store', signal: AbortSignal.timeout(patience) }).catch(() => null);
   if (!answer?.ok) return null;
   onAnswer.heard(answer);
@@ -164,4 +166,18 @@ export async function forgetOther(person) {
 export async function forgetPerson() {
   const { dropLists } = await import('../capture/wardkeep.js');
   await Promise.all([drop('person'), dropLists()]);
+}
+
+/**
+ * Has the server end the session of whoever signed out here while it did not answer.
+ * @returns {Promise<'' | 'owed' | 'over'>} '': nobody did; owed: there is still no answer; over: the page goes to the sign-in
+ */
+export async function settleOwed() {
+  if (!(await kept('owed'))) return '';
+  const answer = await fetch('/sign-out', { method: 'POST', signal: AbortSignal.timeout(patience) }).catch(() => null);
+  if (!answer?.ok && answer?.status !== 401) return 'owed'; // 401: it ended by itself
+  await forgetPerson();
+  await drop('owed');
+  location.replace('/sign-in');
+  return 'over';
 }

@@ -1,6 +1,7 @@
 // @ts-check
 // The panel that shows what becomes of each sealed photo on this device.
 
+import { trustedNow } from '../capture/offline.js';
 import { keepRoom, little } from '../capture/storage.js';
 import { fill, need, say, show, stamp } from '../lib/dom.js';
 import { localTime } from '../lib/time.js';
@@ -58,12 +59,13 @@ export function hintText(mine, received) {
 /**
  * What to say of photos that were just sent. Pure.
  * @param {number} sent @param {number} waiting how many of them the vault has not received yet
+ * @param {boolean} [away] the server is not reached
  */
-export function sentText(sent, waiting) {
+export function sentText(sent, waiting, away) {
   if (waiting > 0) {
     return sent === 1
-      ? { title: t('Sealed and on its way'), text: t('It is sealed; nobody can open it on this device any more. Below you see when the vault has received it. You can go on at once.') }
-      : { title: t('Sealed and on their way'), text: t('They are sealed; nobody can open them on this device any more. Below you see when the vault has received them. You can go on at once.') };
+      ? { title: away ? t('Sealed; goes when the network is back') : t('Sealed and on its way'), text: t('It is sealed; nobody can open it on this device any more. Below you see when the vault has received it. You can go on at once.') }
+      : { title: away ? t('Sealed; they go when the network is back') : t('Sealed and on their way'), text: t('They are sealed; nobody can open them on this device any more. Below you see when the vault has received them. You can go on at once.') };
   }
   return {
     title: t('Received by the vault'),
@@ -143,7 +145,7 @@ export class Panel {
     theirs.textContent = othersText(others);
     show(theirs, others > 0);
     badge(mine.length);
-    this.tell('queue-old', ageText(mine, Date.now()));
+    this.tell('queue-old', ageText(mine, trustedNow().getTime()));
     if (mine.length > 0) void this.room();
     else this.tell('queue-storage', '');
     this.shown();

@@ -5,10 +5,10 @@ import { call } from '../lib/api.js';
 import { alarm, need, say, sentence, show, viewfinder } from '../lib/dom.js';
 import { locale, t } from '../lib/words.js';
 import { newCaptureID } from '../capture/bytes.js';
-import { intake } from '../capture/offline.js';
+import { intake, trustedNow } from '../capture/offline.js';
 import { openQueue } from '../capture/queue.js';
 import { seal } from '../capture/seal.js';
-import { newItem } from '../capture/state.js';
+import { newItem, noConnection } from '../capture/state.js';
 import { verifyReceipt } from '../capture/receipt.js';
 import { Uploader } from '../capture/upload.js';
 import { loadSeal } from '../capture/wasm.js';
@@ -53,7 +53,7 @@ async function sealOne(shot) {
   const store = await queue;
   try {
     const envelope = await seal(sealing.module, sealing.intake, facts, shot.frame.bytes);
-    const kept = await store.put(newItem(envelope, now.person, new Date()));
+    const kept = await store.put(newItem(envelope, now.person, trustedNow()));
     if (!kept) alarm(t('This device has no space left. The sealed photo is only in the memory of this page: keep the page open until it is received, free space on the device, or go to where the network is good.'));
     now.sent.push(envelope.capture_id);
   } finally {
@@ -79,7 +79,6 @@ export async function sendAll() {
   waitingFor = justSent = now.sent.length;
   sentWords();
   go('sent');
-  say(t('Sealed. Sending.'));
   void startUploads();
 }
 
@@ -87,10 +86,13 @@ export async function sendAll() {
 let justSent = 0;
 let waitingFor = 0;
 
-/** Says how the photos just sent stand: on their way, or with the vault. */
+/** Says how the photos just sent stand: waiting, on their way, or with the vault. */
 function sentWords() {
-  const { title, text } = sentText(justSent, waitingFor);
-  need('sent-title', HTMLElement).textContent = title;
+  if (justSent === 0) return;
+  const { title, text } = sentText(justSent, waitingFor, 'away' in document.body.dataset);
+  const head = need('sent-title', HTMLElement);
+  if (head.textContent !== title) say(title);
+  head.textContent = title;
   need('sent-text', HTMLElement).textContent = text;
 }
 
@@ -130,10 +132,18 @@ export async function startUploads() {
   });
   /** @param {string} name @param {(detail: any) => void} act */
   const on = (name, act) => uploader?.addEventListener(name, (e) => act(/** @type {CustomEvent} */ (e).detail));
-  on('progress', (d) => panel.moved(d.capture_id, d.sent, d.total));
+  on('progress', (d) => {
+    panel.moved(d.capture_id, d.sent, d.total);
+    sentWords();
+  });
   on('received', (d) => received(d.capture_id, d.photo_id));
   on('failed', (d) => alarm(t(d.sentence)));
-  on('waiting', (d) => panel.wait(t('{why} Next try at {time}.', { why: t(d.sentence), time: clock(d.retry_at) })));
+  on('waiting', (d) => {
+    const next = t('Next try at {time}.', { time: clock(d.retry_at) });
+    panel.wait(d.capture_id ? next : `${t(d.sentence)} ${next}`); // the photo's row says why
+    if (d.sentence === noConnection) globalThis.dispatchEvent(new Event('clinivault-silent'));
+    sentWords();
+  });
   on('signin', (d) => {
     panel.wait(t(d.sentence));
     signInAgain();
@@ -168,6 +178,7 @@ export function wireSend(acts) {
     sendOn();
     need('queue', HTMLElement).scrollIntoView();
   });
+  globalThis.addEventListener('clinivault-leave', () => uploader?.stop());
   void watchQueue();
   void startEarly();
 }

@@ -16,6 +16,10 @@ export default {
   'The sealing module stopped. Load the page again; photos in the queue are safe.': 'Das Modul zum Versiegeln ist stehen geblieben. Laden Sie die Seite neu; wartende Fotos sind sicher.',
   'The photo cannot be sealed: {fact} is not of the form that the vault takes.': 'Das Foto kann nicht versiegelt werden: {fact} hat nicht die Form, die der Tresor annimmt.',
   'The photo cannot be sealed: it has a fact that the vault does not know.': 'Das Foto kann nicht versiegelt werden: Es enthält eine Angabe, die der Tresor nicht kennt.',
+  'Sign in again to take photos.': 'Melden Sie sich wieder an, um Fotos aufzunehmen.',
+  'The server gave no sealing key. Try again in a minute.': 'Der Server gab keinen Schlüssel zum Versiegeln. Versuchen Sie es in einer Minute noch einmal.',
+  'This device was without a network for more than 7 days, so its sealing key is too old. Connect once, then take the photo.':
+    'Dieses Gerät war mehr als 7 Tage ohne Netz, darum ist sein Schlüssel zum Versiegeln zu alt. Verbinden Sie es einmal, dann nehmen Sie das Foto auf.',
 
   // Keeping.
   'This device has no space left. The sealed photo is only in the memory of this page: keep the page open until it is received, free space on the device, or go to where the network is good.':
