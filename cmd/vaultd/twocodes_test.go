@@ -75,7 +75,7 @@ func TestBandsOfTwoCodes(t *testing.T) {
 	b.until("the list was fetched", `performance.getEntriesByType('resource').filter((e) => /ward-list|v1.intake/.test(e.name) && e.responseEnd > 0).length >= 2`)
 	s.kill()
 	b.run("searching", chromedp.Evaluate(`document.querySelector('#search').dispatchEvent(new Event('input'))`, nil))
-	b.until("and is open", `/kept on this device/.test(document.querySelector('#patient-count').textContent)`)
+	b.until("and is open", `/known to this page/.test(document.querySelector('#patient-count').textContent)`)
 	scan("by the list")
 
 	b.forgottenOnRefusal()

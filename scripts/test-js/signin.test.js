@@ -5,7 +5,8 @@ import { test } from 'node:test';
 
 import { Problem, call, remedy } from '../../api/web/static/lib/api.js';
 import { Idle, answers, isOther } from '../../api/web/static/lib/idle.js';
-import { answerOf, creationOptions, fromBase64URL, passkeySentence, requestOptions, toBase64URL } from '../../api/web/static/lib/passkey.js';
+import { answerOf, fromBase64URL, passkeySentence, requestOptions, toBase64URL } from '../../api/web/static/lib/passkey.js';
+import { creationOptions } from '../../api/web/static/lib/passkeymake.js';
 import { pinGap } from '../../api/web/static/lib/password.js';
 import { secondStep } from '../../api/web/static/lib/sign-in.js';
 import { typedWay } from '../../api/web/static/lib/stepup.js';

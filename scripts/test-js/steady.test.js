@@ -12,7 +12,7 @@ const medicine = { symbology: ']d2', text: '010950600013435217280131', gs1: true
 test('one read does not count, two equal ones do', () => {
   const steady = new Steady();
   assert.equal(steady.take([gsrn], 0), null);
-  assert.deepEqual(steady.take([gsrn], 100), { codes: [gsrn] });
+  assert.deepEqual(steady.take([gsrn], 100), { codes: [gsrn], numbers: ['gsrn 950110123456700172'] });
 });
 
 test('frames without a code do not count between', () => {
@@ -58,7 +58,9 @@ for (const { name, codes, one } of pairs) {
   test(`${name}: ${one ? 'may be one band, read twice the same' : 'more than one band'}`, () => {
     const steady = new Steady();
     assert.deepEqual(steady.take(codes, 0), one ? null : { many: true });
-    assert.deepEqual(steady.take([...codes].reverse(), 50), one ? { codes: [...codes].reverse() } : { many: true });
+    const { numbers, ...verdict } = steady.take([...codes].reverse(), 50);
+    assert.deepEqual(verdict, one ? { codes: [...codes].reverse() } : { many: true });
+    assert.equal(numbers?.length, one ? 2 : undefined);
   });
 }
 
@@ -67,7 +69,7 @@ test('one code of two, and then the other, is no read of either', () => {
   steady.take([gsrn, nhs], 0);
   assert.equal(steady.take([gsrn], 50), null);
   assert.equal(steady.take([gsrn, nhs], 100), null);
-  assert.deepEqual(steady.take([gsrn, nhs], 150), { codes: [gsrn, nhs] });
+  assert.deepEqual(steady.take([gsrn, nhs], 150).codes, [gsrn, nhs]);
 });
 
 test('the same band read in two ways is one', () => {
@@ -85,6 +87,15 @@ test('a band beside a medicine is read; the medicine alone is refused once', () 
   assert.equal(alone.take([medicine], 0), null);
   assert.match(alone.take([medicine], 50).refused, /medicine/);
   assert.equal(alone.take([medicine], 100), null);
+});
+
+test('what is wrong with a code is said again once it was out of view', () => {
+  const steady = new Steady();
+  steady.take([medicine], 0);
+  assert.ok('refused' in steady.take([medicine], 50));
+  for (let at = 100; at < 10_000; at += 100) assert.equal(steady.take([medicine], at), null, `still in view at ${at}`);
+  assert.equal(steady.take([medicine], 10_000 + together), null, 'back in view: one read may be wrong');
+  assert.ok('refused' in steady.take([medicine], 10_050 + together));
 });
 
 test('a wrong check digit is never a band', () => {

@@ -7,27 +7,23 @@ export const separator = '\x1d';
 
 /**
  * The application identifiers that may stand beside a patient's number, or tell what a code is instead (figure 3.2-1):
- * the digits of the name (n is any digit), least and most characters of the value, and whether it is digits alone.
+ * the digits of the name (n is any digit, brackets one of those in them), least and most characters of the value, and
+ * whether it is digits alone.
  * @type {[string, number, number, boolean][]}
  */
 const identifiers = [
-  ['00', 18, 18, true], ['01', 14, 14, true], ['02', 14, 14, true], ['03', 14, 14, true], ['10', 1, 20, false],
-  ['11', 6, 6, true], ['12', 6, 6, true], ['13', 6, 6, true], ['15', 6, 6, true], ['16', 6, 6, true], ['17', 6, 6, true],
-  ['20', 2, 2, true], ['21', 1, 20, false], ['22', 1, 20, false], ['235', 1, 28, false], ['240', 1, 30, false],
-  ['241', 1, 30, false], ['242', 1, 6, true], ['243', 1, 20, false], ['250', 1, 30, false], ['251', 1, 30, false],
-  ['253', 13, 30, false], ['254', 1, 20, false], ['255', 13, 25, true], ['30', 1, 8, true], ['31nn', 6, 6, true],
-  ['32nn', 6, 6, true], ['33nn', 6, 6, true], ['34nn', 6, 6, true], ['35nn', 6, 6, true], ['36nn', 6, 6, true],
-  ['37', 1, 8, true], ['390n', 1, 15, true], ['391n', 4, 18, true], ['392n', 1, 15, true], ['393n', 4, 18, true],
-  ['400', 1, 30, false], ['401', 1, 30, false], ['402', 17, 17, true], ['403', 1, 30, false], ['41n', 13, 13, true],
-  ['420', 1, 20, false], ['421', 4, 12, false], ['422', 3, 3, true], ['426', 3, 3, true], ['7001', 13, 13, true],
-  ['7003', 10, 10, true], ['7006', 6, 6, true], ['71n', 1, 20, false], ['7240', 1, 20, false], ['7241', 2, 2, true],
-  ['7242', 1, 25, false], ['7250', 8, 8, true], ['7251', 12, 12, true], ['7252', 1, 1, true], ['7253', 1, 40, false],
-  ['7254', 1, 40, false], ['7255', 1, 10, false], ['7256', 1, 90, false], ['7257', 1, 70, false], ['7258', 3, 3, false],
-  ['7259', 1, 40, false], ['8003', 14, 30, false], ['8004', 1, 30, false], ['8006', 18, 18, true], ['8010', 1, 30, false],
-  ['8011', 1, 12, true], ['8012', 1, 20, false], ['8013', 1, 25, false], ['8017', 18, 18, true], ['8018', 18, 18, true],
-  ['8019', 1, 10, true], ['8020', 1, 25, false], ['8200', 1, 70, false], ['90', 1, 30, false], ['91', 1, 90, false],
-  ['92', 1, 90, false], ['93', 1, 90, false], ['94', 1, 90, false], ['95', 1, 90, false], ['96', 1, 90, false],
-  ['97', 1, 90, false], ['98', 1, 90, false], ['99', 1, 90, false],];
+  ['00', 18, 18, true], ['0[1-3]', 14, 14, true], ['10', 1, 20, false], ['1[1-3567]', 6, 6, true], ['20', 2, 2, true],
+  ['2[12]', 1, 20, false], ['235', 1, 28, false], ['24[01]', 1, 30, false], ['242', 1, 6, true], ['243', 1, 20, false],
+  ['25[01]', 1, 30, false], ['253', 13, 30, false], ['254', 1, 20, false], ['255', 13, 25, true], ['30', 1, 8, true],
+  ['3[1-6]nn', 6, 6, true], ['37', 1, 8, true], ['39[02]n', 1, 15, true], ['39[13]n', 4, 18, true], ['40[013]', 1, 30, false],
+  ['402', 17, 17, true], ['41n', 13, 13, true], ['420', 1, 20, false], ['421', 4, 12, false], ['42[26]', 3, 3, true],
+  ['7001', 13, 13, true], ['7003', 10, 10, true], ['7006', 6, 6, true], ['71n', 1, 20, false], ['7240', 1, 20, false],
+  ['7241', 2, 2, true], ['7242', 1, 25, false], ['7250', 8, 8, true], ['7251', 12, 12, true], ['7252', 1, 1, true],
+  ['725[349]', 1, 40, false], ['7255', 1, 10, false], ['7256', 1, 90, false], ['7257', 1, 70, false], ['7258', 3, 3, false],
+  ['8003', 14, 30, false], ['8006', 18, 18, true], ['80(04|10)', 1, 30, false], ['8011', 1, 12, true], ['8012', 1, 20, false],
+  ['80(13|20)', 1, 25, false], ['801[78]', 18, 18, true], ['8019', 1, 10, true], ['8200', 1, 70, false], ['90', 1, 30, false],
+  ['9[1-9]', 1, 90, false],
+];
 
 /** The first two digits of identifiers whose values end by their length and not by FNC1 (figure 7.8.5-2). */
 const predefined = new Set('00 01 02 03 04 11 12 13 14 15 16 17 18 19 20 31 32 33 34 35 36 41'.split(' '));

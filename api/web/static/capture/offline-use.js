@@ -58,7 +58,8 @@ export function wireOfflineUse(ward, person) {
       await act();
       await draw();
     } catch (err) {
-      note.textContent = t(passkeySentence(err)) || sentence(err);
+      note.textContent = `${t(passkeySentence(err)) || sentence(err)} `;
+      if (err instanceof Error && err.cause === 'account') note.append(Object.assign(document.createElement('a'), { href: '/account?add', textContent: t('To your account') }));
     } finally {
       button.disabled = false;
     }

@@ -14,13 +14,18 @@ import { Steady } from './steady.js';
  * @property {(codes: Code[]) => void} onBand a wristband was read, twice the same; no further frame is looked at
  * @property {(sentence: string) => void} [onRefused] a code was read that is no wristband
  * @property {(sentence: string) => void} [onHint] what may help
+ * @property {boolean} [fresh] the band that was read last counts at once; else only after it was out of view
  */
 
 const longEdge = 1280; // pixels of a frame that is looked at
 const middle = 0.6; // of the frame, at the camera's own resolution, each second time: small codes
 const hintAfter = 8_000; // milliseconds
+const away = 2_000; // out of view for so long, a band counts anew, and what was said of it may be followed by a hint
 const startWithin = 20_000;
 const pause = 30; // milliseconds between frames, for the viewfinder
+
+/** @type {string[]} the numbers on the band that was read last, by any scanner of this page */
+let last = [];
 
 /**
  * Opens the camera and reads until a band is found or it is stopped.
@@ -75,7 +80,9 @@ function run(video, worker, camera, wired) {
   let stopped = false;
   let frames = 0;
   let timer = 0;
-  const hint = setInterval(() => wired.onHint?.(t('No wristband read yet. Hold the band flat and in the light, a hand’s width away, or pick the patient from the list.')), hintAfter);
+  let seen = Infinity; // when a code was in view last, or the first frame came
+  if (wired.fresh) last = [];
+  const hint = setInterval(() => performance.now() - seen > away && wired.onHint?.(t('No wristband read yet. Hold the band flat and in the light, a hand’s width away, or pick the patient from the list.')), hintAfter);
   const stop = () => {
     if (stopped) return;
     stopped = true;
@@ -95,11 +102,18 @@ function run(video, worker, camera, wired) {
   };
   worker.onmessage = ({ data }) => {
     if (stopped) return;
-    const verdict = steady.take(data.codes ?? [], performance.now());
+    const now = performance.now();
+    if (now - seen > away) last = [];
+    if (data.codes.length > 0 || now < seen) seen = now;
+    const verdict = steady.take(data.codes, now);
     if (verdict && 'codes' in verdict) {
-      clearInterval(hint);
-      confirmRead();
-      return wired.onBand(verdict.codes);
+      if (verdict.numbers.some((n) => !last.includes(n))) {
+        last = verdict.numbers;
+        clearInterval(hint);
+        confirmRead();
+        return wired.onBand(verdict.codes);
+      }
+      wired.onHint?.(t('This wristband was just read. Take it away for two seconds to scan it again.'));
     }
     if (verdict && 'refused' in verdict) wired.onRefused?.(verdict.refused);
     if (verdict && 'many' in verdict) wired.onHint?.(t('More than one wristband is in view. Show one alone.'));

@@ -5,7 +5,7 @@
 import { nhsChecks, parseBand } from './wristband.js';
 
 /** @typedef {{ symbology: string, text: string, gs1: boolean }} Code */
-/** @typedef {{ codes: Code[] } | { refused: string } | { many: true } | null} Verdict codes: of one band, each of another kind */
+/** @typedef {{ codes: Code[], numbers: string[] } | { refused: string } | { many: true } | null} Verdict codes: of one band, each of another kind */
 
 /** How far apart two equal reads may be, in milliseconds. */
 export const together = 2_000;
@@ -46,9 +46,12 @@ export class Steady {
     const again = key === this.#last && now - this.#at <= together;
     this.#last = key;
     this.#at = now;
-    if (!again) return null;
-    if (bands.size > 0) return { codes: [...bands.values()] };
-    if (this.#told === why) return null; // said once
+    if (!again) {
+      this.#told = '';
+      return null;
+    }
+    if (bands.size > 0) return { codes: [...bands.values()], numbers: [...bands.keys()] };
+    if (this.#told === why) return null; // said once while it is in view
     this.#told = why;
     return { refused };
   }

@@ -1,17 +1,19 @@
 // @ts-check
-// Opening without the network. A key pair for lists is made once, online; its private half is sealed under a secret that only
-// the person's passkey answers with, after finger, face or PIN (Web Authentication Level 3, 10.1.4, extension prf). From then
-// on the passkey opens the list where no server can be asked. The secret and the key are in memory until the screen locks.
+// Opening without the network. A key pair for lists is made once, online, by a sign-in with a passkey or where the person
+// asks for it; its private half is sealed under a secret that only the person's passkey answers with, after finger, face or
+// PIN (Web Authentication Level 3, 10.1.4, extension prf). From then on the passkey opens the list where no server can be
+// asked. The secret and the key are in memory until the screen locks.
 
-import { call } from '../lib/api.js';
+import { Problem, call } from '../lib/api.js';
 import * as passkey from '../lib/passkey.js';
 import { door } from '../lib/sign-in.js';
 import { t } from '../lib/words.js';
-import { dropUse, keepUse, offlineUse } from './wardkeep.js';
+import { keepUse, offlineUse } from './wardkeep.js';
 
 /** @typedef {import('./wardtext.js').Signer} Signer */
 /** @typedef {import('./wardkeep.js').OfflineUse} OfflineUse */
 /** @typedef {{ person: string, privateKey: CryptoKey, signers: Signer[] }} Opened */
+/** @typedef {{ options: PublicKeyCredentialRequestOptions, salt: Uint8Array<ArrayBuffer>, credential: any }} Shown what a passkey was asked, and the credential that came */
 
 const encoder = new TextEncoder();
 const purpose = encoder.encode('clinivault/offline-key/v1');
@@ -79,14 +81,8 @@ export async function unwrap(answer, use) {
   return { person: use.person, privateKey, signers };
 }
 
-/** Asks the passkey. @param {PublicKeyCredentialRequestOptions} options @param {Uint8Array<ArrayBuffer>} salt */
-async function ask(options, salt) {
-  const prf = { eval: { first: salt } };
-  return passkey.showWith({ ...options, extensions: { .../** @type {any} */ (options.extensions), prf } });
-}
-
 /** @param {any} credential @returns {BufferSource | null} what it answered to the salt */
-const answerOf = (credential) => credential.getClientExtensionResults()?.prf?.results?.first ?? null;
+export const answerOf = (credential) => credential.getClientExtensionResults()?.prf?.results?.first ?? null;
 
 /**
  * Prepares this device, with one question to the passkey. The server hears that it was shown, and nothing of its answer to
@@ -96,12 +92,25 @@ const answerOf = (credential) => credential.getClientExtensionResults()?.prf?.re
 export async function prepare(person, signers) {
   if (!passkey.supported()) throw new Error(t('This browser has no passkeys, so the list stays closed without the network.'));
   const salt = crypto.getRandomValues(new Uint8Array(32));
-  const asked = await call('POST', door('/step-up/begin'));
+  const asked = await call('POST', door('/step-up/begin')).catch((err) => {
+    if (!(err instanceof Problem) || err.status !== 409) throw err;
+    throw new Error(t('You have no passkey yet. Add one on your account page, then press this again.'), { cause: 'account' });
+  });
   const options = passkey.requestOptions(asked.options);
-  const credential = await ask(options, salt);
-  const answer = answerOf(credential);
+  const credential = await passkey.showWith(options, salt);
   await call('POST', door('/step-up'), { ticket: asked.ticket, credential: passkey.answerOf(credential) });
-  if (!answer) throw new Error(t('This passkey cannot open anything without the network. Add another passkey on the page Account, on this device, and try again.'));
+  const use = await keepFor(person, signers, { options, salt, credential });
+  held = await unwrap(/** @type {BufferSource} */ (answerOf(credential)), use);
+}
+
+/**
+ * Makes a key pair for lists and keeps it, closed by what the passkey answered.
+ * @param {string} person @param {Signer[]} signers @param {Shown} shown
+ * @returns {Promise<OfflineUse>} rejects with a sentence, its cause is 'account' where that page mends it
+ */
+export async function keepFor(person, signers, { options, salt, credential }) {
+  const answer = answerOf(credential);
+  if (!answer) throw new Error(t('This passkey cannot open anything without the network. Add another passkey on the page Account, on this device, and try again.'), { cause: 'account' });
   const pair = /** @type {CryptoKeyPair} */ (await crypto.subtle.generateKey('X25519', true, ['deriveBits']));
   const publicKey = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
   const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', pair.privateKey));
@@ -109,7 +118,7 @@ export async function prepare(person, signers) {
   pkcs8.fill(0);
   const use = { person, rpID: options.rpId ?? location.hostname, credentials: [credential.rawId], salt, publicKey, signers: signers.map((s) => s.key_id), ...sealed };
   if (!(await keepUse(use))) throw new Error(t('This browser keeps nothing, so the list stays closed without the network.'));
-  held = await unwrap(answer, use);
+  return use;
 }
 
 /**
@@ -120,7 +129,7 @@ export async function prepare(person, signers) {
 export async function openOffline(person) {
   const use = await offlineUse(person);
   if (!use) throw new Error(t('This device was not prepared for the time without a network. What is sealed stays and is sent later.'));
-  const credential = await ask({
+  const credential = await passkey.showWith({
     challenge: crypto.getRandomValues(new Uint8Array(32)), rpId: use.rpID, userVerification: 'required', timeout: 120_000,
     allowCredentials: use.credentials.map((id) => ({ type: 'public-key', id })),
   }, use.salt);
@@ -132,10 +141,4 @@ export async function openOffline(person) {
   } catch {
     throw new Error(t('This passkey does not open this device. Use the one with which you prepared it, or connect to the network.'));
   }
-}
-
-/** Forgets that the device was prepared. @param {string} person */
-export async function undo(person) {
-  held = null;
-  await dropUse(person);
 }

@@ -4,7 +4,8 @@
 
 import { within } from '../lib/kept.js';
 
-const ward = 'clinivault-ward';
+/** The name of its database. */
+export const ward = 'clinivault-ward';
 
 /**
  * @typedef {object} KeptList
@@ -43,8 +44,13 @@ export const dropLists = () => within(ward, 'readwrite', (s) => s.delete(IDBKeyR
 /** @param {string} person @returns {Promise<OfflineUse | undefined>} */
 export const offlineUse = (person) => within(ward, 'readonly', (s) => s.get(`use ${person}`));
 
-/** @param {OfflineUse} use @returns {Promise<boolean>} whether this browser keeps it */
-export const keepUse = async (use) => (await within(ward, 'readwrite', (s) => s.put(use, `use ${use.person}`))) !== undefined;
-
-/** @param {string} person */
-export const dropUse = (person) => within(ward, 'readwrite', (s) => s.delete(`use ${person}`));
+/**
+ * Keeps a way in, instead of the last one and of the list that only that one opens.
+ * @param {OfflineUse} use
+ * @returns {Promise<boolean>} whether this browser keeps it
+ */
+export const keepUse = async (use) => (await within(ward, 'readwrite', (s) => {
+  s.delete(`list ${use.person}`);
+  s.delete(`undone ${use.person}`);
+  return s.put(use, `use ${use.person}`);
+})) !== undefined;

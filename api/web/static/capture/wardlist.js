@@ -132,7 +132,7 @@ class WardList extends EventTarget {
     if (!use || !this.#mine || this.#stale) return;
     const { enc, cipher } = await sealBase(use.publicKey, info, plain);
     this.#kept = { ...this.#mine, enc, sealed: cipher };
-    await keepList({ person: this.#person, enc, sealed: cipher, issued: this.#mine.issued, expires: this.#mine.expires, high: this.#mine.high });
+    await keepList({ ...this.#kept, person: this.#person });
   }
 
   /** @returns {{ from: Sealed, key: CryptoKey, signers: Signer[] } | null} what can be opened now */
@@ -170,10 +170,10 @@ class WardList extends EventTarget {
     return this.#stale;
   }
 
-  /** Until when the list may be used; null where there is none. @returns {Date | null} */
+  /** Until when the list may be used, and whether it outlives this page; null where there is none. @returns {{ at: Date, kept: boolean } | null} */
   until() {
     const list = this.#openable()?.from ?? this.#kept;
-    return list ? new Date(list.expires) : null;
+    return list && { at: new Date(list.expires), kept: list.issued === this.#kept?.issued };
   }
 
   /** Opens the list for one question. @returns {Promise<Ward>} rejects with a sentence */
@@ -203,14 +203,14 @@ class WardList extends EventTarget {
   async #look(list, now) {
     if (now <= list.high) return;
     list.high = now;
-    if (list === this.#kept) await keepList({ person: this.#person, enc: /** @type {any} */ (list.enc), sealed: /** @type {any} */ (list.sealed), issued: list.issued, expires: list.expires, high: now });
+    if (list === this.#kept) await keepList({ ...list, person: this.#person });
   }
 
   async #closedSentence() {
     if (this.#forged) return t('The list on this device was changed, and is deleted. Connect to the network to fetch it anew, and tell your IT team.');
+    if (!(await offlineUse(this.#person))) return t('This device is not prepared for use without a network. Connect, then sign in with a passkey or press “Use this device offline”.');
     if (!this.#kept) return t('Without a network this device knows no patients: no list was fetched here. Connect, and the list comes by itself.');
-    if (await offlineUse(this.#person)) return t('Your list is closed. Open it with your passkey, or connect to the network.');
-    return t('Your list is closed until the network is back. What is sealed already is sent then.');
+    return t('Your list is closed. Open it with your passkey, or connect to the network.');
   }
 
   /** Everybody on the list. @returns {Promise<Patient[]>} rejects with a sentence */

@@ -16,22 +16,12 @@ export function toBase64URL(bytes) {
 }
 
 /** @param {any[] | undefined} list of credentials the server names */
-const named = (list) => (list ?? []).map((c) => ({ ...c, id: fromBase64URL(c.id) }));
+export const named = (list) => (list ?? []).map((c) => ({ ...c, id: fromBase64URL(c.id) }));
 
 /** @param {any} options as the server sends them @returns {PublicKeyCredentialRequestOptions} */
 export function requestOptions(options) {
   const asked = options.publicKey ?? options;
   return { ...asked, challenge: fromBase64URL(asked.challenge), allowCredentials: named(asked.allowCredentials) };
-}
-
-/** @param {any} options as the server sends them @returns {PublicKeyCredentialCreationOptions} */
-export function creationOptions(options) {
-  const asked = options.publicKey ?? options;
-  return {
-    ...asked, challenge: fromBase64URL(asked.challenge), user: { ...asked.user, id: fromBase64URL(asked.user.id) },
-    excludeCredentials: named(asked.excludeCredentials),
-    extensions: { ...asked.extensions, prf: {} }, // so that it can open what is kept for the time without a network
-  };
 }
 
 /** What goes back to the server. @param {any} credential @returns {Record<string, unknown>} */
@@ -66,7 +56,7 @@ let quiet = false;
  * @param {boolean} silently @param {(signal: AbortSignal) => Promise<T>} ask
  * @returns {Promise<T>}
  */
-async function alone(silently, ask) {
+export async function alone(silently, ask) {
   open?.abort();
   const mine = new AbortController();
   open = mine;
@@ -78,33 +68,20 @@ async function alone(silently, ask) {
   }
 }
 
-/** Asks what no server asked. @param {PublicKeyCredentialRequestOptions} options @returns {Promise<any>} the credential */
-export function showWith(options) {
-  return alone(false, (signal) => navigator.credentials.get({ publicKey: options, signal }));
+/**
+ * Asks for a passkey, and lets it answer to a salt as well (Web Authentication Level 3, 10.1.4, extension prf).
+ * @param {PublicKeyCredentialRequestOptions} options @param {Uint8Array<ArrayBuffer>} salt 32 bytes
+ * @param {boolean} [silently] waits in the background until one is picked from what the browser offers beside the login field
+ * @returns {Promise<any>} the credential; its answer to the salt is a secret of this device's, which answerOf leaves out
+ */
+export function showWith(options, salt, silently = false) {
+  const publicKey = /** @type {any} */ ({ ...options, extensions: { ...options.extensions, prf: { eval: { first: salt } } } });
+  return alone(silently, (signal) => navigator.credentials.get({ publicKey, signal, mediation: /** @type {any} */ (silently ? 'conditional' : undefined) }));
 }
 
 /** @param {any} options @returns {Promise<Record<string, unknown>>} */
 export function show(options) {
   return alone(false, async (signal) => answerOf(await navigator.credentials.get({ publicKey: requestOptions(options), signal })));
-}
-
-/** Waits in the background until a passkey is picked from what the browser offers beside the login field. @param {any} options */
-export function offer(options) {
-  return alone(true, async (signal) => answerOf(await navigator.credentials.get({
-    publicKey: requestOptions(options), signal, mediation: /** @type {any} */ ('conditional'),
-  })));
-}
-
-/** @returns {Promise<boolean>} whether the browser can offer passkeys beside the login field */
-export async function offers() {
-  if (!supported()) return false;
-  const can = /** @type {any} */ (PublicKeyCredential).isConditionalMediationAvailable;
-  return typeof can === 'function' && Boolean(await can.call(PublicKeyCredential));
-}
-
-/** @param {any} options @returns {Promise<Record<string, unknown>>} */
-export function make(options) {
-  return alone(false, async (signal) => answerOf(await navigator.credentials.create({ publicKey: creationOptions(options), signal })));
 }
 
 /**

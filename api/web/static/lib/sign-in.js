@@ -30,15 +30,10 @@ export function refusalOf(err) {
   return passkey.passkeySentence(err) || (err instanceof Problem ? signInSentence(err) : sentence(err));
 }
 
-/**
- * Signs in with a passkey, asking the person or, silently, waiting for what they pick beside the login field.
- * @param {boolean} silently
- * @returns {Promise<Person>}
- */
-export async function withPasskey(silently) {
+/** Signs in with a passkey. @returns {Promise<Person>} */
+async function withPasskey() {
   const asked = await call('POST', door('/passkey/begin'));
-  const credential = await (silently ? passkey.offer : passkey.show)(asked.options);
-  const answer = await call('POST', door('/passkey'), { ticket: asked.ticket, credential });
+  const answer = await call('POST', door('/passkey'), { ticket: asked.ticket, credential: await passkey.show(asked.options) });
   await settle();
   return answer.person;
 }
@@ -65,8 +60,9 @@ export function secondStep(now) {
  * @param {HTMLFormElement} form with the fields of the part sign-in-fields
  * @param {Element} errors
  * @param {(person: Person) => void} done
+ * @param {() => Promise<Person>} [byPasskey] where a passkey is asked for after the password
  */
-export function wireSignIn(form, errors, done) {
+export function wireSignIn(form, errors, done, byPasskey = withPasskey) {
   let ticket = '';
   let byRecovery = false;
   const codes = form.querySelector('[data-step="code"]');
@@ -123,8 +119,7 @@ export function wireSignIn(form, errors, done) {
   const ask = async (ways) => {
     if (ways.includes('code') || ways.includes('recovery')) return turn(true, !ways.includes('code'));
     start();
-    const person = await withPasskey(false);
-    done(person);
+    done(await byPasskey());
   };
   form.querySelector('[data-act="recovery"]')?.addEventListener('click', () => turn(true, !byRecovery));
   form.querySelector('[data-act="again"]')?.addEventListener('click', () => {

@@ -1,11 +1,14 @@
 // @ts-check
 // A person's own ways in: passkeys, the authenticator app, recovery codes, password, PIN, and their sessions.
 
+import { prepared } from '../capture/unlock.js';
 import { call } from '../lib/api.js';
 import { askSure } from '../lib/confirm.js';
 import { busy, need, show } from '../lib/dom.js';
-import { make, passkeySentence, supported } from '../lib/passkey.js';
+import { passkeySentence, supported } from '../lib/passkey.js';
+import { make } from '../lib/passkeymake.js';
 import { passwordGap, pinGap } from '../lib/password.js';
+import { undo } from '../lib/prepare.js';
 
 const root = need('account', HTMLElement);
 /** @param {string} part */
@@ -72,6 +75,18 @@ wire(need('rename-form', HTMLFormElement), 'rename-error', async () => {
   await call('POST', at(`/passkeys/${renaming}/name`), { name });
   location.reload();
 });
+
+// The list of patients that a passkey opens in this browser, without a network.
+
+const person = document.body.dataset.person ?? '';
+const kept = need('offline-kept', HTMLElement);
+wireAll('button[data-act="offline-undo"]', 'passkey-error', async () => {
+  if (!(await askSure({ title: 'Do not keep the list here?', ok: 'Do not keep it', text: 'Without a network this device then knows none of your patients. The page where photos are taken offers to keep it again.' }))) return;
+  await undo(person);
+  show(kept, await prepared(person));
+  tell('This browser keeps no list of your patients any more.');
+});
+void prepared(person).then((is) => show(kept, is));
 
 // The authenticator app.
 

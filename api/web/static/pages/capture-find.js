@@ -5,7 +5,7 @@
 import { Problem, address, call } from '../lib/api.js';
 import { alarm, isCovered, need, say, sentence, show, stamp, fill } from '../lib/dom.js';
 import { namedPatient, searchAsTyped } from '../lib/patients.js';
-import { t } from '../lib/words.js';
+import { locale, t } from '../lib/words.js';
 import { CameraError } from '../capture/camera.js';
 import { bornText, numberText } from './capture-card.js';
 import { complain, notice, now, onStep } from './capture-steps.js';
@@ -21,7 +21,6 @@ let scanner = null;
 /** @type {Promise<unknown>} the last opening, over or not: one at a time */
 let opening = Promise.resolve();
 let turn = 0;
-
 const root = () => need('capture', HTMLElement);
 
 /** @param {Patient[]} found @param {string} query */
@@ -53,11 +52,13 @@ async function listKept(err) {
   if (!(err instanceof Problem) || err.status !== 0 || !ward) return;
   try {
     const query = need('search', HTMLInputElement).value.trim().toLowerCase();
-    const mine = /** @type {Patient[]} */ (await ward.patients());
+    const mine = /** @type {Patient[]} */ (await ward.patients()).sort((a, b) => a.name.localeCompare(b.name));
     list(mine.filter((p) => `${p.name} ${p.record_number}`.toLowerCase().includes(query)), query);
     const until = ward.until();
-    const at = until ? new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' }).format(until) : '';
-    if (at) told.textContent = t('No network: these are the patients kept on this device until {at}.', { at });
+    if (!until) return;
+    const at = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(until.at);
+    told.textContent = until.kept ? t('No network: these are the patients kept on this device until {at}.', { at })
+      : t('No network: these patients are known to this page until {at}: keep it open.', { at });
   } catch (closed) {
     told.textContent = sentence(closed);
   }
@@ -95,7 +96,8 @@ function scannerOff(text) {
   complain(text);
 }
 
-async function startScanner() {
+/** @param {boolean} [fresh] the band that was read last is read again at once */
+async function startScanner(fresh) {
   stopScanner();
   const mine = turn;
   show(need('scan-again', HTMLElement), false);
@@ -109,13 +111,15 @@ async function startScanner() {
   await opening;
   if (mine !== turn || now.step !== 'find' || document.hidden) return;
   const note = need('scan-note', HTMLElement);
+  const tell = (/** @type {string} */ text) => {
+    if (note.textContent !== text) note.textContent = text; // said once
+  };
   note.textContent = t('Hold the wristband before the camera, or pick from the list.');
   show(need('scan', HTMLElement), true);
   try {
     const asked = scan.openScanner(need('scan-video', HTMLVideoElement), {
       onBand: (/** @type {any} */ codes) => void take(codes),
-      onRefused: (/** @type {string} */ text) => (note.textContent = text),
-      onHint: (/** @type {string} */ text) => (note.textContent = text),
+      onRefused: tell, onHint: tell, fresh,
     });
     opening = asked.catch(() => {});
     const started = await asked;
@@ -152,7 +156,7 @@ export async function wireFind(wired) {
   onStep('find', { enter: () => void startScanner(), leave: stopScanner });
   need('scan-again', HTMLButtonElement).addEventListener('click', () => {
     complain('');
-    void startScanner();
+    void startScanner(true);
   });
   document.addEventListener('visibilitychange', () => {
     if (now.step !== 'find') return;

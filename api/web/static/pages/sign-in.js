@@ -1,8 +1,10 @@
 // @ts-check
 import { need, show } from '../lib/dom.js';
 import { safeNext } from '../lib/next.js';
-import { offers, passkeySentence, supported } from '../lib/passkey.js';
-import { refusalOf, withPasskey, wireSignIn } from '../lib/sign-in.js';
+import { passkeySentence, supported } from '../lib/passkey.js';
+import { offers } from '../lib/passkeymake.js';
+import { signInPrepared } from '../lib/prepare.js';
+import { refusalOf, wireSignIn } from '../lib/sign-in.js';
 
 const form = need('sign-in', HTMLFormElement);
 const button = need('with-passkey', HTMLButtonElement);
@@ -19,7 +21,7 @@ function enter() {
 async function offerQuietly() {
   if (!(await offers())) return;
   try {
-    await withPasskey(true);
+    await signInPrepared(true);
     enter();
   } catch (err) {
     // Taken back, or none was picked. What the server refused is worth a sentence.
@@ -32,7 +34,7 @@ button.addEventListener('click', async () => {
   error.textContent = '';
   button.disabled = true;
   try {
-    await withPasskey(false);
+    await signInPrepared(false);
     enter();
   } catch (err) {
     error.textContent = refusalOf(err);
@@ -42,7 +44,7 @@ button.addEventListener('click', async () => {
   }
 });
 
-wireSignIn(form, need('sign-in-error', HTMLElement), enter);
+wireSignIn(form, need('sign-in-error', HTMLElement), enter, () => signInPrepared(false));
 show(button, supported());
 need('login', HTMLInputElement).focus();
 void offerQuietly();

@@ -28,8 +28,9 @@ export default {
   'Without a network this device knows no patients: no list was fetched here. Connect, and the list comes by itself.':
     'Ohne Netz kennt dieses Gerät keine Patienten: Es wurde keine Liste geladen. Mit dem Netz verbinden, dann kommt die Liste von selbst.',
   'Your list is closed. Open it with your passkey, or connect to the network.': 'Ihre Liste ist geschlossen. Mit dem Passkey öffnen oder mit dem Netz verbinden.',
-  'Your list is closed until the network is back. What is sealed already is sent then.':
-    'Ihre Liste ist geschlossen, bis das Netz wieder da ist. Was schon versiegelt ist, wird dann gesendet.',
+  'This device is not prepared for use without a network. Connect, then sign in with a passkey or press “Use this device offline”.':
+    'Dieses Gerät ist nicht für die Zeit ohne Netz vorbereitet. Mit dem Netz verbinden, dann mit einem Passkey anmelden oder „Dieses Gerät ohne Netz verwenden“ wählen.',
+  'This wristband was just read. Take it away for two seconds to scan it again.': 'Dieses Armband wurde gerade gelesen. Nehmen Sie es zwei Sekunden weg, um es noch einmal zu scannen.',
   'The clock of this device went back, so nobody can say whether the list still holds. Connect to the network.':
     'Die Uhr dieses Geräts wurde zurückgestellt; ob die Liste noch gilt, ist nicht zu sagen. Mit dem Netz verbinden.',
   'The list on this device ended at {at}. Connect to the network to fetch it anew.': 'Die Liste auf diesem Gerät galt bis {at}. Mit dem Netz verbinden, um sie neu zu laden.',
@@ -55,6 +56,9 @@ export default {
   'Open my list with the passkey': 'Meine Liste mit dem Passkey öffnen',
   'When the network is away, this device can show whose wristband it reads. Your passkey opens the list then.':
     'Ohne Netz kann dieses Gerät zeigen, wessen Armband es liest. Ihr Passkey öffnet dann die Liste.',
+  'No network: these patients are known to this page until {at}: keep it open.': 'Kein Netz: Diese Patienten kennt diese Seite bis {at}. Lassen Sie sie offen.',
+  'You have no passkey yet. Add one on your account page, then press this again.': 'Sie haben noch keinen Passkey. Auf der Seite Konto einen anlegen, dann hier noch einmal wählen.',
+  'To your account': 'Zum Konto',
   'Use this device offline': 'Dieses Gerät ohne Netz verwenden',
   'Your list is open.': 'Ihre Liste ist offen.',
   'This device is prepared.': 'Dieses Gerät ist vorbereitet.',
