@@ -21,6 +21,7 @@ let scanner = null;
 /** @type {Promise<unknown>} the last opening, over or not: one at a time */
 let opening = Promise.resolve();
 let turn = 0;
+
 const root = () => need('capture', HTMLElement);
 
 /** @param {Patient[]} found @param {string} query */
