@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -109,8 +110,14 @@ func TestClockWrongByADay(t *testing.T) {
 	}), chromedp.Navigate(s.base+"/capture"))
 	b.until("said", `/24 hours slow/.test(document.querySelector('#note-clock').textContent)`)
 	b.look("clock-wrong")
+	days := []string{time.Now().Format("2 Jan 2006")}
 	captureOnce(b)
 	b.until("received", `document.querySelectorAll('#queue-list [data-state=received]').length === 1`)
+	days = append(days, time.Now().Format("2 Jan 2006")) // midnight may have come
+	row := value[string](b, "its row", `document.querySelector('#queue-list [data-fill=title]').textContent`)
+	if !strings.Contains(row, days[0]) && !strings.Contains(row, days[1]) {
+		t.Errorf("the row says %q, want today, %s", row, days[1])
+	}
 	clinician := s.signIn("clinician")
 	eventually(t, "the photo to be read", time.Minute, func() bool {
 		for _, photos := range clinician.captures() {

@@ -7,10 +7,13 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/clinivault/clinivault/vault/vaulttest"
@@ -23,6 +26,7 @@ type front struct {
 
 	mu       sync.Mutex
 	answered []string // "GET /patients 200", of the service, in order
+	refused  []string // "GET /patients", while silent
 }
 
 func (s *service) behind(t *testing.T) *front {
@@ -46,6 +50,9 @@ func (s *service) behind(t *testing.T) *front {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if f.silent.Load() {
+			f.mu.Lock()
+			f.refused = append(f.refused, r.Method+" "+r.URL.Path)
+			f.mu.Unlock()
 			panic(http.ErrAbortHandler)
 		}
 		proxy.ServeHTTP(w, r)
@@ -55,10 +62,26 @@ func (s *service) behind(t *testing.T) *front {
 	return f
 }
 
+// forget begins to count anew.
+func (f *front) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answered, f.refused = nil, nil
+}
+
+// asked counts how often something was asked for while the front was silent.
+func (f *front) asked(what string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(slices.DeleteFunc(slices.Clone(f.refused), func(one string) bool { return one != what }))
+}
+
 // leftOwing signs out while the server is silent: the page is covered and offers no way in.
 func (b *browser) leftOwing(f *front) {
 	b.t.Helper()
+	b.until("the page ready", `!document.querySelector('#sign-out').hidden`)
 	f.silent.Store(true)
+	f.forget()
 	b.run("signing out", press(`#sign-out button`))
 	b.until("told what waits, or covered", `document.querySelector('#leave').open || document.querySelector('#cover').open`)
 	if value[bool](b, "the question", `document.querySelector('#leave').open`) {
@@ -66,6 +89,10 @@ func (b *browser) leftOwing(f *front) {
 	}
 	b.until("covered", `/you are signed out as soon as/.test(document.querySelector('#cover-error').textContent)`)
 	b.covered("signed out")
+	eventually(b.t, "the server to be asked again", time.Minute, func() bool { return f.asked("POST /sign-out") >= 3 })
+	if f.asked("GET /api/v1/session/ways") > 0 {
+		b.t.Error("the cover of whoever signed out asked for ways in")
+	}
 	if ways := value[string](b, "ways in", `[...document.querySelectorAll('#cover :is(button, input, summary)')].filter((n) => n.offsetParent !== null).map((n) => n.outerHTML).join()`); ways != "" {
 		b.t.Errorf("the cover of whoever signed out offers %s", ways)
 	}
@@ -96,6 +123,21 @@ func TestSigningOutOfASilentServer(t *testing.T) {
 	b.until("sealed, and told when it goes", `document.querySelector('#sent-title').textContent === 'Sealed; goes when the network is back'`)
 	b.deadEnds()
 	b.look("silent-1-sealed")
+	if told := value[string](b, "when it is tried again", `document.querySelector('#queue-wait').textContent`); !strings.HasPrefix(told, "Next try at ") {
+		t.Errorf("above the photo, whose row says why it waits: got %q, want when it is tried again alone", told)
+	}
+	b.run("locking", lockNow)
+	b.until("told that there is no network", `/There is no network/.test(document.querySelector('#cover-error').textContent)`)
+	f.silent.Store(false)
+	b.until("the way in, and nothing of the network", `!document.querySelector('#cover-typed').hidden && document.querySelector('#cover-error').textContent === ''`)
+	b.openWith(s.accounts["clinician"].Password)
+	b.until("open, with what needs the server", `!(`+coverOpen+`) && !('away' in document.body.dataset)`)
+	b.until("received", `document.querySelectorAll('#queue-list [data-state=received]').length === 1`)
+
+	b.run("another photo", press("#same-patient"), press("#to-camera"))
+	takeOne(b)
+	f.silent.Store(true)
+	sendAll(b)
 	b.leftOwing(f)
 	b.look("silent-2-signed-out")
 	f.silent.Store(false)
@@ -116,22 +158,27 @@ func TestSigningOutOfASilentServer(t *testing.T) {
 	b.signedOut("the page opened anew")
 
 	b.signIn(s, "clinician", "/capture")
-	b.until("patients listed", `document.querySelector('#patients button')`)
 	b.leftOwing(f)
 	b.run("opening the patients", chromedp.Navigate(s.base+"/patients"))
 	b.until("what stands in for the page", `document.title === 'No connection · Clinivault' && getComputedStyle(document.querySelector('a.button')).borderRadius !== '0px'`)
 	b.look("silent-3-no-connection")
-	f.mu.Lock()
-	f.answered = nil
-	f.mu.Unlock()
+	f.forget()
 	f.silent.Store(false)
 	b.run("opening the patients again", chromedp.Navigate(s.base+"/patients"))
 	b.signedOut("before the page")
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.answered) == 0 || f.answered[0] != "POST /sign-out 303" || slices.Contains(f.answered, "GET /patients 200") {
-		t.Errorf("the service was asked for %q, want the sign-out first and no patients", f.answered)
+	answered := f.answered
+	f.mu.Unlock()
+	if len(answered) == 0 || answered[0] != "POST /sign-out 303" || slices.Contains(answered, "GET /patients 200") {
+		t.Errorf("the service was asked for %q, want the sign-out first and no patients", answered)
 	}
+
+	b.signIn(s, "clinician", "/capture")
+	b.leftOwing(f)
+	b.run("a browser without the worker", network.SetBypassServiceWorker(true), chromedp.Navigate("about:blank"))
+	f.silent.Store(false)
+	b.run("opening the patients once more", chromedp.Navigate(s.base+"/patients"))
+	b.signedOut("by the page itself")
 	b.noFaults()
 }
 

@@ -19,7 +19,7 @@ import { memoryDisk } from './idb.mjs';
 const shell = { version: 'v2', page: '/capture', files: ['/capture', '/static/h/a.js', '/static/h/b.wasm'] };
 
 /** A response as the worker sees one. */
-const answer = (address, version = 'v2', ok = true) => ({ address, ok, headers: { get: (name) => (name === 'Clinivault-Shell' ? version : null) } });
+const answer = (address, version = 'v2', ok = true, status = ok ? 200 : 503) => ({ address, ok, status, headers: { get: (name) => (name === 'Clinivault-Shell' ? version : null) } });
 
 /** Runs sw.js in a world of its own: a server that answers as told, and caches that keep. */
 async function worker({ server = (address) => answer(address), kept = {}, owed = false, language = 'en-GB' } = {}) {
@@ -147,13 +147,13 @@ test('a page that is not kept comes from the server; while that is silent, a sen
 
 test('an owed sign-out is heard before a page is asked for', async () => {
   const addresses = (w) => w.did.map(([, address]) => address);
-  for (const [name, server] of [['heard', (a) => answer(a)], ['the session ended by itself', (a) => ({ ...answer(a, 'v2', false), status: 401 })]]) {
+  for (const [name, server] of [['heard', (a) => answer(a)], ['the session ended by itself', (a) => answer(a, 'v2', false, 401)]]) {
     const w = await worker({ owed: true, server });
     await w.ask('/patients', { mode: 'navigate' });
     assert.deepEqual(addresses(w), ['/sign-out', 'https://vault.example/patients'], name);
     assert.equal(await w.owes(), undefined, `${name}: it is owed twice`);
   }
-  for (const [name, server] of [['silence', () => { throw new TypeError('network'); }], ['a fault', (a) => answer(a, 'v2', false)]]) {
+  for (const [name, server] of [['silence', () => { throw new TypeError('network'); }], ['a fault', (a) => answer(a, 'v2', false)], ['no time', (a) => answer(a, 'v2', false, 429)]]) {
     const still = await worker({ owed: true, server });
     assert.match((await still.ask('/patients', { mode: 'navigate' })).body, /needs the server/, name);
     assert.deepEqual(addresses(still), ['/sign-out'], `${name}: the page was asked for in the name of whoever left`);

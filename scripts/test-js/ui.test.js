@@ -36,6 +36,9 @@ test('a refusal gives its sentence, and one of our own where there is none', () 
 
 test('calls speak JSON and turn silence into a problem', async (t) => {
   const seen = [];
+  const told = [];
+  globalThis.dispatchEvent = (event) => told.push(event.type);
+  t.after(() => delete globalThis.dispatchEvent);
   t.mock.method(globalThis, 'fetch', async (url, request) => {
     seen.push([url, request.method, request.body, request.cache]);
     if (url === '/down') throw new TypeError('network');
@@ -47,6 +50,7 @@ test('calls speak JSON and turn silence into a problem', async (t) => {
   assert.equal(await call('POST', '/none'), null);
   await assert.rejects(call('GET', '/gone'), (e) => e instanceof Problem && e.status === 404 && e.message === 'Gone.');
   await assert.rejects(call('GET', '/down'), (e) => e instanceof Problem && e.status === 0 && e.message === offline);
+  assert.deepEqual(told, ['clinivault-silent'], 'what the page is told of silence');
 });
 
 test('after signing in one stays on this site', () => {

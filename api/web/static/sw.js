@@ -102,7 +102,7 @@ async function settleOwed() {
   try {
     if (!(await inStore('readonly', (store) => store.get('owed')))) return;
     const answer = await fetch('/sign-out', { method: 'POST' });
-    if (!answer.ok && answer.status !== 401) throw new Error('the server does not answer');
+    if (answer.status >= 500 || answer.status === 429) throw new Error('the server does not answer');
     await inStore('readwrite', (store) => store.delete('owed'));
   } finally {
     db.close();

@@ -58,7 +58,6 @@ async function find() {
  */
 export async function askAgain() {
   const before = await who();
-  if (await settleOwed()) return null;
   const answer = await fetch(document.body.dataset.session ?? '', { cache: 'no-store', signal: AbortSignal.timeout(patience) }).catch(() => null);
   if (!answer?.ok) return null;
   onAnswer.heard(answer);
@@ -169,13 +168,14 @@ export async function forgetPerson() {
 }
 
 /**
- * Has the server end the session of whoever signed out here while it did not answer.
+ * Has the server end the session of whoever signed out here while it did not answer. A refusal is an answer too: the session
+ * ended by itself.
  * @returns {Promise<'' | 'owed' | 'over'>} '': nobody did; owed: there is still no answer; over: the page goes to the sign-in
  */
 export async function settleOwed() {
   if (!(await kept('owed'))) return '';
   const answer = await fetch('/sign-out', { method: 'POST', signal: AbortSignal.timeout(patience) }).catch(() => null);
-  if (!answer?.ok && answer?.status !== 401) return 'owed'; // 401: it ended by itself
+  if (!answer || answer.status >= 500 || answer.status === 429) return 'owed';
   await forgetPerson();
   await drop('owed');
   location.replace('/sign-in');
