@@ -94,6 +94,12 @@ for (const [name, change] of Object.entries({
   });
 }
 
+test('a passkey without an answer has the server asked for nothing more', async () => {
+  authenticator.answers = false;
+  await signInPrepared(false);
+  assert.ok(!told.some((line) => line.startsWith('/api/v1/intake')), `asked: ${told}`);
+});
+
 test('a prepared device is prepared again for another passkey or another signer alone', async () => {
   const now = async () => Buffer.from((await offlineUse(person.id)).publicKey).toString('hex');
   await signInPrepared(false);
