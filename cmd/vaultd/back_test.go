@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/clinivault/clinivault/vault/vaulttest"
@@ -41,6 +42,10 @@ func TestBackKey(t *testing.T) {
 
 	phone(b)
 	toCard(b)
+	b.wordsWhole()
+	b.run("a place on the page", chromedp.Evaluate(`location.hash = 'main'`, nil))
+	b.settle()
+	b.goBack("the place", "card")
 	b.goBack("the card", "find")
 	b.until("a way to other patients", `document.querySelector('#step-find a[href="/break-glass"]').offsetParent`)
 	toCamera(b)
@@ -86,6 +91,21 @@ func TestBackKey(t *testing.T) {
 	b.run("back from the first step", chromedp.Evaluate(`history.back()`, nil))
 	b.until("the page before", `location.pathname === '/account'`)
 	b.noFaults()
+}
+
+// wordsWhole: on the narrowest screen the word on each choice of the card stands on one line, chosen or not.
+func (b *browser) wordsWhole() {
+	b.t.Helper()
+	const all, broken = `document.querySelectorAll('#details .chip input')`, `[...document.querySelectorAll('#details .chip span')].filter((n) => {
+		const r = document.createRange(); r.selectNodeContents(n); return r.getClientRects().length > n.textContent.split(' ').length; }).map((n) => n.textContent).join()`
+	b.run("narrow", emulation.SetDeviceMetricsOverride(320, 640, 1, true))
+	for range 2 {
+		b.run("the other way", chromedp.Evaluate(all+`.forEach((box) => box.click())`, nil))
+		if got := value[string](b, "broken words", broken); got != "" {
+			b.t.Errorf("at 320 pixels these are broken within a word: %s", got)
+		}
+	}
+	phone(b)
 }
 
 // figure opens the figure of the body, whose smallest area a finger meets, and searches for a site that there is not.

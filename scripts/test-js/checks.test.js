@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Calm, firm, round, told } from '../../api/web/static/capture/checks-plan.js';
+import { warningWords } from '../../api/web/static/capture/checks-words.js';
+import german from '../../api/web/static/words/de.js';
 
 const box = { x0: 0, y0: 0, x1: 1, y1: 1 };
 const face = { code: 'face', score: 0.9, box };
@@ -70,4 +72,12 @@ test('faint sightings keep nothing on', () => {
   for (const at of [0, 100]) calm.take('face', [face], at);
   for (const at of [500, 900, 1300]) calm.take('face', [{ ...face, score: 0.4 }], at);
   assert.deepEqual(codes(calm.shown()), []);
+});
+
+test('a warning calls the lamp what its button calls it', () => {
+  for (const code of ['glare', 'dark']) {
+    const { todo } = warningWords(code);
+    assert.match(todo, /\blamp\b/, code);
+    assert.match(german[todo], new RegExp(`\\b${german.Lamp}\\b`), code);
+  }
 });
