@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -237,14 +238,24 @@ func TestKeptClock(t *testing.T) {
 	}
 }
 
-// TestWatchWithKeptKeys: watching begins without the server too, where the patient's ID is known; a wristband has to wait.
-func TestWatchWithKeptKeys(t *testing.T) {
+// TestWatchBeginsUnseen: a watched folder waits for the server, since a person has to see whose photos they will be, by ID
+// and by wristband; who was seen before the server went is photographed on.
+func TestWatchBeginsUnseen(t *testing.T) {
 	b := newBench(t)
 	b.keeps()
 	b.server.goes(breaks)
+	folder, picture := t.TempDir(), vaulttest.Picture(t, 64, 48, 1)
+	if err := os.WriteFile(filepath.Join(folder, "a.jpg"), picture, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.must(exitFailed, []string{"nobody is photographed unseen"}, "watch", "--folder", folder, "--site", "neck", "--patient", testPatientID, "--existing")
+	if left, err := os.ReadFile(filepath.Join(folder, "a.jpg")); err != nil || !bytes.Equal(left, picture) {
+		t.Errorf("the original: got %d bytes and %v, want it untouched", len(left), err)
+	}
+	b.server.goes(nil)
 	w := b.watch(strings.NewReader(""), t.TempDir(), "--patient", testPatientID)
 	w.says("watching the folder")
-	picture := vaulttest.Picture(t, 64, 48, 1)
+	b.server.goes(breaks)
 	w.put("a.jpg", picture)
 	w.says("sealed as capture")
 	w.until("wiping", func() bool { return w.inFolder() == "" })

@@ -40,17 +40,19 @@ type patient struct {
 	unseen bool // the server was away: the ID is all that is known
 }
 
-// whoIs finds the patient of an order. Without the server an ID does, which no slip of a finger makes another patient's;
-// a record number does not.
-func (r *session) whoIs(ctx context.Context, number string) (patient, error) {
-	p, err := r.client.patient(ctx, number)
+// whoIs finds the patient of an order. Without the server an ID does, which no slip of a finger makes another patient's, and
+// which a program hands over; a record number does not, nor anything where a person has to see whose photos they will be.
+func (r *session) whoIs(ctx context.Context, o order) (patient, error) {
+	p, err := r.client.patient(ctx, o.patient)
 	switch {
 	case err == nil || ctx.Err() != nil || !away(err):
 		return p, err
-	case !isPatientID(number):
+	case o.compared:
+		return patient{}, fmt.Errorf("%w; name and birth date cannot be shown without the server, and nobody is photographed unseen: connect and run it again", err)
+	case !isPatientID(o.patient):
 		return patient{}, fmt.Errorf("%w; without the server --patient takes the patient's ID alone (26 letters and digits, the end of the address of the patient's page)", err)
 	}
-	return patient{ID: number, unseen: true}, nil
+	return patient{ID: o.patient, unseen: true}, nil
 }
 
 // card is what the person compares: is it the right patient?

@@ -26,6 +26,7 @@ type order struct {
 	state, patient, site, side, encounter, note, transport string
 	paths                                                  []string
 	wipe                                                   bool
+	compared                                               bool // a person stands by and compares name and birth date
 	consent                                                seal.Consent
 	takenAt                                                time.Time // zero: when the photo is sealed
 }
@@ -252,7 +253,7 @@ func (r *session) prepare(ctx context.Context, o order) (intakeInfo, seal.Captur
 	if err := checkSite(known.BodySites, o.site, o.side); err != nil {
 		return fail(err)
 	}
-	p, err := r.whoIs(ctx, o.patient)
+	p, err := r.whoIs(ctx, o)
 	if err != nil {
 		return fail(err)
 	}

@@ -124,6 +124,7 @@ func (w *watcher) start(ctx context.Context) (release func(), err error) {
 		}
 		fmt.Fprintln(w.stdout, askWristband)
 	} else {
+		w.order.compared = true
 		in, facts, err := w.prepare(ctx, w.order.order)
 		if err != nil {
 			return release, nothingSealed(err)
