@@ -248,12 +248,14 @@ func TestWatchBeginsUnseen(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "a.jpg"), picture, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.must(exitFailed, []string{"nobody is photographed unseen"}, "watch", "--folder", folder, "--site", "neck", "--patient", testPatientID, "--existing")
+	w := b.watch(strings.NewReader(""), folder, "--patient", testPatientID, "--existing")
+	w.says("nobody is photographed unseen")
+	w.ends(exitFailed)
 	if left, err := os.ReadFile(filepath.Join(folder, "a.jpg")); err != nil || !bytes.Equal(left, picture) {
 		t.Errorf("the original: got %d bytes and %v, want it untouched", len(left), err)
 	}
 	b.server.goes(nil)
-	w := b.watch(strings.NewReader(""), t.TempDir(), "--patient", testPatientID)
+	w = b.watch(strings.NewReader(""), t.TempDir(), "--patient", testPatientID)
 	w.says("watching the folder")
 	b.server.goes(breaks)
 	w.put("a.jpg", picture)
