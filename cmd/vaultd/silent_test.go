@@ -81,7 +81,6 @@ func (b *browser) leftOwing(f *front) {
 	b.t.Helper()
 	b.until("the page ready", `!document.querySelector('#sign-out').hidden`)
 	f.silent.Store(true)
-	f.forget()
 	b.run("signing out", press(`#sign-out button`))
 	b.until("told what waits, or covered", `document.querySelector('#leave').open || document.querySelector('#cover').open`)
 	if value[bool](b, "the question", `document.querySelector('#leave').open`) {
@@ -89,9 +88,13 @@ func (b *browser) leftOwing(f *front) {
 	}
 	b.until("covered", `/you are signed out as soon as/.test(document.querySelector('#cover-error').textContent)`)
 	b.covered("signed out")
+	f.forget()
+	b.run("a network that comes", chromedp.Evaluate(`globalThis.dispatchEvent(new Event('online'))`, nil))
 	eventually(b.t, "the server to be asked again", time.Minute, func() bool { return f.asked("POST /sign-out") >= 3 })
-	if f.asked("GET /api/v1/session/ways") > 0 {
-		b.t.Error("the cover of whoever signed out asked for ways in")
+	for what, path := range map[string]string{"ways in": "GET /api/v1/session/ways", "room for a photo": "POST /api/v1/uploads", "a photo's place": "POST /api/v1/captures"} {
+		if f.asked(path) > 0 {
+			b.t.Errorf("the page of whoever signed out asked for %s", what)
+		}
 	}
 	if ways := value[string](b, "ways in", `[...document.querySelectorAll('#cover :is(button, input, summary)')].filter((n) => n.offsetParent !== null).map((n) => n.outerHTML).join()`); ways != "" {
 		b.t.Errorf("the cover of whoever signed out offers %s", ways)
