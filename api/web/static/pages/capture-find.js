@@ -165,7 +165,7 @@ export async function wireFind(wired) {
     else if (!isCovered()) void startScanner(); // else once it is open
   });
   for (const name of ['pagehide', 'clinivault-lock', 'clinivault-leave']) globalThis.addEventListener(name, stopScanner);
-  globalThis.addEventListener('clinivault-open', () => now.step === 'find' && !scanner && void startScanner());
+  globalThis.addEventListener('clinivault-open', () => now.step === 'find' && !scanner && void startScanner(true));
   globalThis.addEventListener('clinivault-ward', () => again());
   again = searchAsTyped(need('search', HTMLInputElement), root().dataset.search ?? '', list, (_, err) => void listKept(err));
   const named = startWithNamed();
