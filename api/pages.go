@@ -178,13 +178,20 @@ func safeNext(wish string) string {
 	return wish
 }
 
-// signOutPage ends the session and forgets the cookie; without a session only the latter.
+// signOutPage ends the session and forgets the cookie; without a session only the latter. A page that names whose session it
+// means, since it asks late, leaves that of anybody else as it is.
 func (s *Server) signOutPage(w http.ResponseWriter, r *http.Request) {
-	if actor, ok := s.actor(r); ok {
-		if err := s.vault.SignOut(r.Context(), actor); err != nil {
-			s.problem(w, r, err)
+	actor, err := s.authenticate(r)
+	if err == nil {
+		if person := r.PostFormValue("person"); person != "" && person != string(actor.Person()) {
+			w.WriteHeader(http.StatusNoContent)
 			return
 		}
+		err = s.vault.SignOut(r.Context(), actor)
+	}
+	if err != nil && problemOf(err, "").Status >= http.StatusInternalServerError {
+		s.problem(w, r, err)
+		return
 	}
 	http.SetCookie(w, sessionCookie(""))
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)

@@ -265,6 +265,14 @@ func TestSignInPage(t *testing.T) {
 func TestSignOutPageEndsTheSession(t *testing.T) {
 	b := newBench(t)
 	token := b.as(t, admin)
+	form := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+	late := b.send(t, request{method: "POST", path: "/sign-out", token: token, header: form, body: strings.NewReader("person=SOMEBODYELSE")})
+	if late.StatusCode != http.StatusNoContent || late.Header.Get("Set-Cookie") != "" {
+		t.Errorf("a sign-out of somebody else: got %d with cookie %q, want 204 and none", late.StatusCode, late.Header.Get("Set-Cookie"))
+	}
+	if still := b.page(t, token, "/health"); still.StatusCode != http.StatusOK {
+		t.Errorf("somebody else's sign-out ended the session: got %d", still.StatusCode)
+	}
 	got := b.send(t, request{method: "POST", path: "/sign-out", token: token})
 	cookie := got.Header.Get("Set-Cookie")
 	if got.StatusCode != http.StatusSeeOther || !strings.HasPrefix(cookie, cookieName+"=;") || !strings.Contains(cookie, "Max-Age=0") {

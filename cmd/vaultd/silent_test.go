@@ -185,6 +185,49 @@ func TestSigningOutOfASilentServer(t *testing.T) {
 	b.noFaults()
 }
 
+// TestSigningOutOfASilentServerInEveryTab: the tab that did not sign out offers no way in either, in which the session would
+// live on below somebody else's; it ends the session once the one that did is closed.
+func TestSigningOutOfASilentServerInEveryTab(t *testing.T) {
+	s := newService(t, nil)
+	s.start()
+	f := s.behind(t)
+	b := openBrowser(t, vaulttest.ProfileFolder(t), photograph(t))
+	b.answerDialogs()
+	b.signIn(s, "clinician", "/capture")
+	token := b.cookie().Value
+	ctx, closeTab := chromedp.NewContext(b.ctx)
+	defer closeTab()
+	if err := chromedp.Run(ctx); err != nil { // the tab lives as long as the context of its first act
+		t.Fatal(err)
+	}
+	other := &browser{t: t, ctx: ctx}
+	other.answerDialogs()
+	other.run("a second tab", chromedp.Navigate(s.base+"/capture"))
+	other.leftOwing(f)
+	b.until("covered in the first tab", `/you are signed out as soon as/.test(document.querySelector('#cover-error').textContent)`)
+	b.covered("signed out in another tab")
+	if ways := value[int](b, "ways in", `[...document.querySelectorAll('#cover :is(button, input, summary)')].filter((n) => n.offsetParent !== null).length`); ways != 0 {
+		t.Errorf("the first tab offers %d ways in over a session that is to end", ways)
+	}
+	closeTab()
+	f.silent.Store(false)
+	b.signedOut("by the first tab")
+	asked, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/api/v1/session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked.Header.Set("Authorization", "Bearer "+token)
+	answer, err := http.DefaultClient.Do(asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the session of whoever signed out answers %d, want 401", answer.StatusCode)
+	}
+	b.noFaults()
+}
+
 // deadEnds checks what a person can follow on the capture page while the server is silent: nothing but the page itself.
 func (b *browser) deadEnds() {
 	b.t.Helper()

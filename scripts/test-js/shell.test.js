@@ -40,13 +40,13 @@ async function worker({ server = (address) => answer(address), kept = {}, owed =
     skipWaiting: async () => did.push('skip'), addEventListener: (name, act) => (heard[name] = act), navigator: { language },
   };
   const indexedDB = memoryDisk();
-  if (owed) await put(indexedDB, 'owed');
+  if (owed) await put(indexedDB, 'owed', { person: 'A' });
   const fetch = async (request, how) => {
     did.push(['fetch', request.url ?? request, how]);
     return server(request.url ?? request);
   };
   const text = await readFile(new URL('../../api/web/static/sw.js', import.meta.url), 'utf8');
-  vm.runInNewContext(text, { self, caches, fetch, URL, Error, indexedDB, Response: Answer });
+  vm.runInNewContext(text, { self, caches, fetch, URL, Error, indexedDB, Response: Answer, URLSearchParams, AbortSignal });
   const run = (name, event = {}) => {
     let done = Promise.resolve();
     heard[name]({ waitUntil: (p) => (done = p), respondWith: (p) => (done = p), ...event });
@@ -79,7 +79,7 @@ const within = (disk, mode, act) => new Promise((resolve, reject) => {
     request.onerror = () => reject(request.error);
   };
 });
-const put = (disk, name) => within(disk, 'readwrite', (store) => store.put(true, name));
+const put = (disk, name, value) => within(disk, 'readwrite', (store) => store.put(value, name));
 
 test('the worker keeps everything of its build under its build, and nothing else', async () => {
   const w = await worker();
@@ -152,12 +152,16 @@ test('an owed sign-out is heard before a page is asked for', async () => {
     await w.ask('/patients', { mode: 'navigate' });
     assert.deepEqual(addresses(w), ['/sign-out', 'https://vault.example/patients'], name);
     assert.equal(await w.owes(), undefined, `${name}: it is owed twice`);
+    const how = w.did[0][2];
+    assert.equal(String(how.body), 'person=A', `${name}: it ends whosever session it finds`);
+    assert.ok(how.signal instanceof AbortSignal, `${name}: a late answer meets the next person's cookie`);
   }
-  for (const [name, server] of [['silence', () => { throw new TypeError('network'); }], ['a fault', (a) => answer(a, 'v2', false)], ['no time', (a) => answer(a, 'v2', false, 429)]]) {
+  for (const [name, server] of [['silence', () => { throw new TypeError('network'); }], ['a fault', (a) => answer(a, 'v2', false)], ['no time', (a) => answer(a, 'v2', false, 429)],
+    ['somebody before the server refuses', (a) => answer(a, 'v2', false, 403)]]) {
     const still = await worker({ owed: true, server });
     assert.match((await still.ask('/patients', { mode: 'navigate' })).body, /needs the server/, name);
     assert.deepEqual(addresses(still), ['/sign-out'], `${name}: the page was asked for in the name of whoever left`);
-    assert.equal(await still.owes(), true, name);
+    assert.deepEqual(await still.owes(), { person: 'A' }, name);
   }
 });
 

@@ -143,7 +143,9 @@ test('tabs of one browser lock, open and leave together', () => {
   assert.equal(answers('open', { locked: true, dedicated: false }), 'look');
   assert.equal(answers('open', { locked: false, dedicated: false }), '');
   assert.equal(answers('open', { locked: false, dedicated: true }), 'look', 'a page that is nothing but the lock');
-  assert.equal(answers('left', { locked: true, dedicated: true }), 'leave');
+  assert.equal(answers({ left: 'A' }, { locked: true, dedicated: true, person: 'A' }), 'leave');
+  assert.equal(answers({ left: 'A' }, { locked: false, dedicated: false, person: 'B' }), '', 'somebody else went');
+  assert.equal(answers({ left: '' }, { locked: false, dedicated: false, person: '' }), '', 'a page of nobody');
   assert.equal(answers('anything', { locked: false, dedicated: false }), '');
 });
 

@@ -15,7 +15,7 @@ const web = 'api/web/';
 const modules = [
   ...folder(`${web}static/capture/`, (n) => n.endsWith('.js')),
   ...folder(`${web}static/pages/`, (n) => /^captures?.*\.js$/.test(n)),
-  ...['bedside', 'dom', 'leave', 'lock', 'patients', 'stepup', 'who', 'words'].map((n) => `${web}static/lib/${n}.js`),
+  ...['bedside', 'dom', 'leave', 'lock', 'patients', 'sign-in', 'stepup', 'who', 'words'].map((n) => `${web}static/lib/${n}.js`),
 ];
 const templates = ['capture', 'captures', 'layout', 'parts', 'shell-parts', 'signin-parts'].map((n) => `${web}templates/${n}.html`);
 const parts = folder(`${web}static/words/de/`, (n) => n.endsWith('.js'));

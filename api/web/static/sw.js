@@ -100,9 +100,10 @@ async function settleOwed() {
   });
   if (!db) return;
   try {
-    if (!(await inStore('readonly', (store) => store.get('owed')))) return;
-    const answer = await fetch('/sign-out', { method: 'POST' });
-    if (answer.status >= 500 || answer.status === 429) throw new Error('the server does not answer');
+    const owed = await inStore('readonly', (store) => store.get('owed'));
+    if (!owed) return;
+    const answer = await fetch('/sign-out', { method: 'POST', body: new URLSearchParams({ person: owed.person }), signal: AbortSignal.timeout(4_000) });
+    if (!answer.ok && answer.status !== 401) throw new Error('the server does not answer');
     await inStore('readwrite', (store) => store.delete('owed'));
   } finally {
     db.close();

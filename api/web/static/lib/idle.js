@@ -36,15 +36,15 @@ export class Idle {
 
 /**
  * What a tab does about another one's word.
- * @param {unknown} word busy: somebody works there; locked, open: the session was; left: somebody else goes on
- * @param {{ locked: boolean, dedicated: boolean }} now
+ * @param {unknown} word busy: somebody works there; locked, open: the session was; { left: ID }: that person signed out, or somebody else goes on
+ * @param {{ locked: boolean, dedicated: boolean, person: string }} now person: ID, whose tab it is
  * @returns {'' | 'touch' | 'lock' | 'look' | 'leave'}
  */
 export function answers(word, now) {
   if (word === 'busy') return now.locked ? '' : 'touch';
   if (word === 'locked') return now.locked ? '' : 'lock';
   if (word === 'open') return now.locked || now.dedicated ? 'look' : '';
-  return word === 'left' ? 'leave' : '';
+  return now.person && idOf(word, 'left') === now.person ? 'leave' : '';
 }
 
 /**
@@ -52,6 +52,11 @@ export function answers(word, now) {
  * @param {unknown} word @param {string} person ID, whose page this is
  */
 export function isOther(word, person) {
-  const said = typeof word === 'object' && word !== null && 'person' in word ? word.person : '';
-  return typeof said === 'string' && said !== '' && person !== '' && said !== person;
+  const said = idOf(word, 'person');
+  return said !== '' && person !== '' && said !== person;
+}
+
+/** @param {any} word @param {'person' | 'left'} name @returns {string} the ID that it says; '' */
+function idOf(word, name) {
+  return typeof word?.[name] === 'string' ? word[name] : '';
 }

@@ -2,16 +2,13 @@
 // Signing out. What this browser kept of the person goes; sealed photos that the vault has not received stay, and the
 // person is told so first. Signing out is never refused.
 
-import { need, show } from './dom.js';
-import { keep } from './kept.js';
-import { forgetPerson, settleOwed } from './who.js';
+import { need } from './dom.js';
+import { keep, kept } from './kept.js';
+import { forgetPerson } from './who.js';
 import { t } from './words.js';
 
 const queueName = 'clinivault-capture';
 const storeName = 'sealed';
-
-/** How long a page waits before it asks a silent server once more, in milliseconds. */
-const again = 3_000;
 
 /**
  * How many sealed photos wait on this device. The queue is not made where there is none.
@@ -91,18 +88,10 @@ async function go(form) {
   const asked = new CustomEvent('clinivault-leaving', { cancelable: true, detail: () => void go(form) });
   if (!globalThis.dispatchEvent(asked)) return; // the page asks about what was not sent, and comes back
   globalThis.dispatchEvent(new Event('clinivault-leave'));
-  await keep('owed', true);
+  await keep('owed', { person: document.body.dataset.person ?? '' });
   await forgetPerson();
   await import('../capture/wardlist.js').then((lists) => lists.forgetLists()).catch(() => {}); // where there are none
-  const { lock, tellLeft } = await import('./lock.js');
-  let owed = await settleOwed();
-  if (!owed) return form.submit(); // this browser keeps nothing
-  for (; owed === 'owed'; owed = await settleOwed()) {
-    void lock();
-    for (const node of document.querySelectorAll('#cover-text, #cover-text ~ *')) show(node, node.id === 'cover-error');
-    need('cover-error', HTMLElement).textContent = t('The server does not answer, so your session cannot be ended yet. This page stays locked, and you are signed out as soon as the server answers.');
-    await new Promise((resolve) => setTimeout(resolve, again));
-  }
-  tellLeft();
-  location.replace('/sign-in');
+  if (!(await kept('owed'))) return form.submit(); // this browser keeps nothing
+  const { endOwed } = await import('./lock.js');
+  await endOwed();
 }

@@ -17,9 +17,11 @@ import { t } from './words.js';
 
 const channel = typeof BroadcastChannel === 'function' ? new BroadcastChannel('clinivault-screen') : null;
 const title = document.title;
+const again = 3_000; // milliseconds between two words to a silent server that somebody signed out
 let covered = false;
 let locked = false;
 let hiddenAt = 0;
+let ending = false; // this page signs out
 let away = false; // the server did not answer when it was asked for the ways to open
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
@@ -106,7 +108,8 @@ async function offerWays() {
   /** @type {Ways} */
   let ways = { passkey: true, code: false, password: false, pin: false, hospital: '' };
   const before = away;
-  if (await settleOwed()) return; // nobody is to come in by that session
+  const owed = await settleOwed();
+  if (owed) return owed === 'owed' ? endOwed() : undefined; // nobody is to come in by that session, or over it
   try {
     ways = await call('GET', door('/ways'), undefined, { background: true });
     away = false;
@@ -141,6 +144,23 @@ async function offerAway() {
     ? t('There is no network. Your passkey opens the screen.')
     : t('There is no network, and the screen stays locked until it is back. What is sealed is kept, and sent then.');
   if (can) need('cover-passkey', HTMLButtonElement).focus();
+}
+
+/**
+ * Signs out by the word that was kept, and has every tab of that person go. While the server does not answer the page is
+ * covered, without a way in.
+ */
+export async function endOwed() {
+  if (ending) return;
+  ending = true;
+  for (let owed = await settleOwed(); owed === 'owed'; owed = await settleOwed()) {
+    void lock(true);
+    for (const node of document.querySelectorAll('#cover-text, #cover-text ~ *')) show(node, node.id === 'cover-error');
+    need('cover-error', HTMLElement).textContent = t('The server does not answer, so your session cannot be ended yet. This page stays locked, and you are signed out as soon as the server answers.');
+    await new Promise((resolve) => setTimeout(resolve, again));
+  }
+  tellLeft();
+  location.replace('/');
 }
 
 /** Asks a silent server again. */
@@ -264,8 +284,8 @@ function leave() {
   leaveQuietly();
 }
 
-/** Tells the other tabs that the person is gone, once the session is over. */
-export const tellLeft = () => channel?.postMessage('left');
+/** Tells the other tabs of the person that they are gone, once the session is over. */
+const tellLeft = () => channel?.postMessage({ left: document.body.dataset.person });
 
 // When to cover and to lock.
 
@@ -332,11 +352,11 @@ function tick() {
 if (channel) {
   channel.onmessage = (event) => {
     if (isOther(event.data, document.body.dataset.person ?? '')) return leaveQuietly();
-    const act = answers(event.data, { locked, dedicated: Boolean(document.body.dataset.locked) });
+    const act = answers(event.data, { locked, dedicated: Boolean(document.body.dataset.locked), person: document.body.dataset.person ?? '' });
     if (act === 'touch') idle.touch();
     if (act === 'lock') void lock(true);
     if (act === 'look') void look();
-    if (act === 'leave' && document.body.dataset.person) leaveQuietly();
+    if (act === 'leave') leaveQuietly();
   };
 }
 

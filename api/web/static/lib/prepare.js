@@ -9,7 +9,7 @@ import { offlineUse, ward } from '../capture/wardkeep.js';
 import { call } from './api.js';
 import { within } from './kept.js';
 import * as passkey from './passkey.js';
-import { door, settle } from './sign-in.js';
+import { door, othersOut, settle } from './sign-in.js';
 
 /** @import { Person } from './sign-in.js' */
 /** @import { Shown } from '../capture/unlock.js' */
@@ -27,6 +27,7 @@ export async function signInPrepared(silently) {
   const options = passkey.requestOptions(asked.options);
   const salt = crypto.getRandomValues(new Uint8Array(32));
   const credential = await passkey.showWith(options, salt, silently);
+  await othersOut();
   const { person } = await call('POST', door('/passkey'), { ticket: asked.ticket, credential: passkey.answerOf(credential) });
   await settle();
   const prepared = prepareBy(person, { options, salt, credential }).catch(() => {}); // then the page offers it

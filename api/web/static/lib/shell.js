@@ -3,8 +3,9 @@
 // question for a fresh factor, the device's proofs, and what signing out leaves behind.
 
 import { remedy } from './api.js';
+import { kept } from './kept.js';
 import { wireLeaving } from './leave.js';
-import { wireLock } from './lock.js';
+import { endOwed, wireLock } from './lock.js';
 import { wireStepUp } from './stepup.js';
 import { localTimes } from './time.js';
 import { forgetOther, settleOwed, who } from './who.js';
@@ -16,13 +17,11 @@ translate(document);
 localTimes(document);
 
 if (ownShell) void startShell();
-else {
-  void settleOwed();
-  if (document.body.dataset.person) {
-    wire();
-    void forgetOther(document.body.dataset.person);
-  }
-}
+else if (document.body.dataset.person) {
+  wire();
+  void forgetOther(document.body.dataset.person);
+  void kept('owed').then((owed) => owed && endOwed());
+} else void settleOwed();
 
 /** A page that was made for nobody: whose it is comes first. */
 async function startShell() {

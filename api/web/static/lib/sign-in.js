@@ -6,6 +6,8 @@ import { Problem, call } from './api.js';
 import { sentence, show } from './dom.js';
 import { signInSentence } from './next.js';
 import * as passkey from './passkey.js';
+import { settleOwed } from './who.js';
+import { t } from './words.js';
 
 /** @typedef {{ id: string, name: string, roles: string[] }} Person */
 /** @typedef {{ person: Person, ticket?: string, ways?: string[] }} SignedIn */
@@ -25,6 +27,11 @@ export async function settle() {
   }
 }
 
+/** Signs out first who did so here while the server was silent: a session that is signed over would live on. */
+export async function othersOut() {
+  if (await settleOwed()) throw new Error(t('Whoever was here before is being signed out. Try again in a moment.'));
+}
+
 /** A sentence for whatever went wrong on the way in. @param {unknown} err */
 export function refusalOf(err) {
   return passkey.passkeySentence(err) || (err instanceof Problem ? signInSentence(err) : sentence(err));
@@ -33,7 +40,9 @@ export function refusalOf(err) {
 /** Signs in with a passkey. @returns {Promise<Person>} */
 async function withPasskey() {
   const asked = await call('POST', door('/passkey/begin'));
-  const answer = await call('POST', door('/passkey'), { ticket: asked.ticket, credential: await passkey.show(asked.options) });
+  const credential = await passkey.show(asked.options);
+  await othersOut();
+  const answer = await call('POST', door('/passkey'), { ticket: asked.ticket, credential });
   await settle();
   return answer.person;
 }
@@ -102,6 +111,7 @@ export function wireSignIn(form, errors, done, byPasskey = withPasskey) {
     return call('POST', door('/code'), step.body);
   };
   const go = async () => {
+    await othersOut();
     /** @type {SignedIn | null} */
     const answer = await (ticket ? second() : first());
     if (!answer) return;

@@ -37,7 +37,7 @@ export function who() {
 async function find() {
   const { dataset } = document.body;
   if (!('shell' in dataset)) return rendered(dataset);
-  if (await settleOwed()) return null;
+  if (await settleOwed()) return null; // it is covered or left
   const answer = await session(dataset.session ?? '');
   if (answer === 'silent') return fromKept();
   if (answer === 'left') return null;
@@ -168,16 +168,19 @@ export async function forgetPerson() {
 }
 
 /**
- * Has the server end the session of whoever signed out here while it did not answer. A refusal is an answer too: the session
- * ended by itself.
+ * Has the server end the session of whoever signed out here while it did not answer. It leaves the session of anybody else
+ * alone. Only its own word counts: what stands before it may refuse for reasons of its own.
  * @returns {Promise<'' | 'owed' | 'over'>} '': nobody did; owed: there is still no answer; over: the page goes to the sign-in
  */
 export async function settleOwed() {
-  if (!(await kept('owed'))) return '';
-  const answer = await fetch('/sign-out', { method: 'POST', signal: AbortSignal.timeout(patience) }).catch(() => null);
-  if (!answer || answer.status >= 500 || answer.status === 429) return 'owed';
-  await forgetPerson();
+  const owed = await kept('owed');
+  if (!owed) return '';
+  const body = new URLSearchParams({ person: owed.person });
+  const answer = await fetch('/sign-out', { method: 'POST', body, signal: AbortSignal.timeout(patience) }).catch(() => null);
+  if (!answer?.ok && answer?.status !== 401) return 'owed';
   await drop('owed');
+  if (answer.status === 204) return ''; // somebody else is signed in here now
+  await forgetPerson();
   location.replace('/sign-in');
   return 'over';
 }

@@ -98,6 +98,7 @@ export default {
   'Stay signed in': 'Angemeldet bleiben',
   'Sign out, leave them here': 'Abmelden, Fotos hier lassen',
   'Send first': 'Zuerst senden',
+  'Whoever was here before is being signed out. Try again in a moment.': 'Wer vorher hier war, wird gerade abgemeldet. Versuchen Sie es gleich noch einmal.',
   'The server does not answer, so your session cannot be ended yet. This page stays locked, and you are signed out as soon as the server answers.':
     'Der Server antwortet nicht, darum kann Ihre Sitzung noch nicht beendet werden. Diese Seite bleibt gesperrt, und Sie werden abgemeldet, sobald der Server antwortet.',
 
