@@ -114,14 +114,14 @@ func pngEnds(b *bufio.Reader) bool {
 }
 
 // boxesEnd reports whether the boxes of a HEIC file (ISO/IEC 14496-12, 4.2) end where the file does, with the picture's
-// data among them.
+// data and what tells how to read them (8.11.1) among them, in any order.
 func boxesEnd(b *bufio.Reader) bool {
-	data := false
+	data, meta := false, false
 	for {
 		var head [8]byte
 		_, err := io.ReadFull(b, head[:])
 		if errors.Is(err, io.EOF) {
-			return data
+			return data && meta
 		}
 		if err != nil {
 			return false
@@ -129,7 +129,7 @@ func boxesEnd(b *bufio.Reader) bool {
 		n := int64(binary.BigEndian.Uint32(head[:4])) - 8
 		switch n {
 		case 0 - 8: // to the end of the file, which nothing tells
-			return string(head[4:]) == "mdat"
+			return meta && string(head[4:]) == "mdat"
 		case 1 - 8: // a size of eight bytes follows
 			var large [8]byte
 			if _, err := io.ReadFull(b, large[:]); err != nil {
@@ -144,6 +144,7 @@ func boxesEnd(b *bufio.Reader) bool {
 			return false
 		}
 		data = data || string(head[4:]) == "mdat"
+		meta = meta || string(head[4:]) == "meta"
 	}
 }
 

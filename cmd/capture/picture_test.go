@@ -52,6 +52,9 @@ func TestWhole(t *testing.T) {
 		{"HEIC with a size of eight bytes", heicBoxes + "\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x141234", true},
 		{"HEIC cut in its data", heicBoxes + "\x00\x00\x00\x0cmdat12", false},
 		{"HEIC without data", heicBoxes, false},
+		{"HEIC cut behind its data, before what tells how to read them", heicBoxes[:20] + "\x00\x00\x00\x0cmdat1234", false},
+		{"HEIC whose data come first", heicBoxes[:20] + "\x00\x00\x00\x0cmdat1234" + heicBoxes[20:], true},
+		{"HEIC whose data end with the file, alone", heicBoxes[:20] + "\x00\x00\x00\x00mdat1234", false},
 		{"HEIC with a box of nothing", heicBoxes + "\x00\x00\x00\x04mdat", false},
 		{"text", "just text, long enough", false},
 	}
