@@ -64,13 +64,8 @@ func TestSigningOutInOneTab(t *testing.T) {
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
 	toCard(b)
-	ctx, cancel := chromedp.NewContext(b.ctx)
-	defer cancel()
-	if err := chromedp.Run(ctx); err != nil { // the tab lives as long as the context of its first act
-		t.Fatal(err)
-	}
-	other := &browser{t: t, ctx: ctx}
-	other.answerDialogs()
+	other, closeTab := b.secondTab()
+	defer closeTab()
 	other.run("a second tab", network.Enable(), network.SetBlockedURLs(uploadsToBlock), chromedp.Navigate(s.base+"/capture"))
 	toReview(other)
 	other.run("signing out", press(`#sign-out button`))
@@ -99,6 +94,18 @@ func TestSigningOutInOneTab(t *testing.T) {
 		t.Errorf("%d sealed photos wait, want 1", left)
 	}
 	b.noFaults()
+}
+
+// secondTab opens another tab of the same browser, until it is closed.
+func (b *browser) secondTab() (tab *browser, closeTab func()) {
+	b.t.Helper()
+	ctx, closeTab := chromedp.NewContext(b.ctx)
+	if err := chromedp.Run(ctx); err != nil { // the tab lives as long as the context of its first act
+		b.t.Fatal(err)
+	}
+	tab = &browser{t: b.t, ctx: ctx}
+	tab.answerDialogs()
+	return tab, closeTab
 }
 
 // signOutAt signs out at a page that sends nothing, leaving what waits.

@@ -195,13 +195,8 @@ func TestSigningOutOfASilentServerInEveryTab(t *testing.T) {
 	b.answerDialogs()
 	b.signIn(s, "clinician", "/capture")
 	token := b.cookie().Value
-	ctx, closeTab := chromedp.NewContext(b.ctx)
+	other, closeTab := b.secondTab()
 	defer closeTab()
-	if err := chromedp.Run(ctx); err != nil { // the tab lives as long as the context of its first act
-		t.Fatal(err)
-	}
-	other := &browser{t: t, ctx: ctx}
-	other.answerDialogs()
 	other.run("a second tab", chromedp.Navigate(s.base+"/capture"))
 	other.leftOwing(f)
 	b.until("covered in the first tab", `/you are signed out as soon as/.test(document.querySelector('#cover-error').textContent)`)
