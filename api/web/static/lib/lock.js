@@ -147,20 +147,27 @@ async function offerAway() {
 }
 
 /**
- * Signs out by the word that was kept, and has every tab of that person go. While the server does not answer the page is
+ * Signs out by the word that was kept, and has every tab of that person go. Until the server has answered the page is
  * covered, without a way in.
  */
 export async function endOwed() {
   if (ending) return;
   ending = true;
+  cover();
+  onlyText();
   for (let owed = await settleOwed(); owed === 'owed'; owed = await settleOwed()) {
     void lock(true);
-    for (const node of document.querySelectorAll('#cover-text, #cover-text ~ *')) show(node, node.id === 'cover-error');
+    onlyText();
     need('cover-error', HTMLElement).textContent = t('The server does not answer, so your session cannot be ended yet. This page stays locked, and you are signed out as soon as the server answers.');
     await new Promise((resolve) => setTimeout(resolve, again));
   }
   tellLeft();
   location.replace('/');
+}
+
+/** Leaves of the cover what it says, and no way in. */
+function onlyText() {
+  for (const node of document.querySelectorAll('#cover-text, #cover-text ~ *')) show(node, node.id === 'cover-error');
 }
 
 /** Asks a silent server again. */
