@@ -180,8 +180,14 @@ func TestSigningOutOfASilentServer(t *testing.T) {
 	b.leftOwing(f)
 	b.run("a browser without the worker", network.SetBypassServiceWorker(true), chromedp.Navigate("about:blank"))
 	f.silent.Store(false)
+	b.onEachPage(`const real = fetch; globalThis.fetch = (to, ...rest) => {
+		if (to === '/sign-out') sessionStorage.setItem('covered', String('covered' in document.documentElement.dataset));
+		return real(to, ...rest); }`)
 	b.run("opening the patients once more", chromedp.Navigate(s.base+"/patients"))
 	b.signedOut("by the page itself")
+	if covered := value[string](b, "covered", `sessionStorage.getItem('covered')`); covered != "true" {
+		t.Errorf("while the page asks, it is covered: got %s, want true", covered)
+	}
 	b.noFaults()
 }
 
